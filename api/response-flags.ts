@@ -1,0 +1,20 @@
+/** Envoy's response flags that Lateen sets, with their long names (envoy access log, %RESPONSE_FLAGS%). */
+export const RESPONSE_FLAGS = {
+  UH: 'NoHealthyUpstream',
+  UF: 'UpstreamConnectionFailure',
+  UO: 'UpstreamOverflow',
+  NR: 'NoRouteFound',
+  NC: 'NoClusterFound',
+  URX: 'UpstreamRetryLimitExceeded',
+  UT: 'UpstreamRequestTimeout',
+  UC: 'UpstreamConnectionTermination',
+  UPE: 'UpstreamProtocolError',
+  DC: 'DownstreamConnectionTermination',
+  DPE: 'DownstreamProtocolError',
+  DI: 'DelayInjected',
+  FI: 'FaultInjected',
+  SI: 'StreamIdleTimeout',
+  OM: 'OverloadManagerTerminated',
+} as const
+
+export type ResponseFlag = keyof typeof RESPONSE_FLAGS

@@ -1,0 +1,79 @@
+/** The only door to the wall clock: everything else takes a Clock, so that tests can stop time. */
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes back. May have a fraction. */
+  nowMs(): number
+  /** Milliseconds since the Unix epoch. */
+  wallMs(): number
+  /** Calls back once after at least `delayMs`. The timer does not keep the process alive. */
+  setTimer(delayMs: number, callback: () => void): Timer
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  setTimer(delayMs, callback) {
+    const handle = setTimeout(callback, delayMs)
+    handle.unref()
+    return { cancel: () => clearTimeout(handle) }
+  },
+}
+
+interface PendingTimer {
+  dueMs: number
+  order: number
+  callback: () => void
+}
+
+/** A clock that stands still until told to move: timers run in order of their due time while it moves. */
+export class ManualClock implements Clock {
+  #nowMs = 0
+  #wallStartMs: number
+  #timers: PendingTimer[] = []
+  #order = 0
+
+  constructor(wallStartMs = 0) {
+    this.#wallStartMs = wallStartMs
+  }
+
+  nowMs(): number {
+    return this.#nowMs
+  }
+
+  wallMs(): number {
+    return this.#wallStartMs + this.#nowMs
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    const entry = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback }
+    this.#timers.push(entry)
+    return {
+      cancel: () => {
+        this.#timers = this.#timers.filter((t) => t !== entry)
+      },
+    }
+  }
+
+  get pendingTimers(): number {
+    return this.#timers.length
+  }
+
+  advance(deltaMs: number): void {
+    const endMs = this.#nowMs + deltaMs
+    for (;;) {
+      let next: PendingTimer | undefined
+      for (const t of this.#timers) {
+        if (t.dueMs > endMs) continue
+        if (next === undefined || t.dueMs < next.dueMs || (t.dueMs === next.dueMs && t.order < next.order)) next = t
+      }
+      if (next === undefined) break
+      this.#timers = this.#timers.filter((t) => t !== next)
+      this.#nowMs = next.dueMs
+      next.callback()
+    }
+    this.#nowMs = endMs
+  }
+}

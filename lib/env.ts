@@ -1,0 +1,15 @@
+/** Every environment variable that Lateen reads: name, default and meaning. The only door to process.env. */
+export const ENVIRONMENT = {
+  LATEEN_LOG_LEVEL: { default: 'info', doc: 'debug, info, warning, error or off' },
+  NO_COLOR: { default: '', doc: 'any value turns colour off (no-color.org)' },
+  CI: { default: '', doc: 'set by continuous integration: an absent peer then fails its suite instead of skipping it' },
+  LATEEN_TEST_PATIENCE_MS: { default: '10000', doc: 'how long a test waits for something that must happen' },
+  LATEEN_TEST_SEED: { default: '', doc: 'seed of the property and differential tests; printed by each run' },
+  LATEEN_PEERS_DIR: { default: '', doc: 'folder of the test peers (envoy); default .peers in the repository' },
+} as const
+
+export type EnvironmentName = keyof typeof ENVIRONMENT
+
+export function env(name: EnvironmentName): string {
+  return process.env[name] ?? ENVIRONMENT[name].default
+}

@@ -1,0 +1,91 @@
+// Generates api/gen/ from the Envoy protos that @grpc/grpc-js-xds ships.
+//
+// Only the files reachable from ROOTS are compiled: the package as a whole does not compile (it dangles v2 and
+// OpenCensus imports), and its validate.proto is older than Envoy's use of `ignore_empty`, so that one option is
+// dropped on the way. Field numbers, names and packages are untouched.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const out = join(root, 'api/gen')
+const staging = join(root, 'node_modules/.cache/lateen-protos')
+const shipped = join(root, 'node_modules/@grpc/grpc-js-xds/deps')
+const includeDirs = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map((d) => join(shipped, d))
+
+const ROOTS = [
+  'envoy/admin/v3/config_dump.proto',
+  'envoy/config/bootstrap/v3/bootstrap.proto',
+  'envoy/config/cluster/v3/cluster.proto',
+  'envoy/config/endpoint/v3/endpoint.proto',
+  'envoy/config/listener/v3/listener.proto',
+  'envoy/config/route/v3/route.proto',
+  'envoy/extensions/access_loggers/file/v3/file.proto',
+  'envoy/extensions/access_loggers/stream/v3/stream.proto',
+  'envoy/extensions/filters/http/cors/v3/cors.proto',
+  'envoy/extensions/filters/http/fault/v3/fault.proto',
+  'envoy/extensions/filters/http/router/v3/router.proto',
+  'envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto',
+  'envoy/extensions/filters/listener/original_dst/v3/original_dst.proto',
+  'envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto',
+  'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
+  'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto',
+  'envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto',
+  'envoy/extensions/load_balancing_policies/random/v3/random.proto',
+  'envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto',
+  'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto',
+  'envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto',
+  'envoy/extensions/transport_sockets/tls/v3/tls.proto',
+  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+  'envoy/service/discovery/v3/ads.proto',
+]
+
+/** Every file reachable from ROOTS, with the text to compile. google/protobuf comes with the compiler. */
+function collect() {
+  const files = new Map()
+  const queue = [...ROOTS]
+  while (queue.length > 0) {
+    const name = queue.pop()
+    if (files.has(name) || name.startsWith('google/protobuf/')) continue
+    const dir = includeDirs.find((d) => existsSync(join(d, name)))
+    if (dir === undefined) throw new Error(`proto ${name} is not among the shipped ones`)
+    const text = readFileSync(join(dir, name), 'utf8').replace(/,?\s*\bignore_empty:\s*true/g, '')
+    files.set(name, text)
+    for (const [, dep] of text.matchAll(/^import\s+(?:public\s+|weak\s+)?"([^"]+)";/gm)) queue.push(dep)
+  }
+  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+const files = collect()
+const stamp = createHash('sha256')
+  .update(readFileSync(fileURLToPath(import.meta.url)))
+  .update(JSON.stringify([...files]))
+  .digest('hex')
+const stampFile = join(out, '.stamp')
+if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) process.exit(0)
+
+rmSync(staging, { recursive: true, force: true })
+rmSync(out, { recursive: true, force: true })
+for (const [name, text] of files) {
+  mkdirSync(dirname(join(staging, name)), { recursive: true })
+  writeFileSync(join(staging, name), text)
+}
+writeFileSync(join(staging, 'buf.yaml'), 'version: v2\nmodules:\n  - path: .\n')
+writeFileSync(
+  join(staging, 'buf.gen.yaml'),
+  `version: v2
+plugins:
+  - local: ${JSON.stringify(join(root, 'node_modules/.bin/protoc-gen-es'))}
+    out: ${JSON.stringify(out)}
+    strategy: all
+    opt: [target=js+dts, import_extension=js]
+`,
+)
+execFileSync(join(root, 'node_modules/.bin/buf'), ['generate', '--config', 'buf.yaml', '--template', 'buf.gen.yaml'], {
+  cwd: staging,
+  stdio: 'inherit',
+})
+writeFileSync(stampFile, stamp)
+process.stdout.write(`generated ${files.size} proto files into api/gen\n`)
