@@ -1,0 +1,68 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { ManualClock } from './clock.ts'
+import { TimerWheel, WheelTimer } from './timer-wheel.ts'
+
+test('fires once, never early, at most a tick late, in any mix of delays', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 40 }), (delays) => {
+      const clock = new ManualClock()
+      const wheel = new TimerWheel(clock, 10)
+      const firedAt: number[][] = delays.map(() => [])
+      delays.forEach((delayMs, i) => {
+        const timer = new WheelTimer(() => firedAt[i]!.push(clock.nowMs()))
+        wheel.arm(timer, delayMs)
+      })
+      for (let t = 0; t < 20_020; t += 5) clock.advance(5)
+      delays.forEach((delayMs, i) => {
+        expect(firedAt[i]).toHaveLength(1)
+        expect(firedAt[i]![0]!).toBeGreaterThanOrEqual(delayMs)
+        expect(firedAt[i]![0]!).toBeLessThanOrEqual(Math.max(delayMs, 10) + 20)
+      })
+      expect(wheel.armedCount).toBe(0)
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('a disarmed timer does not fire, a re-armed one fires at its new time', () => {
+  const clock = new ManualClock()
+  const wheel = new TimerWheel(clock, 10)
+  const fired: string[] = []
+  const a = new WheelTimer(() => fired.push('a'))
+  const b = new WheelTimer(() => fired.push('b'))
+  wheel.arm(a, 100)
+  wheel.arm(b, 100)
+  wheel.disarm(a)
+  wheel.arm(b, 300)
+  clock.advance(250)
+  expect(fired).toEqual([])
+  clock.advance(100)
+  expect(fired).toEqual(['b'])
+})
+
+test('a callback may disarm a neighbour of the same slot and arm itself again', () => {
+  const clock = new ManualClock()
+  const wheel = new TimerWheel(clock, 10)
+  const fired: string[] = []
+  const second = new WheelTimer(() => fired.push('second'))
+  const first = new WheelTimer(() => {
+    fired.push('first')
+    wheel.disarm(second)
+    if (fired.length < 3) wheel.arm(first, 50)
+  })
+  wheel.arm(first, 50)
+  wheel.arm(second, 50)
+  clock.advance(500)
+  expect(fired).toEqual(['first', 'first', 'first'])
+})
+
+test('an idle wheel holds no clock timer', () => {
+  const clock = new ManualClock()
+  const wheel = new TimerWheel(clock, 10)
+  const timer = new WheelTimer(() => {})
+  wheel.arm(timer, 20)
+  expect(clock.pendingTimers).toBe(1)
+  clock.advance(100)
+  expect(clock.pendingTimers).toBe(0)
+})

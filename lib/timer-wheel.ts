@@ -1,0 +1,116 @@
+import type { Clock, Timer } from './clock.ts'
+
+/** Something that can wait on a wheel. Its fields belong to the wheel; embed one and reuse it, nothing is allocated. */
+export class WheelTimer {
+  /** @internal */ next: WheelTimer | undefined = undefined
+  /** @internal */ previous: WheelTimer | undefined = undefined
+  /** @internal */ dueTick = -1
+  readonly #onDue: () => void
+
+  constructor(onDue: () => void) {
+    this.#onDue = onDue
+  }
+
+  get armed(): boolean {
+    return this.dueTick >= 0
+  }
+
+  /** @internal */
+  fire(): void {
+    this.#onDue()
+  }
+}
+
+const SLOTS = 512
+
+/**
+ * One coarse timer for everything on the data path: arming and disarming cost a few stores, and one clock timer runs
+ * while anything is armed. A timer fires at the first tick at or after its due time, so up to one tick late and never
+ * early.
+ */
+export class TimerWheel {
+  readonly #clock: Clock
+  readonly #tickMs: number
+  readonly #slots: WheelTimer[] = []
+  readonly #onTickBound = () => this.#onTick()
+  #armed = 0
+  #currentTick: number
+  #clockTimer: Timer | undefined
+
+  constructor(clock: Clock, tickMs = 10) {
+    this.#clock = clock
+    this.#tickMs = tickMs
+    this.#currentTick = this.#tickNow()
+    for (let i = 0; i < SLOTS; i++) {
+      const head = new WheelTimer(() => {})
+      head.next = head
+      head.previous = head
+      this.#slots.push(head)
+    }
+  }
+
+  get armedCount(): number {
+    return this.#armed
+  }
+
+  /** (Re)arms `timer` to fire once, `delayMs` from now. */
+  arm(timer: WheelTimer, delayMs: number): void {
+    if (timer.dueTick >= 0) this.#unlink(timer)
+    if (this.#armed === 0) this.#currentTick = this.#tickNow()
+    const due = Math.ceil((this.#clock.nowMs() + delayMs) / this.#tickMs)
+    timer.dueTick = due > this.#currentTick ? due : this.#currentTick + 1
+    const head = this.#slots[timer.dueTick % SLOTS] as WheelTimer
+    const last = head.previous as WheelTimer
+    last.next = timer
+    timer.previous = last
+    timer.next = head
+    head.previous = timer
+    this.#armed++
+    if (this.#clockTimer === undefined) this.#clockTimer = this.#clock.setTimer(this.#tickMs, this.#onTickBound)
+  }
+
+  disarm(timer: WheelTimer): void {
+    if (timer.dueTick >= 0) this.#unlink(timer)
+  }
+
+  #unlink(timer: WheelTimer): void {
+    const previous = timer.previous as WheelTimer
+    const next = timer.next as WheelTimer
+    previous.next = next
+    next.previous = previous
+    timer.next = undefined
+    timer.previous = undefined
+    timer.dueTick = -1
+    this.#armed--
+  }
+
+  #tickNow(): number {
+    return Math.floor(this.#clock.nowMs() / this.#tickMs)
+  }
+
+  #onTick(): void {
+    this.#clockTimer = undefined
+    const target = this.#tickNow()
+    // A long pause must not walk the wheel more than once round: every slot is then visited, each once.
+    const from = Math.max(this.#currentTick + 1, target - SLOTS + 1)
+    for (let tick = from; tick <= target; tick++) this.#runSlot(this.#slots[tick % SLOTS] as WheelTimer, target)
+    this.#currentTick = Math.max(this.#currentTick, target)
+    if (this.#armed > 0 && this.#clockTimer === undefined) {
+      this.#clockTimer = this.#clock.setTimer(this.#tickMs, this.#onTickBound)
+    }
+  }
+
+  /** Fires what is due. A callback may arm and disarm any timer, so the walk restarts after each. */
+  #runSlot(head: WheelTimer, target: number): void {
+    let timer = head.next as WheelTimer
+    while (timer !== head) {
+      if (timer.dueTick > target) {
+        timer = timer.next as WheelTimer
+        continue
+      }
+      this.#unlink(timer)
+      timer.fire()
+      timer = head.next as WheelTimer
+    }
+  }
+}
