@@ -69,7 +69,7 @@ function fastFullMatch(pattern: string): ((text: string) => boolean) | undefined
   const rest = pattern.slice(lead.length)
   const trail = rest.endsWith('.*') || rest.endsWith('.+') ? rest.slice(-2) : ''
   const literal = rest.slice(0, rest.length - trail.length)
-  if (META.test(literal) || (lead === '' && trail === '')) return undefined
+  if (META.test(literal) || literal.includes('\n') || (lead === '' && trail === '')) return undefined
   const leadMin = lead === '.+' ? 1 : 0
   const trailMin = trail === '.+' ? 1 : 0
   // `.` does not match a line feed in RE2; header values and paths hold none, but be exact.
