@@ -74,9 +74,9 @@ function fastFullMatch(pattern: string): ((text: string) => boolean) | undefined
   const trailMin = trail === '.+' ? 1 : 0
   // `.` does not match a line feed in RE2; header values and paths hold none, but be exact.
   return (text) => {
-    if (text.includes('\n')) return false
-    if (lead === '') return text.length >= literal.length + trailMin && text.startsWith(literal)
-    if (trail === '') return text.length >= literal.length + leadMin && text.endsWith(literal)
+    if (text.includes('\n') || text.length < leadMin + literal.length + trailMin) return false
+    if (lead === '') return text.startsWith(literal)
+    if (trail === '') return text.endsWith(literal)
     const at = text.indexOf(literal, leadMin)
     return at >= 0 && at + literal.length + trailMin <= text.length
   }
