@@ -1,0 +1,90 @@
+import { type HeaderBlock, MAX_HEADERS } from '../stream/header-block.ts'
+import { COLON, CR, HTAB, IS_TOKEN, IS_VALUE, LF, SP } from './chars.ts'
+import { HEAD_ERROR, type HeadError } from './head-error.ts'
+
+/**
+ * Parses header fields strictly (RFC 9112 section 5): no space before the colon, no folding, no bare CR or LF, no
+ * control character. `start` is the first field's first byte, `end` the CR of the empty line that closes the block.
+ * Offsets are stored relative to `base`. Returns undefined when all is well.
+ */
+export function parseFields(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  base: number,
+  into: HeaderBlock,
+): HeadError | undefined {
+  const at = into.at
+  let pos = start
+  let count = 0
+  while (pos < end) {
+    if (count === MAX_HEADERS) return HEAD_ERROR.tooManyHeaders
+    const nameStart = pos
+    while (IS_TOKEN[bytes[pos] as number] === 1) pos++
+    // Catches a space before the colon, an empty name, a folded line and every other stray byte.
+    if (bytes[pos] !== COLON || pos === nameStart) return HEAD_ERROR.invalidCharacters
+    const slot = count << 2
+    at[slot] = nameStart - base
+    at[slot + 1] = pos - base
+    pos++
+    while (bytes[pos] === SP || bytes[pos] === HTAB) pos++
+    const valueStart = pos
+    while (IS_VALUE[bytes[pos] as number] === 1) pos++
+    if (bytes[pos] !== CR || bytes[pos + 1] !== LF) return HEAD_ERROR.invalidCharacters
+    let valueEnd = pos
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
+    at[slot + 2] = valueStart - base
+    at[slot + 3] = valueEnd - base
+    pos += 2
+    count++
+  }
+  if (pos !== end) return HEAD_ERROR.codec
+  into.count = count
+  at[count << 2] = end - base
+  return undefined
+}
+
+/** Digits only (RFC 9110 section 8.6), within the safe integers; -1 otherwise. */
+export function parseContentLength(text: string): number {
+  if (text.length === 0 || text.length > 15) return -1
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+  }
+  return value
+}
+
+/**
+ * Takes out what belongs to this connection only: Connection and the fields it names, Keep-Alive, Proxy-Connection,
+ * TE (unless `trailers`), Upgrade, Transfer-Encoding. What a codec needs of them it has read before. An error when
+ * Connection names something it must not (envoy: more than ten names, or a field that frames the message).
+ */
+export function removeHopByHop(head: HeaderBlock, connectionIndex: number): HeadError | undefined {
+  if (connectionIndex >= 0) {
+    let named = 0
+    for (let i = connectionIndex; i >= 0; i = head.find('connection', i + 1)) {
+      for (const part of head.value(i).split(',')) {
+        const token = part.trim().toLowerCase()
+        if (token === '' || token === 'close' || token === 'keep-alive') continue
+        if (++named > 10 || NEVER_NOMINATED.has(token)) return HEAD_ERROR.connectionHeaderRejected
+        head.remove(token)
+      }
+      head.removeAt(i)
+    }
+  }
+  return undefined
+}
+
+const NEVER_NOMINATED = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'content-type',
+  'authorization',
+  'cookie',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+])

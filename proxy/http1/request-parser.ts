@@ -1,0 +1,198 @@
+import { equalsIgnoringCase, type HeaderBlock } from '../stream/header-block.ts'
+import { FRAMING, type RequestHead } from '../stream/message.ts'
+import { CR, IS_TARGET, IS_TOKEN, LF, SP } from './chars.ts'
+import { parseContentLength, parseFields, removeHopByHop } from './field-parser.ts'
+import { HEAD_ERROR, type HeadError } from './head-error.ts'
+
+/**
+ * Parses one request head strictly (RFC 9112). `start` is its first byte, `end` the CR of the empty line that closes
+ * it. Fills `head`, whose connection-specific fields are then taken out, so that what is left may be forwarded.
+ * Returns undefined when all is well.
+ */
+export function parseRequestHead(bytes: Buffer, start: number, end: number, head: RequestHead): HeadError | undefined {
+  head.clear()
+  let pos = start
+  while (IS_TOKEN[bytes[pos] as number] === 1) pos++
+  if (pos === start || bytes[pos] !== SP) return HEAD_ERROR.codec
+  const methodEnd = pos - start
+  const targetStart = ++pos
+  while (IS_TARGET[bytes[pos] as number] === 1) pos++
+  if (pos === targetStart || bytes[pos] !== SP) return HEAD_ERROR.invalidUrl
+  const targetEnd = pos
+  const minor = httpMinorVersion(bytes, pos + 1)
+  if (minor < 0) return minor === -2 ? HEAD_ERROR.versionNotSupported : HEAD_ERROR.codec
+  if (bytes[pos + 9] !== CR || bytes[pos + 10] !== LF) return HEAD_ERROR.codec
+  const failed = parseFields(bytes, pos + 11, end + 2, start, head)
+  if (failed !== undefined) return failed
+  head.text = bytes.toString('latin1', start, end + 2)
+  head.method = head.text.slice(0, methodEnd)
+  head.minorVersion = minor
+  head.keepAlive = minor === 1
+  return (
+    readFields(head) ?? readTarget(head, head.text.slice(targetStart - start, targetEnd - start)) ?? checkHost(head)
+  )
+}
+
+/** Reads `HTTP/1.x` at `pos`: 0 or 1, -1 when it is not HTTP, -2 when it is another version of it. */
+export function httpMinorVersion(bytes: Uint8Array, pos: number): number {
+  // "HTTP/" then digit, dot, digit.
+  if (
+    bytes[pos] !== 72 ||
+    bytes[pos + 1] !== 84 ||
+    bytes[pos + 2] !== 84 ||
+    bytes[pos + 3] !== 80 ||
+    bytes[pos + 4] !== 47 ||
+    bytes[pos + 6] !== 46
+  ) {
+    return -1
+  }
+  const major = (bytes[pos + 5] as number) - 48
+  const minor = (bytes[pos + 7] as number) - 48
+  if (major < 0 || major > 9 || minor < 0 || minor > 9) return -1
+  return major === 1 && minor <= 1 ? minor : -2
+}
+
+/** Finds the fields that frame and steer the message in one pass, told apart by the length of their names. */
+function readFields(head: RequestHead): HeadError | undefined {
+  const { at, count, text } = head
+  let connection = -1
+  let upgrade = -1
+  let te = -1
+  let length = -1
+  let encoding = -1
+  for (let i = 0; i < count; i++) {
+    const nameStart = at[i << 2] as number
+    switch ((at[(i << 2) + 1] as number) - nameStart) {
+      case 2:
+        if (equalsIgnoringCase(text, nameStart, 'te')) te = i
+        break
+      case 4:
+        if (equalsIgnoringCase(text, nameStart, 'host')) {
+          if (head.hostIndex >= 0) return HEAD_ERROR.duplicateHost
+          head.hostIndex = i
+        }
+        break
+      case 6:
+        if (equalsIgnoringCase(text, nameStart, 'expect')) {
+          if (head.value(i).toLowerCase() !== '100-continue') return HEAD_ERROR.expectationFailed
+          head.expectContinue = head.minorVersion === 1
+          head.removeAt(i)
+        }
+        break
+      case 7:
+        if (equalsIgnoringCase(text, nameStart, 'upgrade')) upgrade = i
+        break
+      case 10:
+        if (equalsIgnoringCase(text, nameStart, 'connection')) {
+          if (connection < 0) connection = i
+          readConnection(head, head.value(i))
+        } else if (equalsIgnoringCase(text, nameStart, 'keep-alive')) head.removeAt(i)
+        break
+      case 14:
+        if (equalsIgnoringCase(text, nameStart, 'content-length')) {
+          if (length >= 0) return HEAD_ERROR.contentLengthInvalid
+          length = i
+        }
+        break
+      case 16:
+        if (equalsIgnoringCase(text, nameStart, 'proxy-connection')) head.removeAt(i)
+        break
+      case 17:
+        if (equalsIgnoringCase(text, nameStart, 'transfer-encoding')) {
+          if (encoding >= 0) return HEAD_ERROR.invalidTransferEncoding
+          encoding = i
+        }
+        break
+      default:
+    }
+  }
+  const framingError = readFraming(head, length, encoding)
+  if (framingError !== undefined) return framingError
+  if (te >= 0 && head.value(te).toLowerCase() !== 'trailers') head.removeAt(te)
+  if (upgrade >= 0) {
+    if (connection >= 0 && namesUpgrade(head, connection)) head.upgrade = head.value(upgrade).toLowerCase()
+    head.removeAt(upgrade)
+  }
+  return removeHopByHop(head, connection)
+}
+
+function readConnection(head: RequestHead, value: string): void {
+  if (value === 'keep-alive' || value === 'Keep-Alive') {
+    head.keepAlive = true
+    return
+  }
+  for (const part of value.split(',')) {
+    const token = part.trim().toLowerCase()
+    if (token === 'close') head.keepAlive = false
+    else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
+  }
+}
+
+function namesUpgrade(head: HeaderBlock, connectionIndex: number): boolean {
+  for (let i = connectionIndex; i >= 0; i = head.find('connection', i + 1)) {
+    for (const part of head.value(i).split(',')) if (part.trim().toLowerCase() === 'upgrade') return true
+  }
+  return false
+}
+
+/** RFC 9112 section 6.3, at its strictest: one length or exactly `chunked`, never both. */
+function readFraming(head: RequestHead, length: number, encoding: number): HeadError | undefined {
+  if (encoding >= 0) {
+    if (length >= 0) return HEAD_ERROR.lengthAndChunked
+    if (head.minorVersion === 0) return HEAD_ERROR.transferEncodingNotAllowed
+    if (head.value(encoding).toLowerCase() !== 'chunked') return HEAD_ERROR.invalidTransferEncoding
+    head.framing = FRAMING.chunked
+    head.removeAt(encoding)
+  } else if (length >= 0) {
+    head.contentLength = parseContentLength(head.value(length))
+    if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
+    if (head.contentLength > 0) head.framing = FRAMING.length
+  }
+  return undefined
+}
+
+function readTarget(head: RequestHead, target: string): HeadError | undefined {
+  if (target.charCodeAt(0) === 47) {
+    if (target.includes('#')) return HEAD_ERROR.invalidUrl
+    head.path = target
+    if (head.hostIndex >= 0) head.authority = head.value(head.hostIndex)
+    return undefined
+  }
+  if (head.method === 'CONNECT') {
+    head.authority = target
+    return undefined
+  }
+  if (target === '*') {
+    head.path = target
+    if (head.hostIndex >= 0) head.authority = head.value(head.hostIndex)
+    return head.method === 'OPTIONS' ? undefined : HEAD_ERROR.invalidUrl
+  }
+  return readAbsoluteForm(head, target)
+}
+
+/** RFC 9112 section 3.2.2: the target's authority wins over Host, which is rewritten to agree with it. */
+function readAbsoluteForm(head: RequestHead, target: string): HeadError | undefined {
+  const schemeEnd = target.indexOf('://')
+  if (schemeEnd < 0) return HEAD_ERROR.invalidUrl
+  const scheme = target.slice(0, schemeEnd).toLowerCase()
+  if (scheme === 'https') return HEAD_ERROR.httpsOnPlaintext
+  if (scheme !== 'http') return HEAD_ERROR.invalidScheme
+  const rest = target.slice(schemeEnd + 3)
+  if (rest.includes('#')) return HEAD_ERROR.invalidUrl
+  const pathStart = rest.search(/[/?]/)
+  head.authority = pathStart < 0 ? rest : rest.slice(0, pathStart)
+  const path = pathStart < 0 ? '/' : rest.slice(pathStart)
+  head.path = path.startsWith('/') ? path : `/${path}`
+  if (head.authority === '') return HEAD_ERROR.invalidUrl
+  head.authorityRewritten = true
+  return undefined
+}
+
+/** Host characters of RFC 3986 section 3.2.2 and a port; no userinfo, no comma. */
+const HOST = /^[A-Za-z0-9\-._~!$&'()*+;=:[\]%]*$/
+
+function checkHost(head: RequestHead): HeadError | undefined {
+  if (head.hostIndex < 0 && head.minorVersion === 1) return HEAD_ERROR.missingHost
+  if (head.authority === '') return HEAD_ERROR.missingHost
+  return HOST.test(head.authority) ? undefined : HEAD_ERROR.invalidHost
+}

@@ -1,0 +1,113 @@
+import { equalsIgnoringCase } from '../stream/header-block.ts'
+import { FRAMING, type ResponseHead } from '../stream/message.ts'
+import { CR, IS_VALUE, LF, SP } from './chars.ts'
+import { parseContentLength, parseFields, removeHopByHop } from './field-parser.ts'
+import { HEAD_ERROR, type HeadError } from './head-error.ts'
+import { httpMinorVersion } from './request-parser.ts'
+
+/**
+ * Parses one response head strictly. `start` is its first byte, `end` the CR of the empty line that closes it.
+ * `requestMethod` decides whether a body can follow (RFC 9112 section 6.3). Fills `head`, whose connection-specific
+ * fields are then taken out.
+ */
+export function parseResponseHead(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  head: ResponseHead,
+  requestMethod: string,
+): HeadError | undefined {
+  head.clear()
+  const minor = httpMinorVersion(bytes, start)
+  if (minor < 0 || bytes[start + 8] !== SP) return HEAD_ERROR.codec
+  let pos = start + 9
+  let status = 0
+  for (let i = 0; i < 3; i++) {
+    const digit = (bytes[pos++] as number) - 48
+    if (digit < 0 || digit > 9) return HEAD_ERROR.codec
+    status = status * 10 + digit
+  }
+  if (status < 100) return HEAD_ERROR.codec
+  let reasonStart = pos
+  if (bytes[pos] === SP) {
+    reasonStart = ++pos
+    while (IS_VALUE[bytes[pos] as number] === 1) pos++
+  }
+  if (bytes[pos] !== CR || bytes[pos + 1] !== LF) return HEAD_ERROR.codec
+  const failed = parseFields(bytes, pos + 2, end + 2, start, head)
+  if (failed !== undefined) return failed
+  head.text = bytes.toString('latin1', start, end + 2)
+  head.status = status
+  head.reason = head.text.slice(reasonStart - start, pos - start)
+  head.minorVersion = minor
+  head.keepAlive = minor === 1
+  return readFields(head, requestMethod)
+}
+
+function readFields(head: ResponseHead, requestMethod: string): HeadError | undefined {
+  const { at, count, text } = head
+  let connection = -1
+  let length = -1
+  let encoding = -1
+  for (let i = 0; i < count; i++) {
+    const nameStart = at[i << 2] as number
+    switch ((at[(i << 2) + 1] as number) - nameStart) {
+      case 10:
+        if (equalsIgnoringCase(text, nameStart, 'connection')) {
+          if (connection < 0) connection = i
+          for (const part of head.value(i).split(',')) {
+            const token = part.trim().toLowerCase()
+            if (token === 'close') head.keepAlive = false
+            else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
+          }
+        } else if (equalsIgnoringCase(text, nameStart, 'keep-alive')) head.removeAt(i)
+        break
+      case 14:
+        if (equalsIgnoringCase(text, nameStart, 'content-length')) {
+          if (length >= 0) return HEAD_ERROR.contentLengthInvalid
+          length = i
+        }
+        break
+      case 16:
+        if (equalsIgnoringCase(text, nameStart, 'proxy-connection')) head.removeAt(i)
+        break
+      case 17:
+        if (equalsIgnoringCase(text, nameStart, 'transfer-encoding')) {
+          if (encoding >= 0) return HEAD_ERROR.invalidTransferEncoding
+          encoding = i
+        }
+        break
+      default:
+    }
+  }
+  return readFraming(head, requestMethod, length, encoding) ?? removeHopByHop(head, connection)
+}
+
+function readFraming(
+  head: ResponseHead,
+  requestMethod: string,
+  length: number,
+  encoding: number,
+): HeadError | undefined {
+  const { status } = head
+  if (encoding >= 0 && length >= 0) return HEAD_ERROR.lengthAndChunked
+  if (length >= 0) {
+    head.contentLength = parseContentLength(head.value(length))
+    if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
+  }
+  if (encoding >= 0) {
+    if (head.value(encoding).toLowerCase() !== 'chunked') return HEAD_ERROR.invalidTransferEncoding
+    head.removeAt(encoding)
+  }
+  if (requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304) {
+    if (encoding >= 0 && requestMethod !== 'HEAD' && status !== 304) return HEAD_ERROR.transferEncodingNotAllowed
+    // A length in a 1xx or 204 frames nothing and must not be passed on as if it did (RFC 9110 section 8.6).
+    if (length >= 0 && (status < 200 || status === 204)) head.removeAt(length)
+    return undefined
+  }
+  if (encoding >= 0) head.framing = FRAMING.chunked
+  else if (length >= 0) head.framing = head.contentLength > 0 ? FRAMING.length : FRAMING.none
+  else head.framing = FRAMING.untilClose
+  if (head.framing === FRAMING.untilClose) head.keepAlive = false
+  return undefined
+}

@@ -1,0 +1,147 @@
+/** Most header fields a message may have (Envoy's max_headers_count). */
+export const MAX_HEADERS = 100
+
+/** Integers per field in `HeaderBlock.at`: start and end of the name, start and end of the value. */
+const STRIDE = 4
+
+/**
+ * The header fields of one message: the text as it came with the place of each field in it, and the edits made since.
+ * No object is made for a field until someone asks for it, and fields that nobody touched are written out again as
+ * the runs of text they came in, in their order and case.
+ *
+ * One block lives as long as its connection and is filled anew for every message.
+ */
+export class HeaderBlock {
+  /** The message head as latin1 text; offsets in `at` point into it. */
+  text = ''
+  count = 0
+  /** Offsets of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
+  readonly at = new Int32Array(STRIDE * (MAX_HEADERS + 1))
+  readonly #removed = new Uint8Array(MAX_HEADERS)
+  #removedCount = 0
+  readonly #addedNames: string[] = []
+  readonly #addedValues: string[] = []
+
+  clear(): void {
+    this.text = ''
+    this.count = 0
+    if (this.#removedCount > 0) {
+      this.#removedCount = 0
+      this.#removed.fill(0)
+    }
+    if (this.#addedNames.length > 0) {
+      this.#addedNames.length = 0
+      this.#addedValues.length = 0
+    }
+  }
+
+  /** Index of the first field of this lower-case name that is still there, or -1. Looks at received fields only. */
+  find(lowerName: string, from = 0): number {
+    const { at, count } = this
+    const length = lowerName.length
+    for (let i = from; i < count; i++) {
+      const start = at[i * STRIDE] as number
+      if ((at[i * STRIDE + 1] as number) - start !== length || this.#removed[i] === 1) continue
+      if (equalsIgnoringCase(this.text, start, lowerName)) return i
+    }
+    return -1
+  }
+
+  name(index: number): string {
+    return this.text.slice(this.at[index * STRIDE], this.at[index * STRIDE + 1])
+  }
+
+  value(index: number): string {
+    return this.text.slice(this.at[index * STRIDE + 2], this.at[index * STRIDE + 3])
+  }
+
+  has(lowerName: string): boolean {
+    return this.find(lowerName) >= 0 || this.#findAdded(lowerName, 0) >= 0
+  }
+
+  /** The field's value; several of one name are joined with `,` in order, as Envoy's matchers see them. */
+  get(lowerName: string): string | undefined {
+    let value: string | undefined
+    for (let i = this.find(lowerName); i >= 0; i = this.find(lowerName, i + 1)) {
+      value = value === undefined ? this.value(i) : `${value},${this.value(i)}`
+    }
+    for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i + 1)) {
+      const added = this.#addedValues[i] as string
+      value = value === undefined ? added : `${value},${added}`
+    }
+    return value
+  }
+
+  append(name: string, value: string): void {
+    this.#addedNames.push(name)
+    this.#addedValues.push(value)
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name.toLowerCase())
+    this.append(name, value)
+  }
+
+  remove(lowerName: string): void {
+    for (let i = this.find(lowerName); i >= 0; i = this.find(lowerName, i + 1)) this.removeAt(i)
+    for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i)) {
+      this.#addedNames.splice(i, 1)
+      this.#addedValues.splice(i, 1)
+    }
+  }
+
+  removeAt(index: number): void {
+    if (this.#removed[index] === 1) return
+    this.#removed[index] = 1
+    this.#removedCount++
+  }
+
+  /** Every field that would be written out, in order. For explanation and copies, not for the hot path. */
+  *fields(): Generator<[name: string, value: string]> {
+    for (let i = 0; i < this.count; i++) if (this.#removed[i] === 0) yield [this.name(i), this.value(i)]
+    for (let i = 0; i < this.#addedNames.length; i++) {
+      yield [this.#addedNames[i] as string, this.#addedValues[i] as string]
+    }
+  }
+
+  /** The fields as HTTP/1.1 lines, each ended by CRLF. */
+  toLines(): string {
+    let out = ''
+    const { at, count, text } = this
+    if (count > 0) {
+      if (this.#removedCount === 0) out = text.slice(at[0], at[count * STRIDE])
+      else {
+        let runStart = -1
+        for (let i = 0; i < count; i++) {
+          if (this.#removed[i] === 0) {
+            if (runStart < 0) runStart = at[i * STRIDE] as number
+          } else if (runStart >= 0) {
+            out += text.slice(runStart, at[i * STRIDE])
+            runStart = -1
+          }
+        }
+        if (runStart >= 0) out += text.slice(runStart, at[count * STRIDE])
+      }
+    }
+    for (let i = 0; i < this.#addedNames.length; i++) out += `${this.#addedNames[i]}: ${this.#addedValues[i]}\r\n`
+    return out
+  }
+
+  #findAdded(lowerName: string, from: number): number {
+    for (let i = from; i < this.#addedNames.length; i++) {
+      const name = this.#addedNames[i] as string
+      if (name.length === lowerName.length && equalsIgnoringCase(name, 0, lowerName)) return i
+    }
+    return -1
+  }
+}
+
+/** Whether `text` from `start` spells `lower`, letting ASCII capitals in `text` pass. */
+export function equalsIgnoringCase(text: string, start: number, lower: string): boolean {
+  for (let i = 0; i < lower.length; i++) {
+    const code = text.charCodeAt(start + i)
+    const wanted = lower.charCodeAt(i)
+    if (code !== wanted && (code + 32 !== wanted || code < 65 || code > 90)) return false
+  }
+  return true
+}

@@ -1,0 +1,63 @@
+import { HeaderBlock } from './header-block.ts'
+
+/** How a message's body is delimited (RFC 9112 section 6). */
+export const FRAMING = { none: 0, length: 1, chunked: 2, untilClose: 3 } as const
+export type Framing = (typeof FRAMING)[keyof typeof FRAMING]
+
+/** A request head. Owned by its connection and filled anew for every request. */
+export class RequestHead extends HeaderBlock {
+  method = ''
+  /** The request target in origin-form, query included; `*` for OPTIONS and the authority for CONNECT. */
+  path = ''
+  /** The Host, or the authority of an absolute-form target. */
+  authority = ''
+  scheme = 'http'
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  minorVersion = 1
+  framing: Framing = FRAMING.none
+  contentLength = 0
+  keepAlive = true
+  expectContinue = false
+  /** The lower-case token of an Upgrade that `Connection` names, or ''. */
+  upgrade = ''
+  /** Whether `authority` is no longer what the Host field says, so that Host must be written anew. */
+  authorityRewritten = false
+  /** Index of the Host field, or -1. */
+  hostIndex = -1
+
+  override clear(): void {
+    super.clear()
+    this.method = ''
+    this.path = ''
+    this.authority = ''
+    this.scheme = 'http'
+    this.minorVersion = 1
+    this.framing = FRAMING.none
+    this.contentLength = 0
+    this.keepAlive = true
+    this.expectContinue = false
+    this.upgrade = ''
+    this.authorityRewritten = false
+    this.hostIndex = -1
+  }
+}
+
+/** A response head. Owned by its upstream connection and filled anew for every response. */
+export class ResponseHead extends HeaderBlock {
+  status = 0
+  reason = ''
+  minorVersion = 1
+  framing: Framing = FRAMING.none
+  contentLength = 0
+  keepAlive = true
+
+  override clear(): void {
+    super.clear()
+    this.status = 0
+    this.reason = ''
+    this.minorVersion = 1
+    this.framing = FRAMING.none
+    this.contentLength = 0
+    this.keepAlive = true
+  }
+}
