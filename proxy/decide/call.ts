@@ -1,0 +1,19 @@
+import type { Random } from '../../lib/random.ts'
+import type { RequestHead } from '../stream/message.ts'
+
+/** One HTTP call as the decision sees it: what was asked, by whom, and the dice. Reused by a connection. */
+export interface Call {
+  readonly head: RequestHead
+  /** `ip:port` of the direct peer, and of our own end. */
+  readonly downstreamAddress: string
+  readonly downstreamLocalAddress: string
+  /** Draws for faults. */
+  readonly random: Random
+  /** Drawn once a call: runtime fractions and the pick of a weighted cluster share it, as in Envoy. */
+  randomValue: number
+  /** Makes an x-request-id. */
+  newRequestId(): string
+}
+
+/** Bound of `randomValue`: it divides evenly enough for every sum of weights that Envoy allows. */
+export const RANDOM_VALUE_BOUND = 2 ** 48

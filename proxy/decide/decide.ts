@@ -1,0 +1,143 @@
+import { filterByName } from '../filters/http/builtin.ts'
+import type {
+  ForwardPlan,
+  HttpManagerPlan,
+  Plan,
+  RouteConfigPlan,
+  WeightedChoice,
+  WeightedClusterPlan,
+} from '../plan/plan.ts'
+import type { Call } from './call.ts'
+import { answer, type Decision } from './decision.ts'
+import { redirectLocation, rewritePath } from './rewrite.ts'
+import { findRoute, findVirtualHost, isWithin } from './route.ts'
+import type { Trace } from './trace.ts'
+
+/*
+ * Where a call goes. Pure: what it needs of time and chance comes with the call. The proxy, `explain`, `test` and the
+ * simulator all come through here, and nothing else decides.
+ *
+ *   prepare.ts    checks, normalisation and forwarding headers, before anything is matched
+ *   route.ts      virtual host and route
+ *   filters/http  CORS, faults: in the order of the connection manager's chain
+ *   rewrite.ts    path, host, redirect
+ *   mutate.ts     header fields, request and response
+ */
+
+export function routesOf(plan: Plan, manager: HttpManagerPlan): RouteConfigPlan | undefined {
+  return manager.routes ?? plan.routeConfigs.get(manager.routeConfigName)
+}
+
+/**
+ * Fills `decision` for one prepared call. `routes` is what routesOf() gave for the connection manager; `trace`
+ * collects every candidate that was looked at.
+ */
+export function decide(
+  plan: Plan,
+  manager: HttpManagerPlan,
+  routes: RouteConfigPlan | undefined,
+  call: Call,
+  decision: Decision,
+  trace?: Trace,
+): void {
+  const { head } = call
+  decision.path = head.path
+  decision.authority = head.authority
+  if (routes === undefined) {
+    answer(decision, 404, 'route_configuration_not_found', 'NR')
+    trace?.push({
+      candidate: `route configuration ${manager.routeConfigName}`,
+      matched: false,
+      reason: 'is not known',
+      origin: undefined,
+    })
+    return
+  }
+  const virtualHost = findVirtualHost(routes, head.authority)
+  if (trace !== undefined) traceVirtualHosts(trace, routes, head.authority, virtualHost)
+  const route = virtualHost === undefined ? undefined : findRoute(virtualHost, call, trace)
+  if (virtualHost === undefined || route === undefined) {
+    decision.virtualHost = virtualHost
+    answer(decision, 404, 'route_not_found', 'NR')
+    return
+  }
+  decision.virtualHost = virtualHost
+  decision.route = route
+  const { action } = route
+  if (action.kind === 'forward') decision.choice = pick(action.clusters, call.randomValue)
+  if (manager.filters.length > 0 && judgeFilters(manager, routes, call, decision)) return
+  switch (action.kind) {
+    case 'direct_response':
+      decision.outcome = 'direct_response'
+      decision.status = action.status
+      decision.body = action.body
+      decision.detail = 'direct_response'
+      return
+    case 'redirect':
+      decision.outcome = 'redirect'
+      decision.status = action.status
+      decision.location = redirectLocation(action, route.match, head)
+      decision.detail = 'direct_response'
+      return
+    default:
+      decideForward(plan, action, call, decision)
+  }
+}
+
+/** Walks the weights in their order, as Envoy does. */
+export function pick(choice: WeightedChoice, randomValue: number): WeightedClusterPlan {
+  const { entries } = choice
+  if (entries.length === 1) return entries[0]!
+  let left = randomValue % choice.totalWeight
+  for (const entry of entries) {
+    if (left < entry.weight) return entry
+    left -= entry.weight
+  }
+  return entries[entries.length - 1]!
+}
+
+/** Runs the filters' pure halves; true when one of them has answered the call. */
+function judgeFilters(manager: HttpManagerPlan, routes: RouteConfigPlan, call: Call, decision: Decision): boolean {
+  for (const filter of manager.filters) {
+    const { name } = filter
+    const config =
+      decision.choice?.filterConfigs.get(name) ??
+      decision.route?.filterConfigs.get(name) ??
+      decision.virtualHost?.filterConfigs.get(name) ??
+      routes.filterConfigs.get(name) ??
+      filter.config
+    if (filterByName(name)?.judge(config, call, decision)) return true
+  }
+  return false
+}
+
+function decideForward(plan: Plan, action: ForwardPlan, call: Call, decision: Decision): void {
+  const { route, choice } = decision
+  if (route === undefined || choice === undefined) return
+  if (!plan.clusters.has(choice.cluster)) {
+    answer(decision, action.clusterNotFoundStatus, 'cluster_not_found', 'NC')
+    return
+  }
+  decision.timeoutMs = action.timeoutMs
+  decision.retry = action.retry ?? decision.virtualHost?.retry
+  if (action.rewrite !== undefined) decision.path = rewritePath(action.rewrite, route.match, call.head.path)
+  decision.authority = choice.hostRewrite || action.hostRewrite || call.head.authority
+  if (action.mirrors.length > 0) {
+    decision.mirrors = action.mirrors.filter((m) => m.fraction === undefined || isWithin(m.fraction, call.randomValue))
+  }
+}
+
+function traceVirtualHosts(
+  trace: Trace,
+  routes: RouteConfigPlan,
+  authority: string,
+  found: RouteConfigPlan['virtualHosts'][number] | undefined,
+): void {
+  for (const host of routes.virtualHosts) {
+    const matched = host === found
+    const reason = matched
+      ? `${JSON.stringify(authority)} is among its domains`
+      : `${JSON.stringify(authority)} is not among its domains${host.domains.includes('*') ? ' but for *' : ''}`
+    trace.push({ candidate: `virtual host ${host.name}`, matched, reason, origin: host.origin })
+  }
+}

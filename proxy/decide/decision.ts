@@ -1,0 +1,90 @@
+import type { ResponseFlag } from '../../api/response-flags.ts'
+import type { MirrorPlan, RetryPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan } from '../plan/plan.ts'
+
+export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
+
+/** What happens to one call. Filled by decide(), then carried out by the stream or printed by `explain`. */
+export interface Decision {
+  outcome: Outcome
+  virtualHost: VirtualHostPlan | undefined
+  route: RoutePlan | undefined
+  /** The chosen cluster with its own header mutations, when forwarding (or when its cluster is not known). */
+  choice: WeightedClusterPlan | undefined
+  /** Path and authority to send upstream. */
+  path: string
+  authority: string
+  /** 0 is none. */
+  timeoutMs: number
+  retry: RetryPlan | undefined
+  /** The mirrors drawn for this call. */
+  mirrors: readonly MirrorPlan[]
+  /** Wait before going on; drawn by the fault filter. */
+  delayMs: number
+  /** Status, body and Location of an answer of our own. */
+  status: number
+  body: Buffer | undefined
+  location: string
+  grpcStatus: number | undefined
+  /** Response fields that filters add, names and values in turn. */
+  responseHeaders: string[] | undefined
+  /** Envoy's response code details, and the flag of the access log ('' for none). */
+  detail: string
+  flag: ResponseFlag | ''
+}
+
+export function newDecision(): Decision {
+  return {
+    outcome: 'forward',
+    virtualHost: undefined,
+    route: undefined,
+    choice: undefined,
+    path: '',
+    authority: '',
+    timeoutMs: 0,
+    retry: undefined,
+    mirrors: NO_MIRRORS,
+    delayMs: 0,
+    status: 0,
+    body: undefined,
+    location: '',
+    grpcStatus: undefined,
+    responseHeaders: undefined,
+    detail: '',
+    flag: '',
+  }
+}
+
+const NO_MIRRORS: readonly MirrorPlan[] = []
+
+export function resetDecision(decision: Decision): void {
+  decision.outcome = 'forward'
+  decision.virtualHost = undefined
+  decision.route = undefined
+  decision.choice = undefined
+  decision.path = ''
+  decision.authority = ''
+  decision.timeoutMs = 0
+  decision.retry = undefined
+  decision.mirrors = NO_MIRRORS
+  decision.delayMs = 0
+  decision.status = 0
+  decision.body = undefined
+  decision.location = ''
+  decision.grpcStatus = undefined
+  decision.responseHeaders = undefined
+  decision.detail = ''
+  decision.flag = ''
+}
+
+/** Turns the decision into an answer of our own. */
+export function answer(decision: Decision, status: number, detail: string, flag: ResponseFlag | ''): void {
+  decision.outcome = 'local_reply'
+  decision.status = status
+  decision.detail = detail
+  if (flag !== '') decision.flag = flag
+}
+
+export function addResponseHeader(decision: Decision, name: string, value: string): void {
+  decision.responseHeaders ??= []
+  decision.responseHeaders.push(name, value)
+}

@@ -1,0 +1,40 @@
+import type { RequestHead } from '../stream/message.ts'
+
+/** A field or pseudo-header by lower-case name. */
+export function fieldOf(head: RequestHead, name: string): string | undefined {
+  if (name.charCodeAt(0) !== 58) return head.get(name)
+  switch (name) {
+    case ':method':
+      return head.method
+    case ':path':
+      return head.path
+    case ':authority':
+      return head.authority
+    case ':scheme':
+      return head.scheme
+    default:
+      return undefined
+  }
+}
+
+/** The path without its query. */
+export function pathname(path: string): string {
+  const query = path.indexOf('?')
+  return query < 0 ? path : path.slice(0, query)
+}
+
+/** The query without its `?`; '' when there is none. */
+export function queryOf(path: string): string {
+  const query = path.indexOf('?')
+  return query < 0 ? '' : path.slice(query + 1)
+}
+
+/** The host of an authority, without a port. An IPv6 literal keeps its brackets. */
+export function hostWithoutPort(authority: string): string {
+  if (authority.charCodeAt(0) === 91) {
+    const close = authority.indexOf(']')
+    return close < 0 ? authority : authority.slice(0, close + 1)
+  }
+  const colon = authority.lastIndexOf(':')
+  return colon < 0 ? authority : authority.slice(0, colon)
+}

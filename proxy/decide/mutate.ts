@@ -1,0 +1,71 @@
+import type { HeaderMutation, HeaderValuePlan } from '../plan/header-mutations.ts'
+import { formatTemplate, type TemplateContext } from '../plan/header-template.ts'
+import type { RouteConfigPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan } from '../plan/plan.ts'
+import type { HeaderBlock } from '../stream/header-block.ts'
+import type { Call } from './call.ts'
+import type { Decision } from './decision.ts'
+
+/** The levels that may change headers, in Envoy's order: the last writer wins. */
+function forEachLevel(
+  config: RouteConfigPlan,
+  host: VirtualHostPlan,
+  route: RoutePlan,
+  choice: WeightedClusterPlan | undefined,
+  direction: 'request' | 'response',
+  apply: (mutation: HeaderMutation) => void,
+): void {
+  const levels = [choice?.mutations, route.mutations, host.mutations, config.mutations]
+  if (config.mostSpecificMutationsWin) levels.reverse()
+  for (const level of levels) if (level !== undefined && !level[direction].isEmpty) apply(level[direction])
+}
+
+/** Whether any level has something to do: asked first, so that most calls build nothing. */
+function hasMutations(config: RouteConfigPlan, decision: Decision, direction: 'request' | 'response'): boolean {
+  return !(
+    config.mutations[direction].isEmpty &&
+    (decision.virtualHost?.mutations[direction].isEmpty ?? true) &&
+    (decision.route?.mutations[direction].isEmpty ?? true) &&
+    (decision.choice?.mutations[direction].isEmpty ?? true)
+  )
+}
+
+/** Applies every level's mutations to the request or response fields. */
+export function mutateHeaders(
+  config: RouteConfigPlan,
+  decision: Decision,
+  call: Call,
+  fields: HeaderBlock,
+  direction: 'request' | 'response',
+): void {
+  const { virtualHost, route, choice } = decision
+  if (virtualHost === undefined || route === undefined || !hasMutations(config, decision, direction)) return
+  const context: TemplateContext = {
+    request: call.head,
+    downstreamAddress: call.downstreamAddress,
+    downstreamLocalAddress: call.downstreamLocalAddress,
+    routeName: route.name,
+    clusterName: choice?.cluster ?? '',
+  }
+  forEachLevel(config, virtualHost, route, choice, direction, (mutation) => applyMutation(mutation, fields, context))
+}
+
+/** One level: removals, then overwrites, then additions; values are formatted before anything is changed. */
+function applyMutation(mutation: HeaderMutation, fields: HeaderBlock, context: TemplateContext): void {
+  const overwrites = mutation.overwrite.map((plan) => formatTemplate(plan.value, context))
+  const appends = mutation.append.map((plan) => formatTemplate(plan.value, context))
+  for (const name of mutation.remove) fields.remove(name)
+  mutation.overwrite.forEach((plan, i) => {
+    const value = overwrites[i] as string
+    if (isWanted(plan, value, fields)) fields.set(plan.name, value)
+  })
+  mutation.append.forEach((plan, i) => {
+    const value = appends[i] as string
+    if (isWanted(plan, value, fields)) fields.append(plan.name, value)
+  })
+}
+
+function isWanted(plan: HeaderValuePlan, value: string, fields: HeaderBlock): boolean {
+  if (value === '' && !plan.keepEmpty) return false
+  if (plan.condition === 'always') return true
+  return fields.has(plan.lowerName) === (plan.condition === 'if_present')
+}

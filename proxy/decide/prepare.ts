@@ -1,0 +1,96 @@
+import type { HttpManagerPlan } from '../plan/plan.ts'
+import { equalsIgnoringCase } from '../stream/header-block.ts'
+import type { RequestHead } from '../stream/message.ts'
+import type { Call } from './call.ts'
+import { answer, type Decision } from './decision.ts'
+import { hostWithoutPort } from './fields.ts'
+import { normalizePath } from './normalize.ts'
+
+/**
+ * What the connection manager does to a request before anything is matched (envoy.md 2.1, 2.2): checks, path
+ * normalisation, forwarding headers, request id. Returns false when the request is answered here.
+ */
+export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: Decision): boolean {
+  const { head } = call
+  if (head.minorVersion === 0 && !manager.acceptHttp10) return refuse(decision, 426, 'low_version')
+  if (head.path !== '') {
+    if (head.path.charCodeAt(0) !== 47) return refuse(decision, 404, 'absolute_path_rejected')
+    const path = normalizePath(head.path, manager)
+    if (path === undefined) return refuse(decision, 400, 'path_normalization_failed')
+    head.path = path
+  } else if (head.method !== 'CONNECT') return refuse(decision, 404, 'missing_path_rejected')
+  if (manager.stripHostPort) {
+    const host = hostWithoutPort(head.authority)
+    if (host !== head.authority) {
+      head.authority = host
+      head.authorityRewritten = true
+    }
+  }
+  removeControlHeaders(head, manager.useRemoteAddress)
+  addForwardingHeaders(manager, call)
+  if (head.upgrade !== '' && !manager.upgrades.has(head.upgrade)) return refuse(decision, 403, 'upgrade_failed')
+  return true
+}
+
+function refuse(decision: Decision, status: number, detail: string): false {
+  answer(decision, status, detail, '')
+  return false
+}
+
+function addForwardingHeaders(manager: HttpManagerPlan, call: Call): void {
+  const { head } = call
+  const peer = hostWithoutPort(call.downstreamAddress)
+  if (manager.useRemoteAddress) {
+    if (!manager.skipXffAppend) {
+      const before = head.get('x-forwarded-for')
+      head.set('x-forwarded-for', before === undefined ? peer : `${before},${peer}`)
+    }
+    // The edge knows the scheme; what a client says of it does not count.
+    head.set('x-forwarded-proto', head.scheme)
+  } else if (!head.has('x-forwarded-proto')) head.append('x-forwarded-proto', head.scheme)
+  if (manager.generateRequestId) {
+    const isForeign = manager.useRemoteAddress && !manager.preserveExternalRequestId
+    if (isForeign) head.set('x-request-id', call.newRequestId())
+    else if (!head.has('x-request-id')) head.append('x-request-id', call.newRequestId())
+  }
+  if (manager.via !== '') {
+    const before = head.get('via')
+    head.set('via', before === undefined ? manager.via : `${before}, ${manager.via}`)
+  }
+}
+
+/** Headers that steer a proxy and that no client outside the mesh's own trust may set (envoy.md 2.2). */
+const CONTROL_HEADERS = new Set([
+  'x-envoy-internal',
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
+  'x-envoy-upstream-alt-stat-name',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-force-trace',
+  'x-envoy-ip-tags',
+  'x-envoy-original-url',
+  'x-envoy-hedge-on-per-try-timeout',
+])
+const EDGE_HEADERS = new Set([
+  'x-envoy-decorator-operation',
+  'x-envoy-downstream-service-cluster',
+  'x-envoy-downstream-service-node',
+  'x-envoy-original-path',
+  'x-envoy-original-host',
+])
+
+function removeControlHeaders(head: RequestHead, isEdge: boolean): void {
+  const { at, count, text } = head
+  for (let i = 0; i < count; i++) {
+    const start = at[i << 2] as number
+    if ((at[(i << 2) + 1] as number) - start < 10 || !equalsIgnoringCase(text, start, 'x-envoy-')) continue
+    const name = head.name(i).toLowerCase()
+    if (CONTROL_HEADERS.has(name) || (isEdge && EDGE_HEADERS.has(name))) head.removeAt(i)
+  }
+}

@@ -1,0 +1,88 @@
+import { headerMatches, queryValue } from '../plan/matchers.ts'
+import type { DomainIndex, Fraction, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan/plan.ts'
+import type { Call } from './call.ts'
+import { fieldOf, hostWithoutPort, pathname, queryOf } from './fields.ts'
+import {
+  describeRefusal,
+  MATCHED,
+  REFUSED_FRACTION,
+  REFUSED_GRPC,
+  REFUSED_PATH,
+  routeCandidate,
+  type Trace,
+} from './trace.ts'
+
+/** Envoy's search: exact, longest suffix, longest prefix, `*`; case does not count. */
+export function findVirtualHost(config: RouteConfigPlan, authority: string): VirtualHostPlan | undefined {
+  const { domains } = config
+  const written = config.ignorePortInHost ? hostWithoutPort(authority) : authority
+  return domains.exact.get(written) ?? findDomain(domains, written.toLowerCase())
+}
+
+function findDomain(domains: DomainIndex, host: string): VirtualHostPlan | undefined {
+  const exact = domains.exact.get(host)
+  if (exact !== undefined) return exact
+  // A wildcard stands for at least one character.
+  for (const [suffix, found] of domains.suffixes) if (host.length > suffix.length && host.endsWith(suffix)) return found
+  for (const [prefix, found] of domains.prefixes) {
+    if (host.length > prefix.length && host.startsWith(prefix)) return found
+  }
+  return domains.any
+}
+
+/** The first route of the virtual host that matches. */
+export function findRoute(host: VirtualHostPlan, call: Call, trace: Trace | undefined): RoutePlan | undefined {
+  const path = pathname(call.head.path)
+  const { routes } = host
+  for (let i = 0; i < routes.length; i++) {
+    const route = routes[i] as RoutePlan
+    const refusal = matchRoute(route, call, path)
+    if (trace !== undefined) {
+      const matched = refusal === MATCHED
+      const reason = matched ? 'every predicate matches' : `does not match: ${describeRefusal(route, refusal)}`
+      trace.push({ candidate: routeCandidate(host, i), matched, reason, origin: route.origin })
+    }
+    if (refusal === MATCHED) return route
+  }
+  return undefined
+}
+
+function matchRoute({ match }: RoutePlan, call: Call, path: string): number {
+  if (!pathMatches(match.path, path, call.head.method)) return REFUSED_PATH
+  for (let i = 0; i < match.headers.length; i++) {
+    const matcher = match.headers[i]!
+    if (!headerMatches(matcher, fieldOf(call.head, matcher.name))) return i
+  }
+  if (match.query.length > 0) {
+    const query = queryOf(call.head.path)
+    for (let i = 0; i < match.query.length; i++) {
+      const matcher = match.query[i]!
+      const value = queryValue(query, matcher.name)
+      const matches = value !== undefined && (matcher.value === 'present' || matcher.value.test(value))
+      if (!matches) return match.headers.length + i
+    }
+  }
+  if (match.fraction !== undefined && !isWithin(match.fraction, call.randomValue)) return REFUSED_FRACTION
+  if (match.grpcOnly && !isGrpc(call)) return REFUSED_GRPC
+  return MATCHED
+}
+
+function pathMatches(matcher: RoutePlan['match']['path'], path: string, method: string): boolean {
+  if (matcher.kind === 'connect') return method === 'CONNECT'
+  if (path === '') return false
+  if (matcher.kind === 'regex') return matcher.regex.fullMatch(path)
+  const subject = matcher.ignoreCase ? path.toLowerCase() : path
+  if (matcher.kind === 'prefix') return subject.startsWith(matcher.value)
+  if (matcher.kind === 'path') return subject === matcher.value
+  if (!subject.startsWith(matcher.value)) return false
+  return subject.length === matcher.value.length || subject.charCodeAt(matcher.value.length) === 47
+}
+
+export function isWithin(fraction: Fraction, randomValue: number): boolean {
+  return randomValue % fraction.denominator < fraction.numerator
+}
+
+export function isGrpc(call: Call): boolean {
+  const type = call.head.get('content-type')
+  return type !== undefined && (type === 'application/grpc' || type.startsWith('application/grpc+'))
+}

@@ -1,0 +1,38 @@
+import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
+import { CorsPolicySchema, CorsSchema } from '../../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
+import { compileStringMatcher } from '../../../plan/compile/common.ts'
+import type { StringMatcher } from '../../../plan/matchers.ts'
+import { refuse } from '../../../plan/plan-error.ts'
+
+export interface CorsConfig {
+  readonly allowOrigins: readonly StringMatcher[]
+  readonly allowMethods: string
+  readonly allowHeaders: string
+  readonly exposeHeaders: string
+  readonly maxAge: string
+  readonly allowCredentials: boolean
+  readonly forwardNotMatchingPreflights: boolean
+}
+
+/** The connection manager only says that the filter is in the chain; policies come with routes. */
+export function compileCors(any: Any, path: string): undefined {
+  if (anyUnpack(any, CorsSchema) === undefined) refuse(path, 'is not a Cors')
+  return undefined
+}
+
+/** envoy.extensions.filters.http.cors.v3.CorsPolicy. */
+export function compileCorsPolicy(any: Any, path: string): CorsConfig {
+  const policy = anyUnpack(any, CorsPolicySchema)
+  if (policy === undefined) return refuse(path, 'is not a CorsPolicy')
+  return {
+    allowOrigins: policy.allowOriginStringMatch.map((matcher, i) =>
+      compileStringMatcher(matcher, `${path}.allow_origin_string_match[${i}]`),
+    ),
+    allowMethods: policy.allowMethods,
+    allowHeaders: policy.allowHeaders,
+    exposeHeaders: policy.exposeHeaders,
+    maxAge: policy.maxAge,
+    allowCredentials: policy.allowCredentials ?? false,
+    forwardNotMatchingPreflights: policy.forwardNotMatchingPreflights ?? true,
+  }
+}

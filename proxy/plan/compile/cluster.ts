@@ -1,0 +1,131 @@
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
+import type { CircuitBreakers } from '../../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js'
+import {
+  type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_LbPolicy as LbPolicy,
+} from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { RoutingPriority } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import { HttpProtocolOptionsSchema } from '../../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import type { CircuitBreakerPlan, ClusterPlan } from '../plan.ts'
+import { refuse } from '../plan-error.ts'
+import { durationMs, originOf } from './common.ts'
+import { compileEndpoints } from './endpoints.ts'
+
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
+const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
+const DEFAULT_DNS_REFRESH_MS = 5_000
+
+/** envoy.config.cluster.v3.Cluster. Throws a PlanError that names the field. */
+export function compileCluster(cluster: Cluster, resourceVersion: string): ClusterPlan {
+  if (cluster.name === '') refuse('name', 'a cluster needs a name')
+  if (cluster.transportSocket !== undefined && cluster.transportSocket.name !== 'envoy.transport_sockets.raw_buffer') {
+    refuse('transport_socket', `${cluster.transportSocket.name} is not supported yet`)
+  }
+  if (cluster.lbSubsetConfig !== undefined) refuse('lb_subset_config', 'not supported')
+  if (cluster.healthChecks.length > 0) refuse('health_checks', 'active health checks are not supported yet')
+  const http = httpOptions(cluster)
+  const discovery = discoveryOf(cluster)
+  return {
+    name: cluster.name,
+    discovery,
+    edsServiceName: cluster.edsClusterConfig?.serviceName || cluster.name,
+    balancing: balancingOf(cluster),
+    leastRequestChoices:
+      cluster.lbConfig.case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
+    connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
+    idleTimeoutMs: http.idleTimeoutMs,
+    maxRequestsPerConnection: http.maxRequestsPerConnection || cluster.maxRequestsPerConnection || 0,
+    limits: limitsOf(cluster.circuitBreakers),
+    panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
+    dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
+    endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
+    origin: originOf(cluster.metadata),
+    resourceVersion,
+  }
+}
+
+function discoveryOf(cluster: Cluster): ClusterPlan['discovery'] {
+  const { clusterDiscoveryType } = cluster
+  if (clusterDiscoveryType.case === 'clusterType') {
+    return refuse('cluster_type', `${clusterDiscoveryType.value.name} is not supported`)
+  }
+  switch (clusterDiscoveryType.value ?? DiscoveryType.STATIC) {
+    case DiscoveryType.STATIC:
+      return 'static'
+    case DiscoveryType.EDS:
+      return 'eds'
+    case DiscoveryType.STRICT_DNS:
+      return 'strict_dns'
+    case DiscoveryType.LOGICAL_DNS:
+      return 'logical_dns'
+    case DiscoveryType.ORIGINAL_DST:
+      return 'original_dst'
+    default:
+      return refuse('type', 'not supported')
+  }
+}
+
+function balancingOf(cluster: Cluster): ClusterPlan['balancing'] {
+  if (cluster.loadBalancingPolicy !== undefined) refuse('load_balancing_policy', 'use lb_policy')
+  switch (cluster.lbPolicy) {
+    case LbPolicy.ROUND_ROBIN:
+      return 'round_robin'
+    case LbPolicy.LEAST_REQUEST:
+      return 'least_request'
+    case LbPolicy.RANDOM:
+      return 'random'
+    case LbPolicy.CLUSTER_PROVIDED:
+      return 'cluster_provided'
+    default:
+      return refuse('lb_policy', `${LbPolicy[cluster.lbPolicy] ?? cluster.lbPolicy} is not supported yet`)
+  }
+}
+
+/** Envoy's defaults for a cluster that sets no thresholds. */
+const DEFAULT_LIMITS: CircuitBreakerPlan = {
+  maxConnections: 1024,
+  maxPendingRequests: 1024,
+  maxRequests: 1024,
+  maxRetries: 3,
+}
+
+function limitsOf(breakers: CircuitBreakers | undefined): CircuitBreakerPlan {
+  const thresholds = breakers?.thresholds.find((t) => t.priority === RoutingPriority.DEFAULT)
+  if (thresholds === undefined) return DEFAULT_LIMITS
+  if (thresholds.retryBudget !== undefined) refuse('circuit_breakers.thresholds.retry_budget', 'not supported yet')
+  return {
+    maxConnections: thresholds.maxConnections ?? DEFAULT_LIMITS.maxConnections,
+    maxPendingRequests: thresholds.maxPendingRequests ?? DEFAULT_LIMITS.maxPendingRequests,
+    maxRequests: thresholds.maxRequests ?? DEFAULT_LIMITS.maxRequests,
+    maxRetries: thresholds.maxRetries ?? DEFAULT_LIMITS.maxRetries,
+  }
+}
+
+function httpOptions(cluster: Cluster): { idleTimeoutMs: number; maxRequestsPerConnection: number } {
+  const any = cluster.typedExtensionProtocolOptions[HTTP_OPTIONS]
+  if (any === undefined) {
+    if (cluster.http2ProtocolOptions !== undefined)
+      refuse('http2_protocol_options', 'HTTP/2 upstreams are not supported yet')
+    return {
+      idleTimeoutMs: durationMs(cluster.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+      maxRequestsPerConnection: 0,
+    }
+  }
+  const at = `typed_extension_protocol_options[${HTTP_OPTIONS}]`
+  const options = anyUnpack(any, HttpProtocolOptionsSchema)
+  if (options === undefined) return refuse(at, `type ${any.typeUrl} was not expected`)
+  const protocol = options.upstreamProtocolOptions
+  const explicit = protocol.case === 'explicitHttpConfig' ? protocol.value.protocolConfig.case : undefined
+  if (explicit === 'http2ProtocolOptions' || explicit === 'http3ProtocolOptions') {
+    refuse(
+      `${at}.explicit_http_config`,
+      `${explicit === 'http2ProtocolOptions' ? 'HTTP/2' : 'HTTP/3'} upstreams are not supported yet`,
+    )
+  }
+  return {
+    idleTimeoutMs: durationMs(options.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+    maxRequestsPerConnection: options.commonHttpProtocolOptions?.maxRequestsPerConnection ?? 0,
+  }
+}

@@ -1,0 +1,77 @@
+import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+  HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
+} from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { compileHttpFilters } from '../../filters/http/builtin.ts'
+import type { HttpManagerPlan } from '../plan.ts'
+import { refuse } from '../plan-error.ts'
+import { durationMs } from './common.ts'
+import { compileRouteConfig } from './route-config.ts'
+
+export const HTTP_MANAGER = HttpConnectionManagerSchema.typeName
+
+/** Envoy's defaults (envoy.extensions.filters.network.http_connection_manager.v3). */
+const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
+const DEFAULT_STREAM_IDLE_TIMEOUT_MS = 300_000
+const DEFAULT_MAX_REQUEST_HEADERS_KB = 60
+/** The Server header's name when the configuration gives none. */
+const DEFAULT_SERVER_NAME = 'lateen'
+
+export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
+  const config = anyUnpack(any, HttpConnectionManagerSchema)
+  if (config === undefined) return refuse(path, 'is not an HttpConnectionManager')
+  const routes = routesOf(config, path)
+  return {
+    kind: 'http',
+    statPrefix: config.statPrefix,
+    ...routes,
+    filters: compileHttpFilters(config.httpFilters, `${path}.http_filters`),
+    useRemoteAddress: config.useRemoteAddress ?? false,
+    skipXffAppend: config.skipXffAppend,
+    xffNumTrustedHops: config.xffNumTrustedHops,
+    // Envoy leaves this off; a proxy that matches on paths must not (the configuration can still say false).
+    normalizePath: config.normalizePath ?? true,
+    mergeSlashes: config.mergeSlashes,
+    escapedSlashes: ESCAPED_SLASHES[config.pathWithEscapedSlashesAction],
+    acceptHttp10: config.httpProtocolOptions?.acceptHttp10 ?? false,
+    generateRequestId: config.generateRequestId ?? true,
+    preserveExternalRequestId: config.preserveExternalRequestId,
+    serverHeader: SERVER_HEADER[config.serverHeaderTransformation],
+    serverName: config.serverName || DEFAULT_SERVER_NAME,
+    via: config.via,
+    upgrades: new Set(config.upgradeConfigs.filter((u) => u.enabled ?? true).map((u) => u.upgradeType.toLowerCase())),
+    idleTimeoutMs: durationMs(config.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+    streamIdleTimeoutMs: durationMs(config.streamIdleTimeout, DEFAULT_STREAM_IDLE_TIMEOUT_MS),
+    requestTimeoutMs: durationMs(config.requestTimeout, 0),
+    requestHeadersTimeoutMs: durationMs(config.requestHeadersTimeout, 0),
+    maxRequestHeadersBytes: (config.maxRequestHeadersKb ?? DEFAULT_MAX_REQUEST_HEADERS_KB) * 1024,
+    stripHostPort: config.stripPortMode.case === 'stripAnyHostPort' && config.stripPortMode.value,
+  }
+}
+
+function routesOf(config: HttpConnectionManager, path: string): Pick<HttpManagerPlan, 'routes' | 'routeConfigName'> {
+  const specifier = config.routeSpecifier
+  if (specifier.case === 'rds') return { routes: undefined, routeConfigName: specifier.value.routeConfigName }
+  if (specifier.case === 'routeConfig') {
+    const routes = compileRouteConfig(specifier.value, `${path}.route_config`)
+    return { routes, routeConfigName: routes.name }
+  }
+  return refuse(path, `route specifier ${specifier.case ?? 'missing'} is not supported`)
+}
+
+const ESCAPED_SLASHES = {
+  [SlashAction.IMPLEMENTATION_SPECIFIC_DEFAULT]: 'keep',
+  [SlashAction.KEEP_UNCHANGED]: 'keep',
+  [SlashAction.REJECT_REQUEST]: 'reject',
+  [SlashAction.UNESCAPE_AND_REDIRECT]: 'unescape',
+  [SlashAction.UNESCAPE_AND_FORWARD]: 'unescape',
+} as const
+
+const SERVER_HEADER = {
+  [ServerHeader.OVERWRITE]: 'overwrite',
+  [ServerHeader.APPEND_IF_ABSENT]: 'append_if_absent',
+  [ServerHeader.PASS_THROUGH]: 'pass_through',
+} as const

@@ -1,0 +1,173 @@
+import type { DataSource } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import {
+  type DirectResponseAction,
+  type RouteAction_RequestMirrorPolicy as MirrorPolicy,
+  RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
+  type RedirectAction,
+  RedirectAction_RedirectResponseCode as RedirectCode,
+  type Route,
+  type RouteAction,
+  type WeightedCluster,
+} from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import type { RegexMatchAndSubstitute } from '../../../api/gen/envoy/type/matcher/v3/regex_pb.js'
+import { missingGroup, type SafeRegex } from '../../../lib/safe-regex.ts'
+import { compileFilterConfigs } from '../../filters/http/builtin.ts'
+import { NO_MUTATIONS } from '../header-mutations.ts'
+import type {
+  DirectResponsePlan,
+  ForwardPlan,
+  MirrorPlan,
+  PathRewritePlan,
+  RedirectPlan,
+  RouteActionPlan,
+  WeightedChoice,
+} from '../plan.ts'
+import { refuse } from '../plan-error.ts'
+import { compileFraction, compileRegex, durationMs } from './common.ts'
+import { compileMutations } from './mutations.ts'
+import { compileRetry } from './retry.ts'
+
+/** Envoy's default when a route names no time-out; 0 switches it off. */
+const DEFAULT_ROUTE_TIMEOUT_MS = 15_000
+/** Envoy's max_direct_response_body_size_bytes is 4 KiB; Istio lets a body of 1 MiB through, and so do we. */
+const MAX_DIRECT_RESPONSE_BYTES = 1024 * 1024
+
+export function compileAction(action: Route['action'], path: string): RouteActionPlan {
+  switch (action.case) {
+    case 'route':
+      return compileForward(action.value, `${path}.route`)
+    case 'redirect':
+      return compileRedirect(action.value, `${path}.redirect`)
+    case 'directResponse':
+      return compileDirectResponse(action.value, `${path}.direct_response`)
+    default:
+      return refuse(path, `action ${action.case ?? 'missing'} is not supported`)
+  }
+}
+
+function compileForward(action: RouteAction, path: string): ForwardPlan {
+  if (action.hashPolicy.length > 0) refuse(`${path}.hash_policy`, 'consistent hashing is not supported')
+  if (action.internalRedirectPolicy !== undefined) refuse(`${path}.internal_redirect_policy`, 'not supported')
+  if (action.metadataMatch !== undefined) refuse(`${path}.metadata_match`, 'subset load balancing is not supported')
+  if (action.rateLimits.length > 0) refuse(`${path}.rate_limits`, 'not supported')
+  const host = action.hostRewriteSpecifier
+  if (host.case !== undefined && host.case !== 'hostRewriteLiteral' && host.case !== 'autoHostRewrite') {
+    refuse(path, `host rewrite ${host.case} is not supported`)
+  }
+  return {
+    kind: 'forward',
+    clusters: compileClusters(action.clusterSpecifier, path),
+    clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode],
+    rewrite: compileRewrite(action, path),
+    hostRewrite: host.case === 'hostRewriteLiteral' ? host.value : '',
+    autoHostRewrite: host.case === 'autoHostRewrite' && host.value.value,
+    timeoutMs: durationMs(action.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
+    idleTimeoutMs: action.idleTimeout === undefined ? undefined : durationMs(action.idleTimeout, 0),
+    retry: action.retryPolicy === undefined ? undefined : compileRetry(action.retryPolicy, `${path}.retry_policy`),
+    mirrors: action.requestMirrorPolicies.map((mirror, i) =>
+      compileMirror(mirror, `${path}.request_mirror_policies[${i}]`),
+    ),
+    upgrades: new Map(action.upgradeConfigs.map((u) => [u.upgradeType.toLowerCase(), u.enabled ?? true])),
+  }
+}
+
+const NOT_FOUND_STATUS = {
+  [NotFoundCode.SERVICE_UNAVAILABLE]: 503,
+  [NotFoundCode.NOT_FOUND]: 404,
+  [NotFoundCode.INTERNAL_SERVER_ERROR]: 500,
+}
+
+function compileClusters(specifier: RouteAction['clusterSpecifier'], path: string): WeightedChoice {
+  if (specifier.case === 'cluster') return singleCluster(specifier.value)
+  if (specifier.case === 'weightedClusters') return compileWeighted(specifier.value, `${path}.weighted_clusters`)
+  return refuse(path, `cluster specifier ${specifier.case ?? 'missing'} is not supported`)
+}
+
+export function singleCluster(cluster: string): WeightedChoice {
+  const entry = { cluster, weight: 1, mutations: NO_MUTATIONS, hostRewrite: '', filterConfigs: new Map() }
+  return { entries: [entry], totalWeight: 1 }
+}
+
+function compileWeighted(weighted: WeightedCluster, path: string): WeightedChoice {
+  const entries = weighted.clusters.map((cluster, i) => {
+    const at = `${path}.clusters[${i}]`
+    if (cluster.name === '') refuse(`${at}.name`, 'a cluster name is needed')
+    return {
+      cluster: cluster.name,
+      weight: cluster.weight ?? 0,
+      mutations: compileMutations(cluster, at),
+      hostRewrite: cluster.hostRewriteSpecifier.case === 'hostRewriteLiteral' ? cluster.hostRewriteSpecifier.value : '',
+      filterConfigs: compileFilterConfigs(cluster.typedPerFilterConfig, at),
+    }
+  })
+  const totalWeight = entries.reduce((sum, entry) => sum + entry.weight, 0)
+  if (totalWeight < 1 || totalWeight > 0xffff_ffff) refuse(path, `total weight ${totalWeight} must be 1 to 4294967295`)
+  return { entries, totalWeight }
+}
+
+function compileRewrite(action: RouteAction, path: string): PathRewritePlan | undefined {
+  if (action.regexRewrite !== undefined) {
+    return { kind: 'regex', ...compileSubstitution(action.regexRewrite, `${path}.regex_rewrite`) }
+  }
+  if (action.pathRewritePolicy !== undefined) refuse(`${path}.path_rewrite_policy`, 'not supported')
+  return action.prefixRewrite === '' ? undefined : { kind: 'prefix', value: action.prefixRewrite }
+}
+
+function compileSubstitution(
+  rewrite: RegexMatchAndSubstitute,
+  path: string,
+): { regex: SafeRegex; substitution: string } {
+  const regex = compileRegex(rewrite.pattern?.regex ?? '', `${path}.pattern`)
+  const group = missingGroup(regex, rewrite.substitution)
+  if (group !== undefined) refuse(`${path}.substitution`, `the pattern has no group ${group}`)
+  return { regex, substitution: rewrite.substitution }
+}
+
+function compileMirror(mirror: MirrorPolicy, path: string): MirrorPlan {
+  if (mirror.cluster === '') refuse(`${path}.cluster`, 'a cluster name is needed')
+  return {
+    cluster: mirror.cluster,
+    fraction: compileFraction(mirror.runtimeFraction?.defaultValue),
+    shadowSuffix: !mirror.disableShadowHostSuffixAppend,
+  }
+}
+
+const REDIRECT_STATUS = {
+  [RedirectCode.MOVED_PERMANENTLY]: 301,
+  [RedirectCode.FOUND]: 302,
+  [RedirectCode.SEE_OTHER]: 303,
+  [RedirectCode.TEMPORARY_REDIRECT]: 307,
+  [RedirectCode.PERMANENT_REDIRECT]: 308,
+}
+
+function compileRedirect(redirect: RedirectAction, path: string): RedirectPlan {
+  const scheme = redirect.schemeRewriteSpecifier
+  const rewrite = redirect.pathRewriteSpecifier
+  return {
+    kind: 'redirect',
+    status: REDIRECT_STATUS[redirect.responseCode],
+    httpsRedirect: scheme.case === 'httpsRedirect' && scheme.value,
+    scheme: scheme.case === 'schemeRedirect' ? scheme.value : '',
+    host: redirect.hostRedirect,
+    port: redirect.portRedirect,
+    path: rewrite.case === 'pathRedirect' ? rewrite.value : '',
+    prefixRewrite: rewrite.case === 'prefixRewrite' ? rewrite.value : undefined,
+    regexRewrite:
+      rewrite.case === 'regexRewrite' ? compileSubstitution(rewrite.value, `${path}.regex_rewrite`) : undefined,
+    stripQuery: redirect.stripQuery,
+  }
+}
+
+function compileDirectResponse(response: DirectResponseAction, path: string): DirectResponsePlan {
+  if (response.status < 200 || response.status > 599) refuse(`${path}.status`, 'must be 200 to 599')
+  const body = response.body === undefined ? Buffer.alloc(0) : inlineBytes(response.body, `${path}.body`)
+  if (body.length > MAX_DIRECT_RESPONSE_BYTES) refuse(`${path}.body`, `at most ${MAX_DIRECT_RESPONSE_BYTES} bytes`)
+  return { kind: 'direct_response', status: response.status, body }
+}
+
+function inlineBytes(source: DataSource, path: string): Buffer {
+  const { specifier } = source
+  if (specifier.case === 'inlineString') return Buffer.from(specifier.value, 'utf8')
+  if (specifier.case === 'inlineBytes') return Buffer.from(specifier.value)
+  return refuse(path, `data source ${specifier.case ?? 'missing'} is not supported`)
+}

@@ -1,0 +1,80 @@
+import type { Route, VirtualHost } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import type { RouteConfiguration } from '../../../api/gen/envoy/config/route/v3/route_pb.js'
+import { compileFilterConfigs } from '../../filters/http/builtin.ts'
+import type { DomainIndex, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan.ts'
+import { refuse } from '../plan-error.ts'
+import { originOf } from './common.ts'
+import { compileMutations } from './mutations.ts'
+import { compileRetry } from './retry.ts'
+import { compileAction } from './route-action.ts'
+import { compileRouteMatch } from './route-match.ts'
+
+/** envoy.config.route.v3.RouteConfiguration. Throws a PlanError that names the field. */
+export function compileRouteConfig(config: RouteConfiguration, path = ''): RouteConfigPlan {
+  const at = (field: string) => (path === '' ? field : `${path}.${field}`)
+  const virtualHosts = config.virtualHosts.map((host, i) => compileVirtualHost(host, at(`virtual_hosts[${i}]`)))
+  return {
+    name: config.name,
+    virtualHosts,
+    domains: indexDomains(virtualHosts, at('virtual_hosts')),
+    ignorePortInHost: config.ignorePortInHostMatching,
+    mostSpecificMutationsWin: config.mostSpecificHeaderMutationsWins,
+    mutations: compileMutations(config, path),
+    filterConfigs: compileFilterConfigs(config.typedPerFilterConfig, path),
+  }
+}
+
+export function compileVirtualHost(host: VirtualHost, path: string): VirtualHostPlan {
+  if (host.matcher !== undefined) refuse(`${path}.matcher`, 'matcher trees are not supported')
+  if (host.requireTls !== 0) refuse(`${path}.require_tls`, 'not supported')
+  if (host.domains.length === 0) refuse(`${path}.domains`, 'at least one domain is needed')
+  return {
+    name: host.name,
+    domains: host.domains,
+    routes: host.routes.map((route, i) => compileRoute(route, `${path}.routes[${i}]`)),
+    mutations: compileMutations(host, path),
+    retry: host.retryPolicy === undefined ? undefined : compileRetry(host.retryPolicy, `${path}.retry_policy`),
+    includeAttemptCount: host.includeRequestAttemptCount,
+    filterConfigs: compileFilterConfigs(host.typedPerFilterConfig, path),
+    origin: originOf(host.metadata),
+  }
+}
+
+function compileRoute(route: Route, path: string): RoutePlan {
+  return {
+    name: route.name,
+    match: compileRouteMatch(route.match, `${path}.match`),
+    action: compileAction(route.action, path),
+    mutations: compileMutations(route, path),
+    filterConfigs: compileFilterConfigs(route.typedPerFilterConfig, path),
+    origin: originOf(route.metadata),
+  }
+}
+
+/** Envoy's search order: exact, longest suffix, longest prefix, `*`. The same domain twice refuses the resource. */
+export function indexDomains(hosts: readonly VirtualHostPlan[], path: string): DomainIndex {
+  const exact = new Map<string, VirtualHostPlan>()
+  const suffixes = new Map<string, VirtualHostPlan>()
+  const prefixes = new Map<string, VirtualHostPlan>()
+  let any: VirtualHostPlan | undefined
+  hosts.forEach((host, i) => {
+    for (const written of host.domains) {
+      const domain = written.toLowerCase()
+      const twice = () => refuse(`${path}[${i}].domains`, `domain ${JSON.stringify(written)} is already taken`)
+      if (domain === '*') {
+        if (any !== undefined) twice()
+        any = host
+        continue
+      }
+      const [map, key] = domain.startsWith('*')
+        ? ([suffixes, domain.slice(1)] as const)
+        : domain.endsWith('*')
+          ? ([prefixes, domain.slice(0, -1)] as const)
+          : ([exact, domain] as const)
+      if (map.has(key)) twice()
+      map.set(key, host)
+    }
+  })
+  const byLength = (map: Map<string, VirtualHostPlan>) => [...map].sort((a, b) => b[0].length - a[0].length)
+  return { exact, suffixes: byLength(suffixes), prefixes: byLength(prefixes), any }
+}

@@ -1,0 +1,37 @@
+import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
+import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { NO_MUTATIONS } from '../header-mutations.ts'
+import type { TcpProxyPlan, WeightedChoice } from '../plan.ts'
+import { refuse } from '../plan-error.ts'
+import { durationMs } from './common.ts'
+import { singleCluster } from './route-action.ts'
+
+export const TCP_PROXY = TcpProxySchema.typeName
+const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
+
+/** envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy. */
+export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
+  const config = anyUnpack(any, TcpProxySchema)
+  if (config === undefined) return refuse(path, 'is not a TcpProxy')
+  if (config.tunnelingConfig !== undefined) refuse(`${path}.tunneling_config`, 'not supported')
+  const specifier = config.clusterSpecifier
+  let clusters: WeightedChoice
+  if (specifier.case === 'cluster') clusters = singleCluster(specifier.value)
+  else if (specifier.case === 'weightedClusters') {
+    const entries = specifier.value.clusters.map(({ name, weight }) => ({
+      cluster: name,
+      weight,
+      mutations: NO_MUTATIONS,
+      hostRewrite: '',
+      filterConfigs: new Map(),
+    }))
+    clusters = { entries, totalWeight: entries.reduce((sum, entry) => sum + entry.weight, 0) }
+    if (clusters.totalWeight < 1) refuse(`${path}.weighted_clusters`, 'the total weight must be at least 1')
+  } else clusters = refuse(path, 'a cluster is needed')
+  return {
+    kind: 'tcp',
+    statPrefix: config.statPrefix,
+    clusters,
+    idleTimeoutMs: durationMs(config.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+  }
+}

@@ -1,0 +1,114 @@
+import type { HeaderBlock } from '../stream/header-block.ts'
+import { PlanError } from './plan-error.ts'
+
+/** What a header value may refer to while it is formatted. */
+export interface TemplateContext {
+  readonly request: HeaderBlock & { readonly method: string; readonly path: string; readonly authority: string }
+  readonly downstreamAddress: string
+  readonly downstreamLocalAddress: string
+  readonly routeName: string
+  readonly clusterName: string
+}
+
+/** A header value, constant or put together per request from Envoy's command operators. */
+export type HeaderTemplate = string | readonly TemplatePart[]
+type TemplatePart = string | ((context: TemplateContext) => string)
+
+/**
+ * Compiles a header value (envoy: "Custom request/response headers"): `%%` is a percent sign and `%OPERATOR(args):length%`
+ * is replaced. An operator that is not known refuses the resource, as Envoy does.
+ */
+export function compileTemplate(text: string, path: string): HeaderTemplate {
+  if (!text.includes('%')) return text
+  const parts: TemplatePart[] = []
+  let literal = ''
+  for (let pos = 0; pos < text.length; ) {
+    if (text[pos] !== '%') {
+      const next = text.indexOf('%', pos)
+      literal += text.slice(pos, next < 0 ? text.length : next)
+      pos = next < 0 ? text.length : next
+      continue
+    }
+    if (text[pos + 1] === '%') {
+      literal += '%'
+      pos += 2
+      continue
+    }
+    const found = /^%([A-Z_0-9]+)(?:\(([^)]*)\))?(?::(\d+))?%/.exec(text.slice(pos))
+    const part = found === null ? undefined : operator(found[1] as string, found[2] ?? '', found[3])
+    if (found === null || part === undefined) {
+      throw new PlanError(path, `header value ${JSON.stringify(text)}: unknown format operator at character ${pos + 1}`)
+    }
+    if (literal !== '') parts.push(literal)
+    literal = ''
+    parts.push(part)
+    pos += found[0].length
+  }
+  if (literal !== '') parts.push(literal)
+  return parts.length === 1 && typeof parts[0] === 'string' ? parts[0] : parts
+}
+
+/** `-` stands for what is not there in logs; in headers Envoy writes nothing. */
+export function formatTemplate(template: HeaderTemplate, context: TemplateContext): string {
+  if (typeof template === 'string') return template
+  let out = ''
+  for (const part of template) out += typeof part === 'string' ? part : part(context)
+  return out
+}
+
+function operator(name: string, args: string, maxLength: string | undefined): TemplatePart | undefined {
+  const read = reader(name, args)
+  if (read === undefined || maxLength === undefined) return read
+  return (context) => read(context).slice(0, Number(maxLength))
+}
+
+function reader(name: string, args: string): ((context: TemplateContext) => string) | undefined {
+  switch (name) {
+    case 'REQ':
+    case 'REQUEST_HEADER': {
+      const [main = '', alternative = ''] = args.toLowerCase().split('?')
+      return (c) => requestField(c, main) || requestField(c, alternative)
+    }
+    case 'DOWNSTREAM_REMOTE_ADDRESS':
+    case 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS':
+      return (c) => c.downstreamAddress
+    case 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT':
+    case 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT':
+      return (c) => withoutPort(c.downstreamAddress)
+    case 'DOWNSTREAM_LOCAL_ADDRESS':
+      return (c) => c.downstreamLocalAddress
+    case 'DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT':
+      return (c) => withoutPort(c.downstreamLocalAddress)
+    case 'DOWNSTREAM_LOCAL_PORT':
+      return (c) => c.downstreamLocalAddress.slice(c.downstreamLocalAddress.lastIndexOf(':') + 1)
+    case 'PROTOCOL':
+      return () => 'HTTP/1.1'
+    case 'ROUTE_NAME':
+      return (c) => c.routeName
+    case 'UPSTREAM_CLUSTER':
+      return (c) => c.clusterName
+    default:
+      return undefined
+  }
+}
+
+function requestField(context: TemplateContext, name: string): string {
+  switch (name) {
+    case '':
+      return ''
+    case ':method':
+      return context.request.method
+    case ':path':
+      return context.request.path
+    case ':authority':
+    case 'host':
+      return context.request.authority
+    default:
+      return context.request.get(name) ?? ''
+  }
+}
+
+function withoutPort(address: string): string {
+  const colon = address.lastIndexOf(':')
+  return colon < 0 ? address : address.slice(0, colon)
+}

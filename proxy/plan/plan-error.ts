@@ -1,0 +1,17 @@
+/** A resource that cannot be served. `path` names the field, as in `virtual_hosts[0].routes[2].match.safe_regex`. */
+export class PlanError extends Error {
+  readonly path: string
+  readonly reason: string
+
+  constructor(path: string, reason: string) {
+    super(path === '' ? reason : `${path}: ${reason}`)
+    this.name = 'PlanError'
+    this.path = path
+    this.reason = reason
+  }
+}
+
+/** Throws: the field is not honoured, and serving without it would not do what was asked. */
+export function refuse(path: string, reason: string): never {
+  throw new PlanError(path, reason)
+}

@@ -1,0 +1,282 @@
+import type { Origin } from '../../api/origin.ts'
+import type { SafeRegex } from '../../lib/safe-regex.ts'
+import type { HeaderMutations } from './header-mutations.ts'
+import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
+
+/*
+ * The compiled form of xDS resources. Everything here is built off the request path, never changes afterwards, and
+ * holds no protobuf message. Absent durations are 0 where Envoy means "off".
+ */
+
+/** All that one proxy currently serves. A new Plan replaces the old one in one assignment. */
+export interface Plan {
+  /** Grows by one with every replacement. */
+  readonly version: number
+  readonly listeners: ReadonlyMap<string, ListenerPlan>
+  readonly routeConfigs: ReadonlyMap<string, RouteConfigPlan>
+  readonly clusters: ReadonlyMap<string, ClusterPlan>
+  /** Endpoints of clusters that discover them by EDS, by the name they are asked for. */
+  readonly endpoints: ReadonlyMap<string, readonly EndpointPlan[]>
+}
+
+export const EMPTY_PLAN: Plan = {
+  version: 0,
+  listeners: new Map(),
+  routeConfigs: new Map(),
+  clusters: new Map(),
+  endpoints: new Map(),
+}
+
+// --- listeners ---
+
+export interface ListenerPlan {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  /** false for listeners that only take connections handed over by their original destination. */
+  readonly bindToPort: boolean
+  readonly useOriginalDst: boolean
+  readonly trafficDirection: 'inbound' | 'outbound' | 'unspecified'
+  readonly filterChains: readonly FilterChainPlan[]
+  readonly defaultFilterChain: FilterChainPlan | undefined
+  readonly origin: Origin | undefined
+}
+
+/** Envoy's filter chain match, in the order of its evaluation (envoy.config.listener.v3.FilterChainMatch). */
+export interface FilterChainMatchPlan {
+  readonly destinationPort: number | undefined
+  readonly prefixRanges: readonly CidrPlan[]
+  readonly serverNames: readonly string[]
+  readonly transportProtocol: string
+  readonly applicationProtocols: readonly string[]
+}
+
+export interface CidrPlan {
+  readonly address: string
+  readonly prefixLength: number
+}
+
+export interface FilterChainPlan {
+  readonly name: string
+  readonly match: FilterChainMatchPlan
+  readonly filter: HttpManagerPlan | TcpProxyPlan
+}
+
+export interface HttpManagerPlan {
+  readonly kind: 'http'
+  readonly statPrefix: string
+  /** Name of a route configuration of the Plan, when `routes` is undefined. */
+  readonly routeConfigName: string
+  /** An inline route configuration. */
+  readonly routes: RouteConfigPlan | undefined
+  readonly filters: readonly HttpFilterPlan[]
+  readonly useRemoteAddress: boolean
+  readonly skipXffAppend: boolean
+  readonly xffNumTrustedHops: number
+  readonly normalizePath: boolean
+  readonly mergeSlashes: boolean
+  readonly escapedSlashes: 'keep' | 'reject' | 'unescape'
+  readonly acceptHttp10: boolean
+  readonly generateRequestId: boolean
+  readonly preserveExternalRequestId: boolean
+  readonly serverHeader: 'overwrite' | 'append_if_absent' | 'pass_through'
+  readonly serverName: string
+  readonly via: string
+  /** Lower-case upgrade tokens that may pass. */
+  readonly upgrades: ReadonlySet<string>
+  readonly idleTimeoutMs: number
+  readonly streamIdleTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly requestHeadersTimeoutMs: number
+  readonly maxRequestHeadersBytes: number
+  readonly stripHostPort: boolean
+}
+
+export interface HttpFilterPlan {
+  readonly name: string
+  /** The filter's compiled configuration; its shape is the filter's own. */
+  readonly config: unknown
+}
+
+export interface TcpProxyPlan {
+  readonly kind: 'tcp'
+  readonly statPrefix: string
+  readonly clusters: WeightedChoice
+  readonly idleTimeoutMs: number
+}
+
+// --- routes ---
+
+export interface RouteConfigPlan {
+  readonly name: string
+  readonly virtualHosts: readonly VirtualHostPlan[]
+  readonly domains: DomainIndex
+  readonly ignorePortInHost: boolean
+  readonly mostSpecificMutationsWin: boolean
+  readonly mutations: HeaderMutations
+  readonly filterConfigs: FilterConfigs
+}
+
+export interface DomainIndex {
+  readonly exact: ReadonlyMap<string, VirtualHostPlan>
+  /** `*.suffix` and `*-suffix` without the star, longest first. */
+  readonly suffixes: readonly (readonly [suffix: string, host: VirtualHostPlan])[]
+  /** `prefix.*` without the star, longest first. */
+  readonly prefixes: readonly (readonly [prefix: string, host: VirtualHostPlan])[]
+  readonly any: VirtualHostPlan | undefined
+}
+
+/** A filter's configuration for one route, virtual host or route configuration, by filter name. */
+export type FilterConfigs = ReadonlyMap<string, unknown>
+
+export interface VirtualHostPlan {
+  readonly name: string
+  readonly domains: readonly string[]
+  readonly routes: readonly RoutePlan[]
+  readonly mutations: HeaderMutations
+  readonly retry: RetryPlan | undefined
+  readonly includeAttemptCount: boolean
+  readonly filterConfigs: FilterConfigs
+  readonly origin: Origin | undefined
+}
+
+export interface RoutePlan {
+  readonly name: string
+  readonly match: RouteMatchPlan
+  readonly action: RouteActionPlan
+  readonly mutations: HeaderMutations
+  readonly filterConfigs: FilterConfigs
+  readonly origin: Origin | undefined
+}
+
+export type PathMatchPlan =
+  | { readonly kind: 'prefix'; readonly value: string; readonly ignoreCase: boolean }
+  | { readonly kind: 'path'; readonly value: string; readonly ignoreCase: boolean }
+  | { readonly kind: 'path_separated_prefix'; readonly value: string; readonly ignoreCase: boolean }
+  | { readonly kind: 'regex'; readonly regex: SafeRegex }
+  | { readonly kind: 'connect' }
+
+export interface RouteMatchPlan {
+  readonly path: PathMatchPlan
+  readonly headers: readonly HeaderMatcher[]
+  readonly query: readonly QueryMatcher[]
+  readonly fraction: Fraction | undefined
+  readonly grpcOnly: boolean
+}
+
+/** `numerator` of `denominator` requests (envoy.type.v3.FractionalPercent). */
+export interface Fraction {
+  readonly numerator: number
+  readonly denominator: number
+}
+
+export type RouteActionPlan = ForwardPlan | RedirectPlan | DirectResponsePlan
+
+export interface ForwardPlan {
+  readonly kind: 'forward'
+  readonly clusters: WeightedChoice
+  readonly clusterNotFoundStatus: number
+  readonly rewrite: PathRewritePlan | undefined
+  readonly hostRewrite: string
+  readonly autoHostRewrite: boolean
+  readonly timeoutMs: number
+  /** undefined: the connection manager's. */
+  readonly idleTimeoutMs: number | undefined
+  readonly retry: RetryPlan | undefined
+  readonly mirrors: readonly MirrorPlan[]
+  readonly upgrades: ReadonlyMap<string, boolean>
+}
+
+export interface WeightedChoice {
+  readonly entries: readonly WeightedClusterPlan[]
+  readonly totalWeight: number
+}
+
+export interface WeightedClusterPlan {
+  readonly cluster: string
+  readonly weight: number
+  readonly mutations: HeaderMutations
+  readonly hostRewrite: string
+  readonly filterConfigs: FilterConfigs
+}
+
+export type PathRewritePlan =
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly regex: SafeRegex; readonly substitution: string }
+
+export interface RedirectPlan {
+  readonly kind: 'redirect'
+  readonly status: number
+  readonly httpsRedirect: boolean
+  readonly scheme: string
+  readonly host: string
+  readonly port: number
+  readonly path: string
+  readonly prefixRewrite: string | undefined
+  readonly regexRewrite: { readonly regex: SafeRegex; readonly substitution: string } | undefined
+  readonly stripQuery: boolean
+}
+
+export interface DirectResponsePlan {
+  readonly kind: 'direct_response'
+  readonly status: number
+  readonly body: Buffer
+}
+
+export interface MirrorPlan {
+  readonly cluster: string
+  readonly fraction: Fraction | undefined
+  readonly shadowSuffix: boolean
+}
+
+export interface RetryPlan {
+  readonly on: ReadonlySet<string>
+  readonly statuses: ReadonlySet<number>
+  readonly attempts: number
+  readonly perTryTimeoutMs: number
+  readonly backoffBaseMs: number
+  readonly backoffMaxMs: number
+  readonly avoidPreviousHosts: boolean
+  readonly hostSelectionAttempts: number
+}
+
+// --- clusters ---
+
+export interface ClusterPlan {
+  readonly name: string
+  readonly discovery: 'static' | 'eds' | 'strict_dns' | 'logical_dns' | 'original_dst'
+  /** The name under which endpoints are asked for, when discovery is `eds`. */
+  readonly edsServiceName: string
+  readonly balancing: 'round_robin' | 'random' | 'least_request' | 'cluster_provided'
+  readonly leastRequestChoices: number
+  readonly connectTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxRequestsPerConnection: number
+  readonly limits: CircuitBreakerPlan
+  readonly panicThresholdPercent: number
+  readonly dnsRefreshMs: number
+  /** Endpoints of the resource itself; those of EDS come apart. */
+  readonly endpoints: readonly EndpointPlan[]
+  readonly origin: Origin | undefined
+  /** Changes with the resource; a cluster of an equal version is kept as it runs. */
+  readonly resourceVersion: string
+}
+
+export interface CircuitBreakerPlan {
+  readonly maxConnections: number
+  readonly maxPendingRequests: number
+  readonly maxRequests: number
+  readonly maxRetries: number
+}
+
+export interface EndpointPlan {
+  readonly address: string
+  readonly port: number
+  /** Path of a unix socket, or ''. */
+  readonly unixPath: string
+  readonly hostname: string
+  readonly weight: number
+  readonly priority: number
+  readonly locality: string
+  readonly healthy: boolean
+}
