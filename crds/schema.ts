@@ -1,4 +1,4 @@
-import { type TProperties, type TSchema, type TUnsafe, Type } from '@sinclair/typebox'
+import { type Static, type TProperties, type TSchema, type TUnsafe, Type } from '@sinclair/typebox'
 
 /**
  * The vocabulary in which the kinds are written. One schema gives the static type, the validation and the CRD, so
@@ -61,12 +61,26 @@ export const int32 = (description?: string) =>
 
 export const portNumber = () => Type.Integer({ minimum: 1, maximum: 65_535 })
 
-/** A duration in Go's notation: `5s`, `0.5s`, `1h30m`, `100ms`. See crds/duration.ts. */
+/** A duration in Go's notation: `5s`, `0.5s`, `1h30m`, `100ms` (crds/duration.ts). At least a millisecond. */
 export const duration = (description?: string) =>
   Type.String({ format: 'duration', ...(description === undefined ? {} : { description }) })
 
-export const stringMap = (description?: string) =>
-  Type.Record(Type.String(), Type.String(), description === undefined ? {} : { description })
+/** A duration of which zero is allowed and means "off". */
+export const durationOrZero = (description?: string) =>
+  Type.String({ format: DURATION_OR_ZERO, ...(description === undefined ? {} : { description }) })
+
+export const DURATION_OR_ZERO = 'duration-or-zero'
+
+/** An object with keys of the user's own, all of whose values are `value`. */
+export function mapOf<T extends TSchema>(value: T, description?: string): TUnsafe<Record<string, Static<T>>> {
+  return Type.Unsafe<Record<string, Static<T>>>({
+    type: 'object',
+    additionalProperties: value,
+    ...(description === undefined ? {} : { description }),
+  })
+}
+
+export const stringMap = (description?: string) => mapOf(Type.String(), description)
 
 export const strings = (description?: string) =>
   Type.Array(Type.String(), description === undefined ? {} : { description })

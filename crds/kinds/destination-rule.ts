@@ -1,5 +1,17 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { deprecated, duration, int32, message, oneOf, stringMap, strings, uint32, unsupported } from '../schema.ts'
+import {
+  deprecated,
+  duration,
+  durationOrZero,
+  int32,
+  mapOf,
+  message,
+  oneOf,
+  stringMap,
+  strings,
+  uint32,
+  unsupported,
+} from '../schema.ts'
 import { exportTo, MatchLabelsSelector, PortSelector } from './common.ts'
 import { body } from './object.ts'
 
@@ -29,7 +41,7 @@ export const ConsistentHashLB = message({
     message({
       name: Type.String(),
       path: Type.Optional(Type.String()),
-      ttl: Type.Optional(duration()),
+      ttl: Type.Optional(durationOrZero()),
       attributes: Type.Optional(
         Type.Array(message({ name: Type.Optional(Type.String()), value: Type.Optional(Type.String()) })),
       ),
@@ -48,7 +60,7 @@ export const LocalityLoadBalancerSetting = message({
     Type.Array(
       message({
         from: Type.Optional(Type.String()),
-        to: Type.Optional(Type.Record(Type.String(), uint32('Per cent.'))),
+        to: Type.Optional(mapOf(uint32('Per cent.'))),
       }),
     ),
   ),
@@ -101,7 +113,7 @@ export const TCPSettings = message({
   connectTimeout: Type.Optional(duration()),
   tcpKeepalive: Type.Optional(TcpKeepalive),
   maxConnectionDuration: Type.Optional(duration()),
-  idleTimeout: Type.Optional(duration()),
+  idleTimeout: Type.Optional(durationOrZero()),
 })
 export type TCPSettings = Static<typeof TCPSettings>
 
@@ -110,7 +122,7 @@ export const HTTPSettings = message({
   http2MaxRequests: Type.Optional(int32('For HTTP/1.1 too: requests in flight.')),
   maxRequestsPerConnection: Type.Optional(int32('1 switches keep-alive off.')),
   maxRetries: Type.Optional(int32()),
-  idleTimeout: Type.Optional(duration()),
+  idleTimeout: Type.Optional(durationOrZero()),
   h2UpgradePolicy: Type.Optional(
     unsupported(oneOf(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']), 'the choice of HTTP version is not honoured yet'),
   ),
@@ -135,7 +147,7 @@ export const OutlierDetection = message({
   consecutive5xxErrors: Type.Optional(uint32('Default 5; 0 switches it off.')),
   consecutiveGatewayErrors: Type.Optional(uint32('502, 503 and 504. Off by default.')),
   consecutiveErrors: Type.Optional(
-    unsupported(deprecated(int32(), 'use consecutive5xxErrors'), 'it has no effect, use consecutive5xxErrors'),
+    unsupported(deprecated(int32(), 'use consecutive5xxErrors'), 'use consecutive5xxErrors'),
   ),
   splitExternalLocalOriginErrors: Type.Optional(Type.Boolean()),
   consecutiveLocalOriginFailures: Type.Optional(uint32('Default 5; only with splitExternalLocalOriginErrors.')),
@@ -182,7 +194,7 @@ export const TrafficPolicy = message({
       message({
         percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
         minRetryConcurrency: Type.Optional(uint32()),
-        budgetInterval: Type.Optional(duration()),
+        budgetInterval: Type.Optional(durationOrZero()),
       }),
       'retry budgets are not honoured yet',
     ),

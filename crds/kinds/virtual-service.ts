@@ -1,5 +1,17 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { deprecated, duration, int32, message, oneOf, stringMap, strings, uint32, unsupported } from '../schema.ts'
+import {
+  deprecated,
+  duration,
+  durationOrZero,
+  int32,
+  mapOf,
+  message,
+  oneOf,
+  stringMap,
+  strings,
+  uint32,
+  unsupported,
+} from '../schema.ts'
 import { Destination, exportTo, Percent, StringMatch } from './common.ts'
 import { body } from './object.ts'
 
@@ -18,7 +30,7 @@ export const Headers = message({
 })
 export type Headers = Static<typeof Headers>
 
-const stringMatches = (description: string) => Type.Record(Type.String(), StringMatch, { description })
+const stringMatches = (description: string) => mapOf(StringMatch, description)
 
 export const HTTPMatchRequest = message(
   {
@@ -87,7 +99,7 @@ export type HTTPDirectResponse = Static<typeof HTTPDirectResponse>
 
 export const HTTPRetry = message({
   attempts: Type.Optional(int32('Retries after the first try; 0 switches retries off.')),
-  perTryTimeout: Type.Optional(duration()),
+  perTryTimeout: Type.Optional(durationOrZero()),
   retryOn: Type.Optional(Type.String({ description: 'Comma-separated conditions and status codes.' })),
   retryRemoteLocalities: Type.Optional(unsupported(Type.Boolean(), 'localities are not honoured yet')),
   retryIgnorePreviousHosts: Type.Optional(Type.Boolean()),
@@ -121,7 +133,7 @@ export const CorsPolicy = message({
   allowMethods: Type.Optional(strings()),
   allowHeaders: Type.Optional(strings()),
   exposeHeaders: Type.Optional(strings()),
-  maxAge: Type.Optional(duration('In whole seconds.')),
+  maxAge: Type.Optional(durationOrZero('In whole seconds.')),
   allowCredentials: Type.Optional(Type.Boolean()),
   unmatchedPreflights: Type.Optional(oneOf(['UNSPECIFIED', 'FORWARD', 'IGNORE'])),
 })
@@ -141,7 +153,7 @@ export const HTTPRoute = message({
   directResponse: Type.Optional(HTTPDirectResponse),
   delegate: Type.Optional(Delegate),
   rewrite: Type.Optional(HTTPRewrite),
-  timeout: Type.Optional(duration('Of the whole call with its retries. Off when absent.')),
+  timeout: Type.Optional(durationOrZero('Of the whole call with its retries. Off when absent.')),
   retries: Type.Optional(HTTPRetry),
   fault: Type.Optional(HTTPFaultInjection),
   mirror: Type.Optional(Destination),

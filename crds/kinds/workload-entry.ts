@@ -1,11 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { message, portNumber, stringMap, uint32, unsupported } from '../schema.ts'
+import { mapOf, message, portNumber, stringMap, uint32, unsupported } from '../schema.ts'
 import { body } from './object.ts'
 
 export const WorkloadEntrySpec = message(
   {
     address: Type.Optional(Type.String({ description: 'IP address, host name, or unix:// with an absolute path.' })),
-    ports: Type.Optional(Type.Record(Type.String(), portNumber(), { description: 'By name of the port.' })),
+    ports: Type.Optional(mapOf(portNumber(), 'By name of the port.')),
     labels: Type.Optional(stringMap()),
     network: Type.Optional(unsupported(Type.String(), 'networks are not honoured yet')),
     locality: Type.Optional(Type.String({ description: 'region/zone/subzone' })),
