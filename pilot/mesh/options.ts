@@ -1,0 +1,45 @@
+import type { HTTPRetry } from '../../crds/kinds/virtual-service.ts'
+
+/** The settings of the whole mesh, with the names of Istio's MeshConfig (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1). */
+export interface MeshOptions {
+  /** DNS domain of the cluster's services. */
+  readonly domain: string
+  readonly clusterId: string
+  readonly rootNamespace: string
+  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY'
+  readonly connectTimeoutMs: number
+  readonly defaultServiceExportTo: readonly string[]
+  readonly defaultVirtualServiceExportTo: readonly string[]
+  readonly defaultDestinationRuleExportTo: readonly string[]
+  /** The retries of every route that gives none of its own. */
+  readonly defaultHttpRetryPolicy: HTTPRetry
+  readonly h2UpgradePolicy: 'DO_NOT_UPGRADE' | 'UPGRADE'
+  /** '' switches the access log off. */
+  readonly accessLogFile: string
+  readonly dnsRefreshRateMs: number
+  readonly proxyListenPort: number
+  readonly proxyInboundListenPort: number
+  /** The `server` header that gateways and inbound sidecars answer with. */
+  readonly serverName: string
+}
+
+/** Istio's retries (pilot/pkg/networking/core/route/retry/retry.go). */
+export const ISTIO_RETRY_ON = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes'
+
+export const DEFAULT_MESH_OPTIONS: MeshOptions = {
+  domain: 'cluster.local',
+  clusterId: 'Kubernetes',
+  rootNamespace: 'istio-system',
+  outboundTrafficPolicy: 'ALLOW_ANY',
+  connectTimeoutMs: 10_000,
+  defaultServiceExportTo: ['*'],
+  defaultVirtualServiceExportTo: ['*'],
+  defaultDestinationRuleExportTo: ['*'],
+  defaultHttpRetryPolicy: { attempts: 2, retryOn: ISTIO_RETRY_ON },
+  h2UpgradePolicy: 'DO_NOT_UPGRADE',
+  accessLogFile: '',
+  dnsRefreshRateMs: 60_000,
+  proxyListenPort: 15_001,
+  proxyInboundListenPort: 15_006,
+  serverName: 'lateen',
+}
