@@ -1,0 +1,139 @@
+import type { Severity } from './finding.ts'
+
+export interface CodeInfo {
+  name: string
+  severity: Severity
+  meaning: string
+}
+
+/**
+ * Every code that a finding may carry. IST codes mean what they mean in Istio; LTN codes are ours. A code is never
+ * used for another meaning. docs/reference/findings.md is tested against this table both ways.
+ */
+export const CODES = {
+  IST0002: { name: 'Deprecated', severity: 'warning', meaning: 'A field in use is deprecated.' },
+  IST0101: {
+    name: 'ReferencedResourceNotFound',
+    severity: 'error',
+    meaning: 'A host, gateway, subset or delegate that is referred to does not exist.',
+  },
+  IST0106: { name: 'SchemaValidationError', severity: 'error', meaning: 'The object is not valid and is refused.' },
+  IST0109: {
+    name: 'ConflictingMeshGatewayVirtualServiceHosts',
+    severity: 'error',
+    meaning: 'Two VirtualServices route the same host for the sidecars; only the oldest counts.',
+  },
+  IST0110: {
+    name: 'ConflictingSidecarWorkloadSelectors',
+    severity: 'error',
+    meaning: 'Two Sidecars of a namespace select the same workload.',
+  },
+  IST0111: {
+    name: 'MultipleSidecarsWithoutWorkloadSelectors',
+    severity: 'error',
+    meaning: 'A namespace has more than one Sidecar without a workload selector.',
+  },
+  IST0112: {
+    name: 'VirtualServiceDestinationPortSelectorRequired',
+    severity: 'error',
+    meaning: 'A destination names no port, and its service has several.',
+  },
+  IST0116: {
+    name: 'DeploymentAssociatedToMultipleServices',
+    severity: 'warning',
+    meaning: 'Services with different protocols share a port of one deployment.',
+  },
+  IST0118: {
+    name: 'PortNameIsNotUnderNamingConvention',
+    severity: 'info',
+    meaning: 'The name of a service port does not begin with a protocol, so the protocol is sniffed.',
+  },
+  IST0127: {
+    name: 'NoMatchingWorkloadsFound',
+    severity: 'warning',
+    meaning: 'The selector of a Gateway or Sidecar matches no workload.',
+  },
+  IST0130: {
+    name: 'VirtualServiceUnreachableRule',
+    severity: 'warning',
+    meaning: 'A route can never be taken, because earlier ones take all its calls.',
+  },
+  IST0131: {
+    name: 'VirtualServiceIneffectiveMatch',
+    severity: 'info',
+    meaning: 'One match of a route can never be met, because earlier ones take its calls.',
+  },
+  IST0132: {
+    name: 'VirtualServiceHostNotFoundInGateway',
+    severity: 'warning',
+    meaning: 'A host of a VirtualService is not among the hosts of its gateway.',
+  },
+  IST0133: {
+    name: 'SchemaWarning',
+    severity: 'warning',
+    meaning: 'The object is valid, and probably not what was meant.',
+  },
+  IST0134: {
+    name: 'ServiceEntryAddressesRequired',
+    severity: 'warning',
+    meaning: 'A TCP port of a ServiceEntry without addresses takes the calls of every host to that port.',
+  },
+  IST0137: {
+    name: 'DeploymentConflictingPorts',
+    severity: 'warning',
+    meaning: 'Services reach one port of a deployment by different ports.',
+  },
+  IST0145: {
+    name: 'ConflictingGateways',
+    severity: 'error',
+    meaning: 'Two Gateways open the same port for the same hosts on the same workloads.',
+  },
+  IST0173: {
+    name: 'DestinationRuleSubsetNotSelectPods',
+    severity: 'warning',
+    meaning: 'No workload of the service carries the labels of a subset.',
+  },
+  IST0174: {
+    name: 'UnknownDestinationRuleHost',
+    severity: 'warning',
+    meaning: 'The host of a DestinationRule is no known service.',
+  },
+  IST0177: {
+    name: 'ConflictingServiceEntryProtocol',
+    severity: 'warning',
+    meaning: 'ServiceEntries give one port of a host different protocols.',
+  },
+  LTN0001: {
+    name: 'SyntaxError',
+    severity: 'error',
+    meaning: 'A document is not YAML; the other documents of its file are read.',
+  },
+  LTN0002: {
+    name: 'LimitExceeded',
+    severity: 'error',
+    meaning: 'A file or document is too large, too deep, or grows too much by its aliases.',
+  },
+  LTN0101: { name: 'UnsupportedField', severity: 'warning', meaning: 'A field in use has no effect yet.' },
+  LTN0102: {
+    name: 'UnsupportedKind',
+    severity: 'warning',
+    meaning: 'An object is of a kind or version not taken yet.',
+  },
+  LTN0103: {
+    name: 'DuplicateObject',
+    severity: 'warning',
+    meaning: 'An object is defined more than once; the last by path and place wins.',
+  },
+  LTN0104: {
+    name: 'NotAnObject',
+    severity: 'warning',
+    meaning: 'A document has no apiVersion and kind, and is passed over.',
+  },
+  LTN0105: {
+    name: 'UnreadablePath',
+    severity: 'error',
+    meaning: 'A path cannot be read; what was last known of it stays.',
+  },
+} as const satisfies Record<string, CodeInfo>
+
+export type Code = keyof typeof CODES

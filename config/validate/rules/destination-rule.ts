@@ -1,0 +1,85 @@
+import type {
+  DestinationRuleSpec,
+  LoadBalancerSettings,
+  OutlierDetection,
+  PortTrafficPolicy,
+  TrafficPolicy,
+} from '../../../crds/kinds/destination-rule.ts'
+import { isDnsLabel } from '../../names.ts'
+import type { FieldPath } from '../../object.ts'
+import type { Report } from '../../report.ts'
+import { checkExportTo, checkHost, checkLabels, checkPort, checkUnique } from './common.ts'
+
+export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
+  checkHost(spec.host, ['spec', 'host'], report)
+  checkExportTo(spec.exportTo, ['spec', 'exportTo'], report)
+  checkLabels(spec.workloadSelector?.matchLabels, ['spec', 'workloadSelector', 'matchLabels'], report)
+  checkTrafficPolicy(spec.trafficPolicy, ['spec', 'trafficPolicy'], report)
+  const subsets = spec.subsets ?? []
+  const names = subsets.map((subset) => subset.name)
+  checkUnique(names, (index) => ['spec', 'subsets', index, 'name'], report)
+  subsets.forEach((subset, index) => {
+    const path = ['spec', 'subsets', index]
+    if (!isDnsLabel(subset.name)) report.error([...path, 'name'], `"${subset.name}" is no DNS label`)
+    checkLabels(subset.labels, [...path, 'labels'], report)
+    if (Object.keys(subset.labels ?? {}).length === 0 && spec.host !== '*' && !spec.host.startsWith('*.')) {
+      report.warning([...path, 'labels'], 'none are given, so the subset holds every endpoint')
+    }
+    checkTrafficPolicy(subset.trafficPolicy, [...path, 'trafficPolicy'], report)
+  })
+}
+
+function checkTrafficPolicy(policy: TrafficPolicy | undefined, path: FieldPath, report: Report): void {
+  if (policy === undefined) return
+  if (Object.keys(policy).length === 0) report.error(path, 'needs at least one setting')
+  if (policy.tunnel !== undefined && policy.proxyProtocol !== undefined) {
+    report.error([...path, 'proxyProtocol'], 'cannot stand beside tunnel')
+  }
+  checkBlocks(policy, path, report)
+  const ports = policy.portLevelSettings ?? []
+  ports.forEach((port, index) => {
+    const at = [...path, 'portLevelSettings', index]
+    if (port.port?.number === undefined) report.error([...at, 'port', 'number'], 'must be given')
+    checkPort(port.port?.number, [...at, 'port', 'number'], report)
+    checkBlocks(port, at, report)
+  })
+  const numbers = ports.map((port) => port.port?.number)
+  numbers.forEach((number, index) => {
+    if (number !== undefined && numbers.indexOf(number) !== index) {
+      report.warning(
+        [...path, 'portLevelSettings', index, 'port', 'number'],
+        `${number} is given twice; the first counts`,
+      )
+    }
+  })
+}
+
+function checkBlocks(policy: PortTrafficPolicy, path: FieldPath, report: Report): void {
+  checkLoadBalancer(policy.loadBalancer, [...path, 'loadBalancer'], report)
+  const pool = policy.connectionPool
+  if (pool !== undefined && pool.tcp === undefined && pool.http === undefined) {
+    report.error([...path, 'connectionPool'], 'needs tcp or http')
+  }
+  checkOutlierDetection(policy.outlierDetection, [...path, 'outlierDetection'], report)
+}
+
+function checkLoadBalancer(settings: LoadBalancerSettings | undefined, path: FieldPath, report: Report): void {
+  if (settings === undefined) return
+  if (settings.simple !== undefined && settings.consistentHash !== undefined) {
+    report.error([...path, 'consistentHash'], 'cannot stand beside simple')
+  }
+  if (settings.simple === 'LEAST_CONN') {
+    report.add('IST0002', [...path, 'simple'], 'LEAST_CONN is deprecated: use LEAST_REQUEST')
+  }
+  if (settings.localityLbSetting !== undefined && settings.zoneAwareLbSetting !== undefined) {
+    report.error([...path, 'zoneAwareLbSetting'], 'cannot stand beside localityLbSetting')
+  }
+}
+
+function checkOutlierDetection(outlier: OutlierDetection | undefined, path: FieldPath, report: Report): void {
+  if (outlier === undefined) return
+  const { consecutiveLocalOriginFailures = 0, splitExternalLocalOriginErrors = false } = outlier
+  if (consecutiveLocalOriginFailures > 0 && !splitExternalLocalOriginErrors) {
+    report.error([...path, 'consecutiveLocalOriginFailures'], 'needs splitExternalLocalOriginErrors: true')
+  }
+}
