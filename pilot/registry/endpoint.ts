@@ -45,7 +45,7 @@ export function endpointOfWorkload(workload: Workload, address: string, port: Se
 
 /** Where a workload listens for a service's port. */
 export function workloadPort(workload: Workload, port: ServicePort): number | undefined {
-  if (workload.kind === 'Pod' || workload.kind === 'Deployment' || typeof port.targetPort === 'string') {
+  if (workload.kind !== 'WorkloadEntry' || typeof port.targetPort === 'string') {
     if (typeof port.targetPort === 'number') return port.targetPort
     const named = workload.ports[port.targetPort]
     if (named !== undefined) return named

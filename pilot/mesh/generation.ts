@@ -1,0 +1,56 @@
+import type { Finding } from '../../config/finding.ts'
+import type { ConfigObject } from '../../config/object.ts'
+import type { GatewayBody } from '../../crds/kinds/gateway.ts'
+import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import type { Memo } from '../memo.ts'
+import { objectsByKind } from '../registry/objects.ts'
+import { buildRegistry, type Registry } from '../registry/registry.ts'
+import { danglingReferences } from './dangling.ts'
+import { type DestinationRuleIndex, indexDestinationRules } from './destination-rule.ts'
+import type { MeshOptions } from './options.ts'
+import { type ServiceScope, visibleServices } from './service-scope.ts'
+import { indexVirtualServices, type VirtualServiceIndex } from './virtual-service-index.ts'
+
+/**
+ * All that the pilot knows at one moment, indexed and immutable. Parts that did not change since the generation
+ * before are the same objects.
+ */
+export interface Generation {
+  readonly number: number
+  readonly options: MeshOptions
+  readonly registry: Registry
+  readonly virtualServices: VirtualServiceIndex
+  readonly destinationRules: DestinationRuleIndex
+  readonly gateways: readonly ConfigObject<GatewayBody>[]
+  readonly sidecars: readonly ConfigObject<SidecarBody>[]
+  /** The services that a namespace sees. */
+  visibleServices(namespace: string): ServiceScope
+  /** References that lead nowhere. */
+  readonly dangling: readonly Finding[]
+}
+
+export function buildGeneration(
+  objects: readonly ConfigObject[],
+  number: number,
+  options: MeshOptions,
+  memo: Memo,
+): Generation {
+  const byKind = objectsByKind(objects, memo)
+  const registry = buildRegistry(byKind, options, memo)
+  const virtualServices = indexVirtualServices(byKind.of('networking.istio.io/VirtualService'), options, memo)
+  const destinationRules = indexDestinationRules(byKind.of('networking.istio.io/DestinationRule'), options, memo)
+  const visible = (namespace: string) => visibleServices(registry.services, namespace, memo)
+  return {
+    number,
+    options,
+    registry,
+    virtualServices,
+    destinationRules,
+    gateways: byKind.of('networking.istio.io/Gateway'),
+    sidecars: byKind.of('networking.istio.io/Sidecar'),
+    visibleServices: visible,
+    dangling: memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>
+      danglingReferences(virtualServices.all, visible, destinationRules, memo),
+    ),
+  }
+}

@@ -1,0 +1,174 @@
+import type { NodeType } from '../../api/node.ts'
+import { MESH_GATEWAY } from '../../config/hosts.ts'
+import { type ConfigObject, objectKey, refOf } from '../../config/object.ts'
+import type { SidecarBody, SidecarSpec } from '../../crds/kinds/sidecar.ts'
+import type { Memo } from '../memo.ts'
+import type { Labels } from '../registry/labels.ts'
+import type { Service } from '../registry/service.ts'
+import { destinationHosts } from './destinations.ts'
+import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
+import type { Generation } from './generation.ts'
+import { instancesOf, type ServiceInstance } from './instances.ts'
+import type { ProxyNode } from './node.ts'
+import { type ServiceScope, scopeOf } from './service-scope.ts'
+import { type EgressScope, egressScopes, selectSidecar } from './sidecar.ts'
+
+/**
+ * All of a proxy that decides what it is given, and nothing else: proxies with the same key get the same resources.
+ */
+export interface NodeScope {
+  readonly key: string
+  readonly type: NodeType
+  readonly namespace: string
+  /** Only the labels that some rule asks for. */
+  readonly labels: Labels
+  /** Whether the workload's connections are redirected to the proxy, so that it needs the catch-all listeners. */
+  readonly captured: boolean
+  /** The workload's own address; '' unless a listener needs it. */
+  readonly address: string
+  readonly sidecar: ConfigObject<SidecarBody> | undefined
+  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY'
+  /** What the workload serves; its ports are opened by the inbound listener. */
+  readonly instances: readonly ServiceInstance[]
+  /** Empty for gateways. */
+  readonly egress: readonly EgressScope[]
+  /** Empty for sidecars. */
+  readonly gatewayPorts: readonly GatewayPort[]
+  /** Every service that a cluster is made for. */
+  readonly services: ServiceScope
+}
+
+export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
+  return node.type === 'router' ? gatewayScope(node, generation, memo) : sidecarScope(node, generation, memo)
+}
+
+function sidecarScope(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
+  const { options, registry, virtualServices } = generation
+  const sidecar = selectSidecar(generation.sidecars, node.namespace, node.labels, options.rootNamespace)
+  const spec = sidecar?.body.spec
+  const captured = node.interception === undefined ? !opensItsOwnPorts(spec) : node.interception !== 'NONE'
+  const identity = {
+    type: node.type,
+    namespace: node.namespace,
+    labels: relevantLabels(node.labels, generation),
+    captured,
+    address: needsAddress(spec, captured) ? (node.addresses[0] ?? '') : '',
+    // Only redirected connections need to be told apart by the ports that the workload serves.
+    instances: captured
+      ? memo.list(
+          'instances',
+          instancesOf(node, generation).map((i) => instance(i, memo)),
+        )
+      : [],
+  }
+  const key = scopeKey(identity, sidecar === undefined ? [] : [sidecar])
+  const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
+  return memo.get('sidecar scope', [key, sidecar, rules, registry.services, options, ...identity.instances], () => {
+    const visible = generation.visibleServices(node.namespace)
+    const egress = egressScopes(sidecar, node.namespace, visible, rules, registry.services, memo)
+    return {
+      ...identity,
+      key,
+      sidecar,
+      outboundTrafficPolicy:
+        spec?.outboundTrafficPolicy === undefined
+          ? options.outboundTrafficPolicy
+          : policyMode(spec.outboundTrafficPolicy),
+      egress,
+      gatewayPorts: [],
+      services: callableServices(egress, visible, memo),
+    }
+  })
+}
+
+function gatewayScope(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
+  const { options, registry } = generation
+  const selected = selectGateways(generation.gateways, node.labels)
+  const instances = instancesOf(node, generation)
+  const targets = new Map(instances.map(({ port, targetPort }) => [port.number, targetPort]))
+  const identity = {
+    type: node.type,
+    namespace: node.namespace,
+    labels: relevantLabels(node.labels, generation),
+    captured: false,
+    address: '',
+    instances: [],
+  }
+  const key = `${scopeKey(identity, selected)} ${JSON.stringify([...targets])}`
+  return memo.get('gateway scope', [key, registry.services, options, ...selected], () => ({
+    ...identity,
+    key,
+    sidecar: undefined,
+    outboundTrafficPolicy: options.outboundTrafficPolicy,
+    egress: [],
+    gatewayPorts: mergeGateways(selected, (port) => targets.get(port) ?? port),
+    services: generation.visibleServices(node.namespace),
+  }))
+}
+
+type ScopeIdentity = Pick<NodeScope, 'type' | 'namespace' | 'labels' | 'captured' | 'address' | 'instances'>
+
+/** `objects` are the Sidecar or the Gateways that apply. */
+function scopeKey(identity: ScopeIdentity, objects: readonly ConfigObject<unknown>[]): string {
+  const instances = identity.instances.map((i) => `${i.service.key} ${i.port.number} ${i.targetPort}`)
+  return JSON.stringify([{ ...identity, instances }, objects.map((object) => objectKey(refOf(object)))])
+}
+
+function instance({ service, port, targetPort }: ServiceInstance, memo: Memo): ServiceInstance {
+  return memo.get('instance', [service, port, targetPort], () => ({ service, port, targetPort }))
+}
+
+/** A Sidecar whose listeners have addresses of their own makes the proxy one that clients call by address. */
+function opensItsOwnPorts(spec: SidecarSpec | undefined): boolean {
+  const listeners = [...(spec?.egress ?? []), ...(spec?.ingress ?? [])]
+  return listeners.some(
+    ({ port, bind, captureMode }) =>
+      captureMode === 'NONE' || (captureMode !== 'IPTABLES' && port !== undefined && bind !== undefined && bind !== ''),
+  )
+}
+
+function needsAddress(spec: SidecarSpec | undefined, captured: boolean): boolean {
+  return (spec?.ingress ?? []).some(
+    ({ bind, captureMode, defaultEndpoint }) =>
+      /^(0\.0\.0\.0|\[::\]):/.test(defaultEndpoint ?? '') ||
+      ((bind === undefined || bind === '') && (!captured || captureMode === 'NONE')),
+  )
+}
+
+function policyMode({ mode }: NonNullable<SidecarSpec['outboundTrafficPolicy']>): NodeScope['outboundTrafficPolicy'] {
+  // An OutboundTrafficPolicy without a mode is REGISTRY_ONLY: that is the enum's zero.
+  return mode === undefined || mode === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY'
+}
+
+function relevantLabels(labels: Labels, { virtualServices, destinationRules }: Generation): Labels {
+  const relevant: Record<string, string> = {}
+  for (const key of [...virtualServices.sourceLabelKeys, ...destinationRules.selectorKeys].sort()) {
+    if (labels[key] !== undefined) relevant[key] = labels[key]
+  }
+  return relevant
+}
+
+/** What the egress listeners import, and what the imported VirtualServices send to. */
+function callableServices(egress: readonly EgressScope[], visible: ServiceScope, memo: Memo): ServiceScope {
+  const only = egress[0]
+  if (egress.length === 1 && only !== undefined && only.services === visible) return visible
+  const byHost = new Map<string, Service>()
+  for (const { services } of egress) {
+    for (const service of services.services) {
+      const known = byHost.get(service.host)
+      byHost.set(service.host, known === undefined ? service : withPorts(known, service, memo))
+    }
+  }
+  for (const host of destinationHosts(egress.flatMap((scope) => scope.virtualServices))) {
+    const service = visible.byHost.get(host)
+    if (service !== undefined) byHost.set(host, service)
+  }
+  return scopeOf([...byHost.values()], memo)
+}
+
+/** The same service as two listeners see it, each perhaps with one port only. */
+function withPorts(a: Service, b: Service, memo: Memo): Service {
+  const missing = b.ports.filter((port) => !a.ports.includes(port))
+  if (a === b || missing.length === 0) return a
+  return memo.get('ports of service', [a, b], () => ({ ...a, ports: [...a.ports, ...missing] }))
+}
