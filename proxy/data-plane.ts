@@ -1,0 +1,167 @@
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { errorText } from '../lib/errors.ts'
+import { createLogger, type Logger } from '../lib/log.ts'
+import { MetricStore } from '../lib/metrics/store.ts'
+import { type Random, randomUuid, systemRandom } from '../lib/random.ts'
+import { TimerWheel } from '../lib/timer-wheel.ts'
+import { ClientConnection } from './http1/client-connection.ts'
+import { Listener } from './listener/listener.ts'
+import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
+import type { StreamContext } from './stream/context.ts'
+import { DateHeader } from './stream/date.ts'
+import { Cluster, type UpstreamContext } from './upstream/cluster.ts'
+import { DnsRefresher } from './upstream/dns.ts'
+import type { ConnectionPool } from './upstream/pool.ts'
+
+export interface DataPlaneOptions {
+  clock?: Clock
+  random?: Random
+  log?: Logger
+  metrics?: MetricStore
+}
+
+/**
+ * The data plane as it runs: listeners, clusters and the plan between them. Whoever brings configuration (a bootstrap
+ * file, an xDS stream, a test) compiles it into a Plan and hands it to setPlan().
+ */
+export class DataPlane implements StreamContext, UpstreamContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly wheel: TimerWheel
+  readonly date: DateHeader
+  readonly metrics: MetricStore
+  plan: Plan = EMPTY_PLAN
+  readonly #log: Logger
+  readonly #clusters = new Map<string, Cluster>()
+  readonly #listeners = new Map<string, Listener>()
+  readonly #dns: DnsRefresher
+  #isDraining = false
+
+  constructor(options: DataPlaneOptions = {}) {
+    this.clock = options.clock ?? systemClock
+    this.random = options.random ?? systemRandom
+    this.metrics = options.metrics ?? new MetricStore()
+    this.#log = options.log ?? createLogger('proxy')
+    this.wheel = new TimerWheel(this.clock)
+    this.date = new DateHeader(this.clock)
+    this.#dns = new DnsRefresher(this.clock, this.#log)
+  }
+
+  newRequestId(): string {
+    return randomUuid()
+  }
+
+  connect(pool: ConnectionPool): ClientConnection {
+    return new ClientConnection(pool, this.wheel)
+  }
+
+  cluster(name: string): Cluster | undefined {
+    return this.#clusters.get(name)
+  }
+
+  get clusters(): ReadonlyMap<string, Cluster> {
+    return this.#clusters
+  }
+
+  get listeners(): ReadonlyMap<string, Listener> {
+    return this.#listeners
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /**
+   * Switches to a new plan: clusters first, then the plan itself in one assignment, then listeners, and only then
+   * are clusters dropped that it no longer has. Resolves when new listeners listen. A listener whose address cannot be
+   * had is reported by name; the others are served.
+   */
+  async setPlan(plan: Plan): Promise<readonly ListenerFailure[]> {
+    for (const clusterPlan of plan.clusters.values()) this.#setCluster(clusterPlan, plan)
+    this.plan = plan
+    const failures = await this.#setListeners(plan)
+    for (const [name, cluster] of this.#clusters) {
+      if (this.plan.clusters.has(name)) continue
+      this.#clusters.delete(name)
+      this.#dns.stop(cluster)
+      cluster.remove()
+    }
+    return failures
+  }
+
+  #setCluster(clusterPlan: ClusterPlan, plan: Plan): void {
+    const { name, discovery, edsServiceName } = clusterPlan
+    let cluster = this.#clusters.get(name)
+    const planChanged = cluster?.plan !== clusterPlan
+    if (cluster === undefined) {
+      cluster = new Cluster(clusterPlan, this)
+      this.#clusters.set(name, cluster)
+    } else if (planChanged) cluster.replacePlan(clusterPlan)
+    if (discovery === 'eds') cluster.setEndpointsOnce(plan.endpoints.get(edsServiceName) ?? [])
+    else if (discovery === 'strict_dns' || discovery === 'logical_dns') {
+      if (planChanged) this.#dns.start(cluster)
+    } else if (planChanged) cluster.setEndpointsOnce(clusterPlan.endpoints)
+  }
+
+  async #setListeners(plan: Plan): Promise<ListenerFailure[]> {
+    const failures: ListenerFailure[] = []
+    for (const [name, listener] of this.#listeners) {
+      const wanted = plan.listeners.get(name)
+      if (wanted?.bindToPort && sameAddress(wanted, listener.plan)) continue
+      listener.drain()
+      this.#listeners.delete(name)
+    }
+    const opening: Promise<void>[] = []
+    for (const [name, listenerPlan] of plan.listeners) {
+      const running = this.#listeners.get(name)
+      if (running !== undefined) running.plan = listenerPlan
+      else if (listenerPlan.bindToPort && !this.#isDraining) {
+        const listener = new Listener(listenerPlan, this, this.metrics, this.#log)
+        this.#listeners.set(name, listener)
+        opening.push(
+          listener.open().catch((thrown) => {
+            this.#listeners.delete(name)
+            failures.push({ listener: name, reason: errorText(thrown) })
+            this.#log.error('cannot listen', { listener: name, error: errorText(thrown) })
+          }),
+        )
+      }
+    }
+    await Promise.all(opening)
+    return failures
+  }
+
+  /** Stops accepting and lets requests finish; resolves when no connection is left or the deadline has passed. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#isDraining = true
+    const endMs = this.clock.nowMs() + deadlineMs
+    for (const listener of this.#listeners.values()) listener.drain()
+    while (this.connectionCount > 0 && this.clock.nowMs() < endMs) {
+      await new Promise<void>((resolve) => this.clock.setTimer(20, resolve))
+    }
+  }
+
+  get connectionCount(): number {
+    let count = 0
+    for (const listener of this.#listeners.values()) count += listener.connectionCount
+    return count
+  }
+
+  close(): void {
+    this.#isDraining = true
+    for (const listener of this.#listeners.values()) listener.close()
+    for (const cluster of this.#clusters.values()) {
+      this.#dns.stop(cluster)
+      cluster.remove()
+    }
+  }
+}
+
+export interface ListenerFailure {
+  listener: string
+  reason: string
+}
+
+function sameAddress(a: ListenerPlan, b: ListenerPlan): boolean {
+  return a.address === b.address && a.port === b.port
+}

@@ -1,0 +1,366 @@
+import type { Socket } from 'node:net'
+import { WheelTimer } from '../../lib/timer-wheel.ts'
+import type { HttpManagerPlan } from '../plan/plan.ts'
+import type { StreamContext } from '../stream/context.ts'
+import type { Downstream } from '../stream/downstream.ts'
+import { Exchange } from '../stream/exchange.ts'
+import type { ManagerStats } from '../stream/manager-stats.ts'
+import { FRAMING, type Framing, RequestHead } from '../stream/message.ts'
+import { BodyReader, type BodySink } from './body-reader.ts'
+import { CR, LF } from './chars.ts'
+import { HEAD_ERROR, type HeadError } from './head-error.ts'
+import { parseRequestHead } from './request-parser.ts'
+
+const HEAD_END = Buffer.from('\r\n\r\n')
+/** Pieces up to this size are gathered as text and leave in one write; larger ones go out as they are. */
+const GATHER_BYTES = 4096
+/** How long a client may take for a request's head when the configuration does not say (slow-loris). */
+const DEFAULT_HEADERS_TIMEOUT_MS = 60_000
+/** How long we wait for a client to close after an answer that ends the connection (Envoy's delayed_close_timeout). */
+const DELAYED_CLOSE_MS = 1_000
+
+/** Where a connection gets its connection manager from, asked anew before each request: a listener may have changed. */
+export interface ManagerSource {
+  /** undefined once the listener no longer takes such connections. */
+  readonly manager: HttpManagerPlan | undefined
+  readonly stats: ManagerStats
+  /** The listener is draining: answers close their connections. */
+  readonly isDraining: boolean
+}
+
+/** One HTTP/1.1 connection from a client: requests in order, one at a time. */
+export class ServerConnection implements Downstream, BodySink {
+  readonly head = new RequestHead()
+  readonly #socket: Socket
+  readonly #context: StreamContext
+  readonly #source: ManagerSource
+  readonly #exchange: Exchange
+  readonly #body = new BodyReader()
+  readonly #timer = new WheelTimer(() => this.#onTimer())
+  #manager: HttpManagerPlan | undefined
+  /** Bytes that came and were not read yet: part of a head, or what follows the request under way. */
+  #pending: Buffer | undefined
+  #isReading = false
+  #requestIsRead = true
+  #responseFraming: Framing = FRAMING.none
+  #out = ''
+  #closeAfterResponse = false
+  #clientEnded = false
+  #headersAreTimed = false
+  #isClosed = false
+  #onClosed: (connection: ServerConnection) => void
+
+  constructor(
+    socket: Socket,
+    context: StreamContext,
+    source: ManagerSource,
+    onClosed: (connection: ServerConnection) => void,
+  ) {
+    this.#socket = socket
+    this.#context = context
+    this.#source = source
+    this.#onClosed = onClosed
+    this.#exchange = new Exchange(context, this)
+    this.#exchange.downstreamAddress = `${socket.remoteAddress}:${socket.remotePort}`
+    this.#exchange.downstreamLocalAddress = `${socket.localAddress}:${socket.localPort}`
+    source.stats.downstream_cx_total.inc()
+    source.stats.downstream_cx_active.inc()
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('end', () => this.#onEnd())
+    socket.on('drain', () => this.#exchange.onDownstreamWritable())
+    socket.on('error', () => this.#onClose())
+    socket.on('close', () => this.#onClose())
+    this.#armIdle()
+  }
+
+  get isIdle(): boolean {
+    return !this.#exchange.isActive
+  }
+
+  /** Closes once the request under way is answered; at once when there is none. */
+  drain(): void {
+    this.#closeAfterResponse = true
+    if (this.isIdle) this.#socket.destroy()
+  }
+
+  // === Downstream: what the exchange asks ===
+
+  writeHead(status: number, reason: string, lines: string, framing: Framing): void {
+    const { head } = this
+    const hasBody = framing !== FRAMING.none
+    let own = ''
+    this.#responseFraming = framing
+    if (framing === FRAMING.untilClose || framing === FRAMING.chunked) {
+      // A body of unknown length is chunked for those who know chunks, and ended by closing for the others.
+      if (head.minorVersion === 1) {
+        this.#responseFraming = FRAMING.chunked
+        own = 'transfer-encoding: chunked\r\n'
+      } else {
+        this.#responseFraming = FRAMING.untilClose
+        this.#closeAfterResponse = true
+      }
+    }
+    if (!head.keepAlive || this.#source.isDraining || !this.#requestIsRead) this.#closeAfterResponse = true
+    if (status !== 101) {
+      if (this.#closeAfterResponse) own += 'connection: close\r\n'
+      else if (head.minorVersion === 0) own += 'connection: keep-alive\r\n'
+    }
+    if (!hasBody) this.#responseFraming = FRAMING.none
+    this.#out += `HTTP/1.1 ${status} ${reason}\r\n${lines}${own}\r\n`
+  }
+
+  writeData(data: Buffer): boolean {
+    const chunked = this.#responseFraming === FRAMING.chunked
+    if (data.length <= GATHER_BYTES) {
+      const text = data.toString('latin1')
+      this.#out += chunked ? `${data.length.toString(16)}\r\n${text}\r\n` : text
+      if (this.#out.length > GATHER_BYTES * 4) return this.#flush()
+      return !this.#socket.writableNeedDrain
+    }
+    const socket = this.#socket
+    socket.cork()
+    if (chunked) this.#out += `${data.length.toString(16)}\r\n`
+    this.#flush()
+    socket.write(data)
+    if (chunked) this.#out = '\r\n'
+    const isWritable = this.#flush()
+    socket.uncork()
+    return isWritable
+  }
+
+  endResponse(trailers: string): void {
+    if (this.#responseFraming === FRAMING.chunked) this.#out += `0\r\n${trailers}\r\n`
+    this.#flush()
+    if (this.#closeAfterResponse || !this.#requestIsRead || this.#clientEnded) {
+      this.#closeGently()
+      return
+    }
+    this.#armIdle()
+    // Inside #read() the loop goes on by itself; else what the client has already sent is read now.
+    if (!this.#isReading && this.#pending !== undefined) this.#read()
+    this.#socket.resume()
+  }
+
+  flush(): void {
+    this.#flush()
+  }
+
+  writeContinue(): void {
+    this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+  }
+
+  pauseReading(): void {
+    this.#socket.pause()
+  }
+
+  resumeReading(): void {
+    this.#socket.resume()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  becomeTunnel(): { socket: Socket; early: Buffer | undefined } {
+    const socket = this.#socket
+    this.#context.wheel.disarm(this.#timer)
+    for (const event of ['data', 'end', 'drain', 'error']) socket.removeAllListeners(event)
+    const early = this.#pending
+    this.#pending = undefined
+    return { socket, early }
+  }
+
+  #flush(): boolean {
+    if (this.#out === '') return !this.#socket.writableNeedDrain
+    const out = this.#out
+    this.#out = ''
+    return this.#socket.write(out, 'latin1')
+  }
+
+  // === reading ===
+
+  #onData(chunk: Buffer): void {
+    this.#pending = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk])
+    // The next request waits until this one is answered; more of it is not taken from the socket.
+    if (this.#exchange.isActive && this.#requestIsRead) {
+      this.#socket.pause()
+      return
+    }
+    this.#read()
+  }
+
+  #read(): void {
+    this.#isReading = true
+    while (this.#pending !== undefined && !this.#isClosed) {
+      const bytes = this.#pending
+      const pos = this.#body.active ? this.#readBody(bytes) : this.#readHead(bytes)
+      if (pos === 0) break
+      this.#pending = pos < bytes.length ? bytes.subarray(pos) : undefined
+      if (this.#exchange.isActive && this.#requestIsRead) {
+        if (this.#pending !== undefined) this.#socket.pause()
+        break
+      }
+    }
+    this.#isReading = false
+  }
+
+  /** Returns how many bytes were used; 0 when more are needed or the connection is done for. */
+  #readHead(bytes: Buffer): number {
+    let start = 0
+    // RFC 9112 section 2.2: an empty line before a request is passed over.
+    while (start < 4 && bytes[start] === CR && bytes[start + 1] === LF) start += 2
+    const manager = this.#source.manager
+    if (manager === undefined) {
+      this.#socket.destroy()
+      return 0
+    }
+    const end = bytes.indexOf(HEAD_END, start)
+    const size = (end < 0 ? bytes.length : end) - start
+    if (size > manager.maxRequestHeadersBytes) return this.#refuse(manager, HEAD_ERROR.headersTooLarge)
+    if (end < 0) {
+      if (hasBareLf(bytes, start)) return this.#refuse(manager, HEAD_ERROR.codec)
+      if (size > 0) this.#armHeaders(manager)
+      return 0
+    }
+    const error = parseRequestHead(bytes, start, end, this.head)
+    if (error !== undefined) return this.#refuse(manager, error)
+    this.#beginRequest(manager)
+    return end + 4
+  }
+
+  #beginRequest(manager: HttpManagerPlan): void {
+    const { head } = this
+    this.#manager = manager
+    this.#headersAreTimed = false
+    this.#body.begin(head.framing, head.contentLength)
+    this.#requestIsRead = !this.#body.active
+    if (manager.requestTimeoutMs > 0 && !this.#requestIsRead) {
+      this.#context.wheel.arm(this.#timer, manager.requestTimeoutMs)
+    } else this.#context.wheel.disarm(this.#timer)
+    this.#exchange.begin(manager, this.#source.stats)
+  }
+
+  #readBody(bytes: Buffer): number {
+    const pos = this.#body.read(bytes, 0, this)
+    if (pos >= 0) return pos
+    this.#source.stats.downstream_cx_protocol_error.inc()
+    this.#exchange.onDownstreamClosed()
+    if (this.#responseFraming === FRAMING.none && this.#out === '') {
+      this.#refuse(this.#manager as HttpManagerPlan, HEAD_ERROR.chunkInvalid)
+    } else this.#socket.destroy()
+    return 0
+  }
+
+  onBodyData(data: Buffer): void {
+    this.#exchange.onRequestData(data)
+  }
+
+  onTrailers(lines: string): void {
+    this.#exchange.onRequestTrailers(lines)
+  }
+
+  onBodyEnd(): void {
+    this.#requestIsRead = true
+    this.#context.wheel.disarm(this.#timer)
+    this.#exchange.onRequestEnd()
+  }
+
+  /** Answers bytes that are no request, and closes: what follows them cannot be trusted. */
+  #refuse(manager: HttpManagerPlan, error: HeadError): 0 {
+    const { stats } = this.#source
+    stats.downstream_cx_protocol_error.inc()
+    stats.downstream_rq_total.inc()
+    stats.status(error.status).inc()
+    const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
+    this.#out +=
+      `HTTP/1.1 ${error.status} ${REASON[error.status] ?? 'Bad Request'}\r\ncontent-length: 0\r\n` +
+      `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n`
+    this.#flush()
+    this.#pending = undefined
+    this.#closeGently()
+    return 0
+  }
+
+  // === life ===
+
+  #armIdle(): void {
+    const idleMs = this.#source.manager?.idleTimeoutMs ?? 0
+    if (idleMs > 0) this.#context.wheel.arm(this.#timer, idleMs)
+    else this.#context.wheel.disarm(this.#timer)
+  }
+
+  #armHeaders(manager: HttpManagerPlan): void {
+    if (this.#headersAreTimed) return
+    this.#headersAreTimed = true
+    this.#context.wheel.arm(this.#timer, manager.requestHeadersTimeoutMs || DEFAULT_HEADERS_TIMEOUT_MS)
+  }
+
+  #onTimer(): void {
+    const { stats } = this.#source
+    if (this.#isClosed || this.#socket.writableEnded) {
+      this.#socket.destroy()
+    } else if (this.#exchange.isActive || this.#pending !== undefined) {
+      stats.downstream_rq_header_timeout.inc()
+      this.#exchange.onDownstreamClosed()
+      if (this.#manager !== undefined || this.#source.manager !== undefined) {
+        this.#refuse((this.#manager ?? this.#source.manager) as HttpManagerPlan, TIMED_OUT)
+      }
+    } else {
+      stats.downstream_cx_idle_timeout.inc()
+      this.#socket.destroy()
+    }
+  }
+
+  #onEnd(): void {
+    this.#clientEnded = true
+    if (!this.#exchange.isActive) this.#socket.destroy()
+    else if (!this.#requestIsRead) {
+      // The rest of the request will never come.
+      this.#exchange.onDownstreamClosed()
+      this.#socket.destroy()
+    }
+  }
+
+  /** Sends what was written and our close, then waits a little for the client's, so that it is not cut off by a reset. */
+  #closeGently(): void {
+    this.#closeAfterResponse = true
+    this.#socket.end()
+    this.#socket.resume()
+    this.#socket.removeAllListeners('data')
+    this.#socket.on('data', () => {})
+    if (this.#clientEnded) return
+    this.#context.wheel.arm(this.#timer, DELAYED_CLOSE_MS)
+  }
+
+  #onClose(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#pending = undefined
+    this.#context.wheel.disarm(this.#timer)
+    this.#source.stats.downstream_cx_active.dec()
+    this.#exchange.onDownstreamClosed()
+    this.#socket.destroy()
+    this.#onClosed(this)
+  }
+}
+
+const TIMED_OUT: HeadError = { status: 408, detail: 'request_header_timeout' }
+
+const REASON: Record<number, string> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  408: 'Request Timeout',
+  417: 'Expectation Failed',
+  426: 'Upgrade Required',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+  505: 'HTTP Version Not Supported',
+}
+
+/** A line feed without its carriage return can never become part of a good head: no need to wait for more. */
+function hasBareLf(bytes: Buffer, start: number): boolean {
+  for (let at = bytes.indexOf(LF, start); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (at === start || bytes[at - 1] !== CR) return true
+  }
+  return false
+}

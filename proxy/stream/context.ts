@@ -1,0 +1,18 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Random } from '../../lib/random.ts'
+import type { TimerWheel } from '../../lib/timer-wheel.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { DateHeader } from './date.ts'
+
+/** What a stream needs of the proxy around it. */
+export interface StreamContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly wheel: TimerWheel
+  readonly date: DateHeader
+  /** The plan in force now. A request keeps the one it began with. */
+  readonly plan: Plan
+  cluster(name: string): Cluster | undefined
+  newRequestId(): string
+}

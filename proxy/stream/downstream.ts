@@ -1,0 +1,21 @@
+import type { Framing, RequestHead } from './message.ts'
+
+/** What an exchange asks of the connection that its request came on, whatever the protocol. */
+export interface Downstream {
+  readonly head: RequestHead
+  /** Starts the response. `lines` are header lines, each ended by CRLF. What is written may be held until flush(). */
+  writeHead(status: number, reason: string, lines: string, framing: Framing): void
+  /** A piece of the body. False asks to wait for Exchange.onDownstreamWritable(). */
+  writeData(data: Buffer): boolean
+  /** Ends the response; the exchange is over. */
+  endResponse(trailers: string): void
+  flush(): void
+  /** Answers `Expect: 100-continue`. */
+  writeContinue(): void
+  pauseReading(): void
+  resumeReading(): void
+  /** Breaks the connection: the response cannot be completed. */
+  destroy(): void
+  /** After a 101: bytes pass as they come. Returns the socket and what had been read beyond the request. */
+  becomeTunnel(): { socket: import('node:net').Socket; early: Buffer | undefined }
+}

@@ -1,0 +1,506 @@
+import { WheelTimer } from '../../lib/timer-wheel.ts'
+import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
+import { decide, routesOf } from '../decide/decide.ts'
+import { answer, type Decision, newDecision, resetDecision } from '../decide/decision.ts'
+import { mutateHeaders } from '../decide/mutate.ts'
+import { prepareRequest } from '../decide/prepare.ts'
+import { isGrpc } from '../decide/route.ts'
+import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
+import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { Host } from '../upstream/host.ts'
+import type { StreamContext } from './context.ts'
+import type { Downstream } from './downstream.ts'
+import { localReply, REPLY_BODY } from './local-reply.ts'
+import type { ManagerStats } from './manager-stats.ts'
+import { FRAMING, type RequestHead, type ResponseHead } from './message.ts'
+import { sendMirror } from './mirror.ts'
+import { RequestBuffer } from './request-buffer.ts'
+import { upstreamHeadText } from './request-text.ts'
+import { completeResponseHead } from './response-text.ts'
+import { isIdempotent, retriesFailure, retriesResponse, type TryFailure } from './retry-policy.ts'
+import { Tunnel } from './tunnel.ts'
+import { type TryOwner, UpstreamTry } from './upstream-try.ts'
+
+/** Tries on a reused connection that broke before any answer do not count as retries; this bounds them. */
+const MAX_SILENT_RESENDS = 1
+
+/**
+ * One request's life: decided, perhaps delayed, sent upstream in one or more tries, answered. It belongs to a
+ * downstream connection and is used again for the next request. Exactly one answer is given for each begin(), unless
+ * the client leaves first.
+ */
+export class Exchange implements Call, TryOwner {
+  readonly head: RequestHead
+  readonly random
+  randomValue = 0
+  downstreamAddress = ''
+  downstreamLocalAddress = ''
+  /** True from begin() until the answer is complete. */
+  isActive = false
+
+  readonly #context: StreamContext
+  readonly #downstream: Downstream
+  readonly #decision: Decision = newDecision()
+  readonly #buffer = new RequestBuffer()
+  readonly #routeTimer = new WheelTimer(() => this.#onRouteTimeout())
+  readonly #tryTimer = new WheelTimer(() => this.#onTryTimeout())
+  readonly #waitTimer = new WheelTimer(() => this.#onWaited())
+
+  #manager: HttpManagerPlan | undefined
+  #stats: ManagerStats | undefined
+  #plan: Plan | undefined
+  #routes: RouteConfigPlan | undefined
+  #cluster: Cluster | undefined
+  #try: UpstreamTry | undefined
+  #startMs = 0
+  #headText = ''
+  #tries = 0
+  #resends = 0
+  #holdsRetry = false
+  #backoffMs = 0
+  #triedHosts: Host[] | undefined
+  #isWaiting = false
+  #answerStarted = false
+
+  constructor(context: StreamContext, downstream: Downstream) {
+    this.#context = context
+    this.#downstream = downstream
+    this.head = downstream.head
+    this.random = context.random
+  }
+
+  newRequestId(): string {
+    return this.#context.newRequestId()
+  }
+
+  // === from the downstream connection ===
+
+  /** The request's head has come. A body may follow. */
+  begin(manager: HttpManagerPlan, stats: ManagerStats): void {
+    const context = this.#context
+    this.isActive = true
+    this.#manager = manager
+    this.#stats = stats
+    this.#plan = context.plan
+    this.#startMs = context.clock.nowMs()
+    this.#tries = 0
+    this.#resends = 0
+    this.#backoffMs = 0
+    this.#triedHosts = undefined
+    this.#answerStarted = false
+    this.#buffer.reset()
+    this.#buffer.isEnded = this.head.framing === FRAMING.none
+    stats.downstream_rq_total.inc()
+    stats.downstream_rq_active.inc()
+    this.randomValue = Math.floor(this.random.next() * RANDOM_VALUE_BOUND)
+    const decision = this.#decision
+    resetDecision(decision)
+    if (prepareRequest(manager, this, decision)) {
+      this.#routes = routesOf(this.#plan, manager)
+      decide(this.#plan, manager, this.#routes, this, decision)
+      if (decision.delayMs > 0) {
+        this.#wait(decision.delayMs)
+        return
+      }
+    }
+    this.#carryOut()
+  }
+
+  onRequestData(data: Buffer): void {
+    if (!this.isActive) return
+    const buffer = this.#buffer
+    buffer.add(data)
+    const current = this.#try
+    if (current?.connection === undefined) {
+      if (buffer.isFull) this.#downstream.pauseReading()
+      return
+    }
+    if (!current.writeData(data)) this.#downstream.pauseReading()
+    if (buffer.dropIfFull()) this.#cluster?.stats.retry_or_shadow_abandoned.inc()
+  }
+
+  onRequestTrailers(lines: string): void {
+    this.#buffer.trailers = lines
+  }
+
+  onRequestEnd(): void {
+    if (!this.isActive) return
+    this.#buffer.isEnded = true
+    if (this.#decision.outcome === 'forward' && !this.#isWaiting) this.#onForwardedRequestEnd()
+  }
+
+  /** The downstream socket takes bytes again. */
+  onDownstreamWritable(): void {
+    this.#try?.connection?.resumeReading()
+  }
+
+  /** The client is gone. */
+  onDownstreamClosed(): void {
+    if (!this.isActive) return
+    this.#stats?.downstream_rq_rx_reset.inc()
+    this.#cluster?.stats.upstream_rq_cancelled.inc()
+    this.#abandonTry()
+    this.#finish()
+  }
+
+  // === carrying the decision out ===
+
+  #carryOut(): void {
+    const decision = this.#decision
+    if (decision.outcome === 'forward') this.#forward()
+    else this.#reply()
+  }
+
+  #forward(): void {
+    const decision = this.#decision
+    const cluster = this.#context.cluster(decision.choice?.cluster ?? '')
+    if (cluster === undefined) {
+      answer(decision, 503, 'cluster_not_found', 'NC')
+      this.#reply()
+      return
+    }
+    this.#cluster = cluster
+    if (this.#routes !== undefined) mutateHeaders(this.#routes, decision, this, this.head, 'request')
+    this.#headText = upstreamHeadText(this.head, decision)
+    if (this.head.expectContinue) this.#downstream.writeContinue()
+    this.#startTry()
+    if (this.#buffer.isEnded && this.isActive) this.#onForwardedRequestEnd()
+  }
+
+  /** The whole request is here: the route's time-out runs from now, and mirrors can be sent. */
+  #onForwardedRequestEnd(): void {
+    const { timeoutMs, mirrors } = this.#decision
+    if (timeoutMs > 0) this.#context.wheel.arm(this.#routeTimer, timeoutMs)
+    const current = this.#try
+    if (current?.connection !== undefined && this.head.framing !== FRAMING.none) current.end(this.#buffer.trailers)
+    for (const mirror of mirrors) sendMirror(mirror, this.head, this.#decision, this.#buffer, this.#context)
+  }
+
+  #startTry(): void {
+    const cluster = this.#cluster as Cluster
+    const { retry } = this.#decision
+    const avoid = retry?.avoidPreviousHosts === true ? this.#triedHosts : undefined
+    const host = cluster.pickHost(avoid, retry?.hostSelectionAttempts)
+    if (host === undefined) {
+      cluster.stats.upstream_cx_none_healthy.inc()
+      this.#fail(503, 'no_healthy_upstream', 'UH', REPLY_BODY.noHealthyUpstream)
+      return
+    }
+    this.#tries++
+    const attempt = new UpstreamTry(this, cluster, host, this.head.method, this.head.framing)
+    this.#try = attempt
+    const perTryMs = retry?.perTryTimeoutMs ?? 0
+    if (perTryMs > 0) this.#context.wheel.arm(this.#tryTimer, perTryMs)
+    cluster.send(host, attempt)
+  }
+
+  onTryConnection(attempt: UpstreamTry): void {
+    const count =
+      this.#decision.virtualHost?.includeAttemptCount === true ? `x-envoy-attempt-count: ${this.#tries}\r\n` : ''
+    const { chunks, isEnded, trailers } = this.#buffer
+    if (chunks.length === 0) attempt.writeHead(`${this.#headText}${count}\r\n`)
+    else {
+      attempt.connection?.socket.cork()
+      attempt.writeHead(`${this.#headText}${count}\r\n`)
+      for (const chunk of chunks) attempt.writeData(chunk)
+      attempt.connection?.socket.uncork()
+      if (this.#buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
+    }
+    if (isEnded) attempt.end(trailers)
+    else if (attempt.connection?.socket.writableNeedDrain === false) this.#downstream.resumeReading()
+  }
+
+  onTryWritable(): void {
+    if (!this.#buffer.isEnded) this.#downstream.resumeReading()
+  }
+
+  // === the response ===
+
+  onTryHead(attempt: UpstreamTry, head: ResponseHead): void {
+    const { status } = head
+    if (status === 101) {
+      this.#onSwitchingProtocols(attempt, head)
+      return
+    }
+    this.#countUpstreamStatus(attempt.cluster, status)
+    const { retry } = this.#decision
+    if (retry !== undefined && retriesResponse(retry, status, head) && this.#mayRetry()) {
+      attempt.discard(head)
+      this.#scheduleRetry()
+      return
+    }
+    const { wheel } = this.#context
+    wheel.disarm(this.#tryTimer)
+    if (this.#holdsRetry && status < 500) attempt.cluster.stats.upstream_rq_retry_success.inc()
+    this.#startResponse(head)
+  }
+
+  #startResponse(head: ResponseHead): void {
+    if (this.#routes !== undefined) mutateHeaders(this.#routes, this.#decision, this, head, 'response')
+    const { responseHeaders } = this.#decision
+    if (responseHeaders !== undefined) {
+      for (let i = 0; i < responseHeaders.length; i += 2) {
+        head.set(responseHeaders[i] as string, responseHeaders[i + 1] as string)
+      }
+    }
+    const elapsedMs = Math.max(0, Math.round(this.#context.clock.nowMs() - this.#startMs))
+    completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
+    this.#answerStarted = true
+    this.#countStatus(head.status)
+    this.#downstream.writeHead(head.status, head.reason, head.toLines(), head.framing)
+  }
+
+  onTryData(data: Buffer): void {
+    if (!this.#downstream.writeData(data)) this.#try?.connection?.pauseReading()
+  }
+
+  #trailers = ''
+
+  onTryTrailers(lines: string): void {
+    this.#trailers = lines
+  }
+
+  onTryReadPause(): void {
+    this.#downstream.flush()
+  }
+
+  onTryEnd(): void {
+    const trailers = this.#trailers
+    this.#trailers = ''
+    this.#try = undefined
+    this.#cluster?.stats.upstream_rq_completed.inc()
+    this.#finish()
+    this.#downstream.endResponse(trailers)
+  }
+
+  #onSwitchingProtocols(attempt: UpstreamTry, head: ResponseHead): void {
+    const { connection } = attempt
+    if (this.head.upgrade === '' || connection === undefined) {
+      this.#abandonTry()
+      this.#fail(502, 'upgrade_failed', 'UPE', REPLY_BODY.reset('protocol error'))
+      return
+    }
+    const { wheel } = this.#context
+    const stats = this.#stats
+    const idleMs = this.#manager?.streamIdleTimeoutMs ?? 0
+    head.remove('upgrade')
+    this.#countStatus(101)
+    this.#downstream.writeHead(
+      101,
+      head.reason,
+      `${head.toLines()}connection: Upgrade\r\nupgrade: ${this.head.upgrade}\r\n`,
+      FRAMING.none,
+    )
+    this.#downstream.flush()
+    this.#try = undefined
+    this.#finish()
+    const client = this.#downstream.becomeTunnel()
+    const early = connection.becomeTunnel()
+    if (early !== undefined) client.socket.write(early)
+    if (client.early !== undefined) connection.socket.write(client.early)
+    stats?.downstream_cx_upgrades_active.inc()
+    new Tunnel(client.socket, connection.socket, wheel, idleMs, () => stats?.downstream_cx_upgrades_active.dec())
+  }
+
+  // === failures, retries, time-outs ===
+
+  onTryFailure(attempt: UpstreamTry, failure: PoolFailure | ResetReason, detail: string): void {
+    this.#try = undefined
+    if (this.#answerStarted) {
+      this.#finish()
+      this.#downstream.destroy()
+      return
+    }
+    if (failure === 'overflow') {
+      this.#fail(503, 'overflow', 'UO', REPLY_BODY.reset('overflow'))
+      return
+    }
+    if (failure === 'reset' && this.#resendsSilently(attempt)) {
+      this.#resends++
+      this.#tries--
+      this.#startTry()
+      return
+    }
+    const { retry } = this.#decision
+    const kind: TryFailure = failure === 'no_healthy_upstream' ? 'connect_failure' : failure
+    if (retry !== undefined && retriesFailure(retry, kind, attempt.requestWasSent) && this.#mayRetry()) {
+      this.#noteTriedHost(attempt)
+      this.#scheduleRetry()
+      return
+    }
+    this.#replyToFailure(attempt, failure, detail)
+  }
+
+  #replyToFailure(attempt: UpstreamTry, failure: PoolFailure | ResetReason, detail: string): void {
+    this.#countUpstreamStatus(attempt.cluster, 503)
+    if (failure === 'connect_failure' || failure === 'connect_timeout') {
+      const reason =
+        failure === 'connect_timeout' ? 'connection timeout' : `connection failure, transport failure reason: ${detail}`
+      this.#fail(503, 'upstream_reset_before_response_started', 'UF', REPLY_BODY.reset(reason))
+    } else if (failure === 'protocol_error') {
+      this.#fail(
+        502,
+        'upstream_reset_before_response_started{protocol_error}',
+        'UPE',
+        REPLY_BODY.reset('protocol error'),
+      )
+    } else {
+      this.#fail(503, 'upstream_reset_before_response_started', 'UC', REPLY_BODY.reset('connection termination'))
+    }
+  }
+
+  /** The peer closed an idle connection just as we used it: nothing was answered, so what is safe to repeat is repeated. */
+  #resendsSilently(attempt: UpstreamTry): boolean {
+    const { connection } = attempt
+    return (
+      connection?.isReused === true &&
+      !connection.hasReceived &&
+      this.#resends < MAX_SILENT_RESENDS &&
+      isIdempotent(this.head.method) &&
+      !this.#buffer.hasOverflowed
+    )
+  }
+
+  /** Whether another try may be made: tries are left, the body can be sent again, the cluster's breaker lets it. */
+  #mayRetry(): boolean {
+    const { retry } = this.#decision
+    const cluster = this.#cluster
+    if (retry === undefined || cluster === undefined || this.#buffer.hasOverflowed) return false
+    if (this.#tries > retry.attempts) {
+      cluster.stats.upstream_rq_retry_limit_exceeded.inc()
+      this.#decision.flag = 'URX'
+      return false
+    }
+    if (!this.#holdsRetry) {
+      if (!cluster.reserveRetry()) return false
+      this.#holdsRetry = true
+    }
+    return true
+  }
+
+  #scheduleRetry(): void {
+    const { retry } = this.#decision
+    if (retry === undefined) return
+    const { wheel } = this.#context
+    wheel.disarm(this.#tryTimer)
+    if (this.#try !== undefined) this.#noteTriedHost(this.#try)
+    this.#try = undefined
+    this.#cluster?.stats.upstream_rq_retry.inc()
+    this.#backoffMs = this.#backoffMs === 0 ? retry.backoffBaseMs : Math.min(this.#backoffMs * 2, retry.backoffMaxMs)
+    this.#wait(Math.floor(this.random.next() * this.#backoffMs))
+  }
+
+  #noteTriedHost(attempt: UpstreamTry): void {
+    this.#triedHosts ??= []
+    this.#triedHosts.push(attempt.host)
+  }
+
+  #wait(delayMs: number): void {
+    this.#isWaiting = true
+    this.#context.wheel.arm(this.#waitTimer, delayMs)
+  }
+
+  /** A fault's delay, or the back-off before a retry, is over. */
+  #onWaited(): void {
+    if (!this.isActive) return
+    this.#isWaiting = false
+    if (this.#tries === 0) this.#carryOut()
+    else this.#startTry()
+  }
+
+  #onTryTimeout(): void {
+    const attempt = this.#try
+    if (!this.isActive || attempt === undefined || this.#answerStarted) return
+    attempt.cluster.stats.upstream_rq_per_try_timeout.inc()
+    this.#abandonTry()
+    const { retry } = this.#decision
+    if (retry !== undefined && retriesFailure(retry, 'per_try_timeout', true) && this.#mayRetry()) {
+      this.#noteTriedHost(attempt)
+      this.#scheduleRetry()
+      return
+    }
+    this.#countUpstreamStatus(attempt.cluster, 504)
+    this.#fail(504, 'upstream_per_try_timeout', 'UT', REPLY_BODY.perTryTimeout)
+  }
+
+  #onRouteTimeout(): void {
+    if (!this.isActive) return
+    this.#cluster?.stats.upstream_rq_timeout.inc()
+    this.#abandonTry()
+    if (this.#answerStarted) {
+      this.#finish()
+      this.#downstream.destroy()
+      return
+    }
+    if (this.#cluster !== undefined) this.#countUpstreamStatus(this.#cluster, 504)
+    this.#fail(504, 'response_timeout', 'UT', REPLY_BODY.timeout)
+  }
+
+  #abandonTry(): void {
+    const attempt = this.#try
+    this.#try = undefined
+    attempt?.abandon()
+  }
+
+  // === our own answers ===
+
+  #fail(status: number, detail: string, flag: Decision['flag'], body: Buffer): void {
+    answer(this.#decision, status, detail, this.#decision.flag === 'URX' ? 'URX' : flag)
+    this.#decision.body = body
+    this.#reply()
+  }
+
+  #reply(): void {
+    const decision = this.#decision
+    const manager = this.#manager as HttpManagerPlan
+    const reply = localReply(decision, isGrpc(this))
+    if (decision.outcome !== 'local_reply' && this.#routes !== undefined) {
+      mutateHeaders(this.#routes, decision, this, reply.fields, 'response')
+    }
+    let lines = reply.fields.toLines()
+    if (manager.serverHeader !== 'pass_through') lines += `server: ${manager.serverName}\r\n`
+    lines += `date: ${this.#context.date.value}\r\n`
+    const isHead = this.head.method === 'HEAD'
+    const body = isHead ? undefined : reply.body
+    this.#answerStarted = true
+    this.#countStatus(reply.status)
+    this.#finish()
+    this.#downstream.writeHead(reply.status, reply.reason, lines, body === undefined ? FRAMING.none : FRAMING.length)
+    if (body !== undefined) this.#downstream.writeData(body)
+    this.#downstream.endResponse('')
+  }
+
+  #countStatus(status: number): void {
+    this.#stats?.status(status).inc()
+  }
+
+  #countUpstreamStatus(cluster: Cluster, status: number): void {
+    const { stats } = cluster
+    if (status < 200) stats.upstream_rq_1xx.inc()
+    else if (status < 300) stats.upstream_rq_2xx.inc()
+    else if (status < 400) stats.upstream_rq_3xx.inc()
+    else if (status < 500) stats.upstream_rq_4xx.inc()
+    else stats.upstream_rq_5xx.inc()
+  }
+
+  /** Lets everything go that this request held. */
+  #finish(): void {
+    if (!this.isActive) return
+    this.isActive = false
+    this.#isWaiting = false
+    const { wheel } = this.#context
+    wheel.disarm(this.#routeTimer)
+    wheel.disarm(this.#tryTimer)
+    wheel.disarm(this.#waitTimer)
+    if (this.#holdsRetry) {
+      this.#holdsRetry = false
+      this.#cluster?.releaseRetry()
+    }
+    this.#buffer.reset()
+    this.#stats?.downstream_rq_active.dec()
+    this.#cluster = undefined
+    this.#routes = undefined
+    this.#plan = undefined
+  }
+}

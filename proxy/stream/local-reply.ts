@@ -1,0 +1,63 @@
+import { STATUS_CODES } from 'node:http'
+import type { Decision } from '../decide/decision.ts'
+import { HeaderBlock } from './header-block.ts'
+
+/** HTTP to gRPC status (envoy: HTTP to gRPC status code mapping for local replies). */
+const GRPC_STATUS: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 }
+const GRPC_UNKNOWN = 2
+
+export interface LocalReply {
+  status: number
+  reason: string
+  fields: HeaderBlock
+  body: Buffer | undefined
+}
+
+/**
+ * The one place that turns a decision or a failure into an answer of our own. A gRPC call gets status 200 and the
+ * outcome in grpc-status, as trailers-only.
+ */
+export function localReply(decision: Decision, isGrpcCall: boolean): LocalReply {
+  const fields = new HeaderBlock()
+  if (decision.location !== '') fields.append('location', decision.location)
+  const added = decision.responseHeaders
+  if (added !== undefined) {
+    for (let i = 0; i < added.length; i += 2) fields.append(added[i] as string, added[i + 1] as string)
+  }
+  if (decision.flag === 'UO') fields.append('x-envoy-overloaded', 'true')
+  const isOurs = decision.outcome === 'local_reply' && decision.status >= 400
+  if (decision.grpcStatus !== undefined || (isGrpcCall && isOurs)) return grpcReply(decision, fields)
+  const body = decision.body !== undefined && decision.body.length > 0 ? decision.body : undefined
+  if (body !== undefined) fields.append('content-type', 'text/plain')
+  fields.append('content-length', String(body?.length ?? 0))
+  return { status: decision.status, reason: STATUS_CODES[decision.status] ?? '', fields, body }
+}
+
+function grpcReply(decision: Decision, fields: HeaderBlock): LocalReply {
+  const code = decision.grpcStatus ?? GRPC_STATUS[decision.status] ?? GRPC_UNKNOWN
+  fields.append('content-type', 'application/grpc')
+  fields.append('grpc-status', String(code))
+  const message = decision.body?.toString('utf8') ?? ''
+  if (message !== '') fields.append('grpc-message', percentEncode(message))
+  fields.append('content-length', '0')
+  return { status: 200, reason: 'OK', fields, body: undefined }
+}
+
+/** grpc-message's encoding (gRPC over HTTP/2, "Percent-Encoded"). */
+function percentEncode(text: string): string {
+  let out = ''
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+    out += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return out
+}
+
+/** Bodies of failures, in Envoy's words: people search for them. */
+export const REPLY_BODY = {
+  noHealthyUpstream: Buffer.from('no healthy upstream'),
+  timeout: Buffer.from('upstream request timeout'),
+  perTryTimeout: Buffer.from('upstream request timeout'),
+  reset: (reason: string) =>
+    Buffer.from(`upstream connect error or disconnect/reset before headers. reset reason: ${reason}`),
+} as const

@@ -1,0 +1,38 @@
+import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
+
+/** Envoy's counters and gauges of one connection manager, without their `http.<prefix>.` prefix. */
+const COUNTERS = [
+  'downstream_cx_total',
+  'downstream_cx_protocol_error',
+  'downstream_cx_idle_timeout',
+  'downstream_rq_total',
+  'downstream_rq_rx_reset',
+  'downstream_rq_header_timeout',
+  'downstream_rq_idle_timeout',
+  'downstream_rq_1xx',
+  'downstream_rq_2xx',
+  'downstream_rq_3xx',
+  'downstream_rq_4xx',
+  'downstream_rq_5xx',
+] as const
+const GAUGES = ['downstream_cx_active', 'downstream_rq_active', 'downstream_cx_upgrades_active'] as const
+
+type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
+
+export type ManagerStats = Record<Name, Metric> & { status(code: number): Metric }
+
+export function managerStats(store: MetricStore, statPrefix: string): ManagerStats {
+  const labels = { http_conn_manager_prefix: statPrefix }
+  const metrics = Object.fromEntries([
+    ...COUNTERS.map((name) => [name, store.counter(`http.${name}`, labels)]),
+    ...GAUGES.map((name) => [name, store.gauge(`http.${name}`, labels)]),
+  ]) as Record<Name, Metric>
+  return Object.assign(metrics, {
+    status(code: number): Metric {
+      if (code < 200) return metrics.downstream_rq_1xx
+      if (code < 300) return metrics.downstream_rq_2xx
+      if (code < 400) return metrics.downstream_rq_3xx
+      return code < 500 ? metrics.downstream_rq_4xx : metrics.downstream_rq_5xx
+    },
+  })
+}

@@ -1,0 +1,39 @@
+/** Most bytes of a request's body that are kept for a retry or a mirror (Envoy's per-connection buffer is 1 MiB). */
+export const REPLAY_LIMIT_BYTES = 1024 * 1024
+
+/** The request's body as far as it has come, kept while it is small enough to be sent again. */
+export class RequestBuffer {
+  readonly chunks: Buffer[] = []
+  bytes = 0
+  trailers = ''
+  /** The whole request has come. */
+  isEnded = false
+  /** Too large: the chunks were dropped, and the request cannot be sent again. */
+  hasOverflowed = false
+
+  reset(): void {
+    this.chunks.length = 0
+    this.bytes = 0
+    this.trailers = ''
+    this.isEnded = false
+    this.hasOverflowed = false
+  }
+
+  get isFull(): boolean {
+    return this.bytes >= REPLAY_LIMIT_BYTES
+  }
+
+  add(data: Buffer): void {
+    if (this.hasOverflowed) return
+    this.bytes += data.length
+    this.chunks.push(data)
+  }
+
+  /** Gives up on sending again once the limit is passed. True when that happens now. */
+  dropIfFull(): boolean {
+    if (this.hasOverflowed || !this.isFull) return false
+    this.hasOverflowed = true
+    this.chunks.length = 0
+    return true
+  }
+}

@@ -1,0 +1,66 @@
+import type { Socket } from 'node:net'
+import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
+
+/**
+ * Joins two sockets: bytes pass both ways as they come, each side's close of its writing half is passed on, and the
+ * slower side holds the faster one back. Both must have been made with allowHalfOpen.
+ */
+export class Tunnel {
+  readonly #a: Socket
+  readonly #b: Socket
+  readonly #wheel: TimerWheel
+  readonly #idleTimeoutMs: number
+  readonly #timer: WheelTimer
+  readonly #onClosed: () => void
+  #isClosed = false
+  #endedSides = 0
+
+  /** `idleTimeoutMs` 0 means never. `onClosed` is called once, when both directions are over. */
+  constructor(a: Socket, b: Socket, wheel: TimerWheel, idleTimeoutMs: number, onClosed: () => void) {
+    this.#a = a
+    this.#b = b
+    this.#wheel = wheel
+    this.#idleTimeoutMs = idleTimeoutMs
+    this.#onClosed = onClosed
+    this.#timer = new WheelTimer(() => this.#close())
+    this.#pipe(a, b)
+    this.#pipe(b, a)
+    this.#touch()
+    a.resume()
+    b.resume()
+  }
+
+  #pipe(from: Socket, to: Socket): void {
+    from.on('data', (chunk: Buffer) => {
+      this.#touch()
+      if (!to.write(chunk)) from.pause()
+    })
+    to.on('drain', () => from.resume())
+    from.on('end', () => {
+      to.end()
+      if (++this.#endedSides === 2) this.#finish()
+    })
+    from.on('error', () => this.#close())
+    from.on('close', () => {
+      // A close without an end is a reset: the other side must not wait for more.
+      if (!from.readableEnded) this.#close()
+    })
+  }
+
+  #touch(): void {
+    if (this.#idleTimeoutMs > 0) this.#wheel.arm(this.#timer, this.#idleTimeoutMs)
+  }
+
+  #close(): void {
+    this.#a.destroy()
+    this.#b.destroy()
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#wheel.disarm(this.#timer)
+    this.#onClosed()
+  }
+}

@@ -1,0 +1,125 @@
+import type { ClientConnection } from '../http1/client-connection.ts'
+import type { Attempt, PoolFailure, ResetReason } from '../upstream/attempt.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { Host } from '../upstream/host.ts'
+import { FRAMING, type Framing, type ResponseHead } from './message.ts'
+
+/** A response that is thrown away for a retry is read to its end when it is at most this long, to keep the connection. */
+const MAX_DISCARDED_BYTES = 64 * 1024
+
+/** What a try tells the exchange it belongs to. */
+export interface TryOwner {
+  onTryConnection(attempt: UpstreamTry): void
+  onTryHead(attempt: UpstreamTry, head: ResponseHead): void
+  onTryData(data: Buffer): void
+  onTryTrailers(lines: string): void
+  onTryReadPause(): void
+  onTryEnd(): void
+  onTryFailure(attempt: UpstreamTry, failure: PoolFailure | ResetReason, detail: string): void
+  onTryWritable(): void
+}
+
+/** One try of an exchange: a host, a connection to it, and the request being written there. */
+export class UpstreamTry implements Attempt {
+  readonly cluster: Cluster
+  readonly host: Host
+  readonly method: string
+  readonly #framing: Framing
+  readonly #owner: TryOwner
+  connection: ClientConnection | undefined
+  /** The head has been handed to the socket. */
+  requestWasSent = false
+  #isDiscarding = false
+  #discardedBytes = 0
+
+  constructor(owner: TryOwner, cluster: Cluster, host: Host, method: string, framing: Framing) {
+    this.#owner = owner
+    this.cluster = cluster
+    this.host = host
+    this.method = method
+    this.#framing = framing
+  }
+
+  // --- towards the upstream ---
+
+  writeHead(text: string): void {
+    this.requestWasSent = true
+    this.connection?.write(text)
+  }
+
+  writeData(data: Buffer): boolean {
+    const { connection } = this
+    if (connection === undefined) return true
+    if (this.#framing !== FRAMING.chunked) return connection.write(data)
+    const { socket } = connection
+    socket.cork()
+    connection.write(`${data.length.toString(16)}\r\n`)
+    connection.write(data)
+    const isWritable = connection.write('\r\n')
+    socket.uncork()
+    return isWritable
+  }
+
+  end(trailers: string): void {
+    if (this.#framing === FRAMING.chunked) this.connection?.write(`0\r\n${trailers}\r\n`)
+    this.connection?.endRequest()
+  }
+
+  /** Gives the try up, whatever it is doing. The owner hears nothing more. */
+  abandon(): void {
+    this.#isDiscarding = true
+    if (this.connection === undefined) this.host.pool?.cancel(this)
+    else this.connection.abandon()
+  }
+
+  /** The response is not wanted: read it away if it is short, so that the connection can be used again. */
+  discard(head: ResponseHead): void {
+    this.#isDiscarding = true
+    const isShort =
+      head.framing === FRAMING.none || (head.framing === FRAMING.length && head.contentLength <= MAX_DISCARDED_BYTES)
+    if (!isShort && head.framing !== FRAMING.chunked) this.connection?.abandon()
+  }
+
+  // --- Attempt ---
+
+  onConnection(connection: ClientConnection): void {
+    this.connection = connection
+    this.#owner.onTryConnection(this)
+  }
+
+  onPoolFailure(reason: PoolFailure, detail: string): void {
+    if (!this.#isDiscarding) this.#owner.onTryFailure(this, reason, detail)
+  }
+
+  onResponseHead(head: ResponseHead): void {
+    if (!this.#isDiscarding) this.#owner.onTryHead(this, head)
+  }
+
+  onResponseData(data: Buffer): void {
+    if (!this.#isDiscarding) this.#owner.onTryData(data)
+    else {
+      this.#discardedBytes += data.length
+      if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.connection?.abandon()
+    }
+  }
+
+  onResponseTrailers(lines: string): void {
+    if (!this.#isDiscarding) this.#owner.onTryTrailers(lines)
+  }
+
+  onReadPause(): void {
+    if (!this.#isDiscarding) this.#owner.onTryReadPause()
+  }
+
+  onResponseEnd(): void {
+    if (!this.#isDiscarding) this.#owner.onTryEnd()
+  }
+
+  onReset(reason: ResetReason, detail: string): void {
+    if (!this.#isDiscarding) this.#owner.onTryFailure(this, reason, detail)
+  }
+
+  onWritable(): void {
+    if (!this.#isDiscarding) this.#owner.onTryWritable()
+  }
+}

@@ -1,0 +1,29 @@
+import type { ClientConnection } from '../http1/client-connection.ts'
+import type { ResponseHead } from '../stream/message.ts'
+
+/** Why no connection could be had. */
+export type PoolFailure = 'connect_failure' | 'connect_timeout' | 'overflow' | 'no_healthy_upstream'
+
+/** Why an exchange broke off on its connection. */
+export type ResetReason = 'reset' | 'protocol_error'
+
+/** One try of one request: what a pool serves, and what a connection reports to. Exactly one ending is called. */
+export interface Attempt {
+  readonly method: string
+  /** A connection is there: write the request. */
+  onConnection(connection: ClientConnection): void
+  /** Ending: no connection could be had; nothing was sent. */
+  onPoolFailure(reason: PoolFailure, detail: string): void
+  /** A final head (or 101). Only valid during the exchange. */
+  onResponseHead(head: ResponseHead): void
+  onResponseData(data: Buffer): void
+  onResponseTrailers(lines: string): void
+  /** All that has arrived so far was handed over: what was gathered may be flushed. */
+  onReadPause(): void
+  /** Ending: the response is complete. */
+  onResponseEnd(): void
+  /** Ending: the connection broke. */
+  onReset(reason: ResetReason, detail: string): void
+  /** The connection can take more of the request's body. */
+  onWritable(): void
+}

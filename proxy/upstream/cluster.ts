@@ -1,0 +1,175 @@
+import type { MetricStore } from '../../lib/metrics/store.ts'
+import type { Random } from '../../lib/random.ts'
+import type { ClientConnection } from '../http1/client-connection.ts'
+import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
+import type { Attempt } from './attempt.ts'
+import { Host, hostKey } from './host.ts'
+import { type Balancer, createBalancer } from './lb/balancer.ts'
+import { ConnectionPool } from './pool.ts'
+import { type ClusterStats, clusterStats } from './stats.ts'
+
+/** What a cluster needs of the proxy around it. */
+export interface UpstreamContext {
+  readonly random: Random
+  readonly metrics: MetricStore
+  connect(pool: ConnectionPool): ClientConnection
+}
+
+/** One cluster as it runs: its hosts, its balancer, its circuit breakers. */
+export class Cluster {
+  plan: ClusterPlan
+  readonly stats: ClusterStats
+  readonly #context: UpstreamContext
+  #hosts = new Map<string, Host>()
+  #usable: readonly Host[] = []
+  #balancer: Balancer
+  #endpoints: readonly EndpointPlan[] | undefined
+  isRemoved = false
+  /** Circuit breaker counts. */
+  connections = 0
+  pendingRequests = 0
+  activeRequests = 0
+  activeRetries = 0
+
+  constructor(plan: ClusterPlan, context: UpstreamContext) {
+    this.plan = plan
+    this.#context = context
+    this.stats = clusterStats(context.metrics, plan.name)
+    this.#balancer = createBalancer(plan, context.random)
+  }
+
+  get hosts(): Iterable<Host> {
+    return this.#hosts.values()
+  }
+
+  /** Takes a changed plan over; connections, hosts and counts stay. */
+  replacePlan(plan: ClusterPlan): void {
+    const rebalance =
+      plan.balancing !== this.plan.balancing || plan.leastRequestChoices !== this.plan.leastRequestChoices
+    this.plan = plan
+    if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
+    this.#rebuild()
+  }
+
+  /** Takes a list of endpoints over unless it is the very list that is served already. */
+  setEndpointsOnce(endpoints: readonly EndpointPlan[]): void {
+    if (endpoints === this.#endpoints) return
+    this.#endpoints = endpoints
+    this.#setEndpoints(endpoints)
+  }
+
+  /** A host that stays keeps its connections and counts; one that goes drains. */
+  #setEndpoints(endpoints: readonly EndpointPlan[]): void {
+    const hosts = new Map<string, Host>()
+    for (const plan of endpoints) {
+      const key = hostKey(plan)
+      if (hosts.has(key)) continue
+      const host = this.#hosts.get(key) ?? new Host(plan)
+      host.plan = plan
+      hosts.set(key, host)
+    }
+    for (const [key, host] of this.#hosts) {
+      if (hosts.has(key)) continue
+      host.isRemoved = true
+      host.pool?.drain()
+    }
+    this.#hosts = hosts
+    this.stats.membership_change.inc()
+    this.#rebuild()
+  }
+
+  /** The best priority that has healthy hosts serves all; with none, all hosts do unless panic is off (threshold 0). */
+  #rebuild(): void {
+    const all = [...this.#hosts.values()]
+    const healthy = all.filter((host) => host.plan.healthy)
+    this.stats.membership_total.set(all.length)
+    this.stats.membership_healthy.set(healthy.length)
+    const candidates = healthy.length > 0 || this.plan.panicThresholdPercent === 0 ? healthy : all
+    const first = Math.min(...candidates.map((host) => host.plan.priority))
+    this.#usable = candidates.filter((host) => host.plan.priority === first)
+    if (this.#usable.length > 0) this.#balancer.update(this.#usable)
+  }
+
+  /**
+   * Chooses a host. One in `avoid` is passed over while other draws are left, so that a retry goes elsewhere when it can.
+   */
+  pickHost(avoid?: readonly Host[], draws = 1): Host | undefined {
+    if (this.#usable.length === 0) return undefined
+    let host = this.#balancer.pick()
+    if (avoid === undefined) return host
+    for (let i = 0; i < draws && avoid.includes(host); i++) host = this.#balancer.pick()
+    return host
+  }
+
+  send(host: Host, attempt: Attempt): void {
+    host.pool ??= new ConnectionPool(this, host)
+    host.pool.request(attempt)
+  }
+
+  openConnection(pool: ConnectionPool): ClientConnection {
+    return this.#context.connect(pool)
+  }
+
+  /** The cluster is gone from the plan: idle connections close, busy ones when they are done. */
+  remove(): void {
+    this.isRemoved = true
+    for (const host of this.#hosts.values()) {
+      host.isRemoved = true
+      host.pool?.drain()
+    }
+  }
+
+  // --- circuit breakers (envoy.config.cluster.v3.CircuitBreakers) ---
+
+  hasRoomForConnection(): boolean {
+    return this.connections < this.plan.limits.maxConnections
+  }
+
+  reservePending(): boolean {
+    if (this.pendingRequests >= this.plan.limits.maxPendingRequests) {
+      this.stats.upstream_rq_pending_overflow.inc()
+      return false
+    }
+    this.pendingRequests++
+    this.stats.upstream_rq_pending_total.inc()
+    this.stats.upstream_rq_pending_active.inc()
+    return true
+  }
+
+  releasePending(): void {
+    this.pendingRequests--
+    this.stats.upstream_rq_pending_active.dec()
+  }
+
+  reserveRequest(host: Host): boolean {
+    if (this.activeRequests >= this.plan.limits.maxRequests) {
+      this.stats.upstream_rq_pending_overflow.inc()
+      return false
+    }
+    this.activeRequests++
+    host.activeRequests++
+    host.totalRequests++
+    this.stats.upstream_rq_total.inc()
+    this.stats.upstream_rq_active.inc()
+    return true
+  }
+
+  releaseRequest(host: Host): void {
+    this.activeRequests--
+    host.activeRequests--
+    this.stats.upstream_rq_active.dec()
+  }
+
+  reserveRetry(): boolean {
+    if (this.activeRetries >= this.plan.limits.maxRetries) {
+      this.stats.upstream_rq_retry_overflow.inc()
+      return false
+    }
+    this.activeRetries++
+    return true
+  }
+
+  releaseRetry(): void {
+    this.activeRetries--
+  }
+}

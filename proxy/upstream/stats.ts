@@ -1,0 +1,49 @@
+import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
+
+/** Envoy's cluster counters and gauges that Lateen keeps, without their `cluster.<name>.` prefix. */
+const COUNTERS = [
+  'upstream_cx_total',
+  'upstream_cx_connect_fail',
+  'upstream_cx_connect_timeout',
+  'upstream_cx_overflow',
+  'upstream_cx_protocol_error',
+  'upstream_cx_max_requests',
+  'upstream_cx_none_healthy',
+  'upstream_rq_total',
+  'upstream_rq_completed',
+  'upstream_rq_pending_overflow',
+  'upstream_rq_pending_total',
+  'upstream_rq_timeout',
+  'upstream_rq_per_try_timeout',
+  'upstream_rq_rx_reset',
+  'upstream_rq_retry',
+  'upstream_rq_retry_success',
+  'upstream_rq_retry_overflow',
+  'upstream_rq_retry_limit_exceeded',
+  'upstream_rq_cancelled',
+  'retry_or_shadow_abandoned',
+  'upstream_rq_1xx',
+  'upstream_rq_2xx',
+  'upstream_rq_3xx',
+  'upstream_rq_4xx',
+  'upstream_rq_5xx',
+  'membership_change',
+] as const
+const GAUGES = [
+  'upstream_cx_active',
+  'upstream_rq_active',
+  'upstream_rq_pending_active',
+  'upstream_rq_retry_active',
+  'membership_total',
+  'membership_healthy',
+] as const
+
+export type ClusterStats = Record<(typeof COUNTERS)[number] | (typeof GAUGES)[number], Metric>
+
+export function clusterStats(store: MetricStore, cluster: string): ClusterStats {
+  const labels = { cluster_name: cluster }
+  return Object.fromEntries([
+    ...COUNTERS.map((name) => [name, store.counter(`cluster.${name}`, labels)]),
+    ...GAUGES.map((name) => [name, store.gauge(`cluster.${name}`, labels)]),
+  ]) as ClusterStats
+}
