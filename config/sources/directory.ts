@@ -1,0 +1,214 @@
+import { readFile } from 'node:fs/promises'
+import { sep } from 'node:path'
+import type { Clock, Timer } from '../../lib/clock.ts'
+import { errorText } from '../../lib/errors.ts'
+import { type Logger, silentLogger } from '../../lib/log.ts'
+import { Assembler } from '../assemble.ts'
+import { type LoadedFile, loadFile, MAX_FILE_BYTES, unreadableFile } from '../load.ts'
+import type { ConfigSnapshot, ConfigSource } from '../store.ts'
+import { Listeners } from './listeners.ts'
+import { type Scan, type ScannedFile, scanPaths } from './scan.ts'
+import { DirectoryWatchers } from './watch.ts'
+
+export interface DirectoryOptions {
+  clock: Clock
+  logger?: Logger
+  /** False reads once, and again only on rescan(). Default true. */
+  watch?: boolean
+  /** Changes are read once nothing more has happened for this long. Default 50 ms. */
+  debounceMs?: number
+  /** But no later than this after the first of them. Default 1 s. */
+  maxDebounceMs?: number
+  /** Everything is looked at again this often, whether something was announced or not. Default 10 s. */
+  restatMs?: number
+}
+
+interface KnownFile {
+  loaded: LoadedFile
+  /** '' when the file must be read again whatever it looks like. */
+  signature: string
+  /** When it was first seen empty after it had held objects; undefined when it is not so. */
+  emptySinceMs: number | undefined
+}
+
+/** A file written this recently may be written again without its times showing it. */
+const RACY_MS = 2000
+/** Writers truncate before they write: a file that held objects is believed empty only after this long. */
+const EMPTY_GRACE_MS = 1000
+const READS_AT_ONCE = 16
+
+/** Configuration from files and directories, followed as they change. */
+export class DirectorySource implements ConfigSource {
+  readonly #paths: readonly string[]
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #options: Required<Omit<DirectoryOptions, 'clock' | 'logger'>>
+  readonly #watchers: DirectoryWatchers
+  readonly #assembler = new Assembler()
+  readonly #listeners = new Listeners()
+  #files = new Map<string, KnownFile>()
+  #scanning: Promise<void> | undefined
+  #scanAgain = false
+  #debounceTimer: Timer | undefined
+  #restatTimer: Timer | undefined
+  #firstEventMs: number | undefined
+  #closed = false
+  #filesRead = 0
+
+  private constructor(paths: readonly string[], options: DirectoryOptions) {
+    const {
+      clock,
+      logger = silentLogger,
+      watch = true,
+      debounceMs = 50,
+      maxDebounceMs = 1000,
+      restatMs = 10_000,
+    } = options
+    this.#paths = [...paths]
+    this.#clock = clock
+    this.#logger = logger
+    this.#options = { watch, debounceMs, maxDebounceMs, restatMs }
+    this.#watchers = new DirectoryWatchers(() => this.#onEvent(), logger)
+  }
+
+  /** Reads the paths, and follows them from then on. A path that does not exist is a finding, and may come later. */
+  static async open(paths: readonly string[], options: DirectoryOptions): Promise<DirectorySource> {
+    const source = new DirectorySource(paths, options)
+    await source.rescan()
+    return source
+  }
+
+  /** How many times a file was read, for those who watch the cost. */
+  get filesRead(): number {
+    return this.#filesRead
+  }
+
+  current(): ConfigSnapshot {
+    return this.#assembler.current
+  }
+
+  onChange(listener: (snapshot: ConfigSnapshot) => void): () => void {
+    return this.#listeners.add(listener)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#debounceTimer?.cancel()
+    this.#restatTimer?.cancel()
+    this.#watchers.close()
+    this.#listeners.clear()
+  }
+
+  /** Looks at everything now; resolved when current() shows what was found. */
+  async rescan(): Promise<void> {
+    this.#scanAgain = true
+    this.#scanning ??= this.#scanUntilQuiet().finally(() => {
+      this.#scanning = undefined
+    })
+    await this.#scanning
+  }
+
+  /** With nobody to tell, a failure (a listener that throws) is logged, and the next scan tries again. */
+  #rescanUnasked(): void {
+    this.rescan().catch((thrown: unknown) => {
+      this.#logger.error('reading the configuration failed', { error: errorText(thrown) })
+      this.#armRestat()
+    })
+  }
+
+  #onEvent(): void {
+    if (this.#closed) return
+    const nowMs = this.#clock.nowMs()
+    this.#firstEventMs ??= nowMs
+    const latestMs = this.#firstEventMs + this.#options.maxDebounceMs
+    this.#schedule(Math.min(this.#options.debounceMs, Math.max(0, latestMs - nowMs)))
+  }
+
+  #schedule(delayMs: number): void {
+    this.#debounceTimer?.cancel()
+    this.#debounceTimer = this.#clock.setTimer(delayMs, () => {
+      this.#firstEventMs = undefined
+      this.#rescanUnasked()
+    })
+  }
+
+  async #scanUntilQuiet(): Promise<void> {
+    while (this.#scanAgain && !this.#closed) {
+      this.#scanAgain = false
+      const scan = await scanPaths(this.#paths)
+      // What changed before a new watch began was not announced, so look once more.
+      if (!this.#closed && this.#options.watch && this.#watchers.sync(scan.directories)) this.#scanAgain = true
+      await this.#read(scan)
+    }
+    this.#armRestat()
+  }
+
+  #armRestat(): void {
+    this.#restatTimer?.cancel()
+    if (this.#closed || !this.#options.watch) return
+    this.#restatTimer = this.#clock.setTimer(this.#options.restatMs, () => this.#rescanUnasked())
+  }
+
+  async #read(scan: Scan): Promise<void> {
+    const files = new Map<string, KnownFile>()
+    for (let at = 0; at < scan.files.length; at += READS_AT_ONCE) {
+      const batch = scan.files.slice(at, at + READS_AT_ONCE)
+      const known = await Promise.all(batch.map((file) => this.#readFile(file)))
+      batch.forEach((file, index) => {
+        files.set(file.path, known[index] as KnownFile)
+      })
+    }
+    if (this.#closed) return
+    this.#files = files
+    if (this.#assembler.update(this.#withUnreadable(scan, files))) this.#listeners.call(this.#assembler.current)
+  }
+
+  async #readFile(file: ScannedFile): Promise<KnownFile> {
+    const before = this.#files.get(file.path)
+    if (before !== undefined && before.signature === file.signature) return before
+    if (file.sizeBytes > MAX_FILE_BYTES) {
+      const message = `has ${file.sizeBytes} bytes, at most ${MAX_FILE_BYTES} are read`
+      return known(unreadableFile(file.path, 'LTN0002', message, before?.loaded), file.signature)
+    }
+    if (file.sizeBytes === 0 && before !== undefined && before.loaded.objects.length > 0) {
+      const nowMs = this.#clock.nowMs()
+      const emptySinceMs = before.emptySinceMs ?? nowMs
+      if (nowMs - emptySinceMs < EMPTY_GRACE_MS) {
+        this.#schedule(EMPTY_GRACE_MS)
+        return { ...before, signature: '', emptySinceMs }
+      }
+    }
+    const settled = this.#clock.wallMs() - file.modifiedMs > RACY_MS
+    const signature = settled ? file.signature : ''
+    try {
+      const bytes = await readFile(file.path)
+      this.#filesRead++
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+      return known(loadFile(file.path, text, before?.loaded), signature)
+    } catch (thrown) {
+      const code = thrown instanceof TypeError ? 'LTN0001' : 'LTN0105'
+      return known(unreadableFile(file.path, code, errorText(thrown), before?.loaded), signature)
+    }
+  }
+
+  /**
+   * The files in their order, with what was last known of those that cannot be looked at. A directory that cannot be
+   * looked at stands for all files that were in it.
+   */
+  #withUnreadable(scan: Scan, files: Map<string, KnownFile>): LoadedFile[] {
+    const loaded = [...files.values()].map((file) => file.loaded)
+    for (const { path, message } of scan.problems) {
+      loaded.push(unreadableFile(path, 'LTN0105', message))
+      for (const object of this.#assembler.current.objects) {
+        const { file } = object.origin
+        if (file.startsWith(path + sep) && !files.has(file))
+          loaded.push({ ...unreadableFile(file, 'LTN0105', ''), findings: [] })
+      }
+    }
+    return loaded
+  }
+}
+
+function known(loaded: LoadedFile, signature: string): KnownFile {
+  return { loaded, signature, emptySinceMs: undefined }
+}

@@ -1,0 +1,124 @@
+import type { BigIntStats } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+import { errorText } from '../../lib/errors.ts'
+
+export interface ScannedFile {
+  /** As it follows from the path that was asked for, so relative when that is. */
+  path: string
+  /** Changes whenever the file is written, replaced or pointed elsewhere. */
+  signature: string
+  sizeBytes: number
+  /** Milliseconds since the Unix epoch. */
+  modifiedMs: number
+}
+
+export interface ScannedDirectory {
+  /** Device and inode. */
+  identity: string
+  /** The only names that matter there; undefined when all do. */
+  names: Set<string> | undefined
+}
+
+export interface Scan {
+  /** In the order in which a later file overrides an earlier one: as asked for, then by name in each directory. */
+  files: ScannedFile[]
+  /** Directories that changes announce themselves in. */
+  directories: Map<string, ScannedDirectory>
+  /** Paths that cannot be read. They may be files or directories. */
+  problems: { path: string; message: string }[]
+}
+
+/** The link that is replaced when a mounted ConfigMap changes. */
+const CONFIG_MAP_LINK = '..data'
+const EXTENSIONS = new Set(['.yaml', '.yml', '.json'])
+
+/**
+ * Finds the configuration files under some paths. Directories are searched whole, links followed, hidden names passed
+ * over (so the `..data` directories of a mounted ConfigMap are seen only through the links beside them). A path that
+ * is a file counts whatever its name.
+ */
+export async function scanPaths(paths: readonly string[]): Promise<Scan> {
+  const scanner = new Scanner()
+  for (const path of paths) await scanner.visitRoot(path)
+  return scanner.scan
+}
+
+class Scanner {
+  readonly scan: Scan = { files: [], directories: new Map(), problems: [] }
+  /** Directories seen, by device and inode: links may lead in circles. */
+  readonly #visited = new Set<string>()
+
+  async visitRoot(path: string): Promise<void> {
+    const stats = await this.#stat(path, false)
+    // A root may come and go: whoever makes it does so in its parent.
+    await this.#noteDirectory(dirname(path), basename(path))
+    if (stats?.isDirectory()) await this.#visitDirectory(path, stats)
+    else if (stats?.isFile()) await this.#addFile(path, stats)
+    else if (stats !== undefined) this.scan.problems.push({ path, message: 'is neither a file nor a directory' })
+  }
+
+  async #visitDirectory(path: string, stats: BigIntStats): Promise<void> {
+    const identity = identityOf(stats)
+    if (this.#visited.has(identity)) return
+    this.#visited.add(identity)
+    this.scan.directories.set(path, { identity, names: undefined })
+    let names: string[]
+    try {
+      names = (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
+    } catch (thrown) {
+      this.scan.problems.push({ path, message: errorText(thrown) })
+      return
+    }
+    const children = await Promise.all(
+      names.map(async (name) => {
+        const child = join(path, name)
+        return { child, stats: await this.#stat(child, !EXTENSIONS.has(extname(name))) }
+      }),
+    )
+    for (const { child, stats: childStats } of children) {
+      if (childStats?.isDirectory()) await this.#visitDirectory(child, childStats)
+      else if (childStats?.isFile() && EXTENSIONS.has(extname(child))) await this.#addFile(child, childStats)
+    }
+  }
+
+  async #addFile(path: string, stats: BigIntStats): Promise<void> {
+    this.scan.files.push({
+      path,
+      signature: `${identityOf(stats)} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`,
+      sizeBytes: Number(stats.size),
+      modifiedMs: Number(stats.mtimeMs),
+    })
+    // Writes to the target of a link are announced in the target's directory.
+    try {
+      const target = await realpath(path)
+      if (dirname(target) !== dirname(path)) await this.#noteDirectory(dirname(target), basename(target))
+    } catch {
+      // Gone in the meantime: the next scan will say so.
+    }
+  }
+
+  async #noteDirectory(path: string, name: string): Promise<void> {
+    const noted = this.scan.directories.get(path)
+    if (noted !== undefined) {
+      noted.names?.add(name)
+      return
+    }
+    const stats = await this.#stat(path, true)
+    if (!stats?.isDirectory()) return
+    this.scan.directories.set(path, { identity: identityOf(stats), names: new Set([name, CONFIG_MAP_LINK]) })
+  }
+
+  async #stat(path: string, quiet: boolean): Promise<BigIntStats | undefined> {
+    try {
+      return await stat(path, { bigint: true })
+    } catch (thrown) {
+      if (!quiet) this.scan.problems.push({ path, message: errorText(thrown) })
+      return undefined
+    }
+  }
+}
+
+function identityOf(stats: BigIntStats): string {
+  return `${stats.dev}:${stats.ino}`
+}
