@@ -1,0 +1,21 @@
+import type { Finding } from '../finding.ts'
+import type { ConfigObject } from '../object.ts'
+import { ANALYZERS } from './builtin.ts'
+import { AnalysisContext } from './context.ts'
+
+/**
+ * What is wrong with valid objects when they are looked at together, by file, line and code. Findings that an object
+ * waives with its annotation `galley.istio.io/analyze-suppress` are left out.
+ */
+export function analyze(objects: readonly ConfigObject[], options: { domain?: string } = {}): Finding[] {
+  const context = new AnalysisContext(objects, options.domain)
+  for (const analyzer of ANALYZERS) analyzer.analyze(context)
+  return sortFindings(context.findings)
+}
+
+export function sortFindings(findings: readonly Finding[]): Finding[] {
+  const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+  return [...findings].sort(
+    (a, b) => order(a.file, b.file) || a.line - b.line || order(a.code, b.code) || order(a.message, b.message),
+  )
+}

@@ -1,0 +1,147 @@
+import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
+import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
+import type { GatewayBody } from '../../crds/kinds/gateway.ts'
+import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { ServiceBody } from '../../crds/kinds/service.ts'
+import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
+import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import type { VirtualServiceBody } from '../../crds/kinds/virtual-service.ts'
+import type { WorkloadEntryBody } from '../../crds/kinds/workload-entry.ts'
+import { CODES, type Code } from '../codes.ts'
+import type { Finding } from '../finding.ts'
+import { DEFAULT_DOMAIN, hostWithin, isExportedTo, isWildcard } from '../hosts.ts'
+import { type ConfigObject, type FieldPath, refOf } from '../object.ts'
+import { formatPath } from '../report.ts'
+import { isSuppressed } from '../suppress.ts'
+
+/** The type of each kind's body. The sources have checked it. */
+export interface Bodies {
+  VirtualService: VirtualServiceBody
+  DestinationRule: DestinationRuleBody
+  Gateway: GatewayBody
+  Sidecar: SidecarBody
+  ServiceEntry: ServiceEntryBody
+  WorkloadEntry: WorkloadEntryBody
+  Service: ServiceBody
+  Pod: PodBody
+  Deployment: DeploymentBody
+  StatefulSet: DeploymentBody
+  DaemonSet: DeploymentBody
+}
+
+/** Something that calls can go to, by its full host name: of a Service or a ServiceEntry. */
+export interface KnownHost {
+  host: string
+  namespace: string
+  exportTo: readonly string[] | undefined
+  ports: readonly { number: number; protocol: string | undefined }[]
+  /** Labels of the workloads that serve it; undefined when it selects none. */
+  selector: Record<string, string> | undefined
+  /** Labels of the endpoints that are written out; undefined when none are. */
+  endpointLabels: readonly Record<string, string>[] | undefined
+}
+
+/** Something that runs: a pod, or what makes pods. */
+export interface Workload {
+  namespace: string
+  labels: Record<string, string>
+}
+
+const POD_MAKERS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const
+
+/** All the objects to be looked at together, indexed, and the findings about them. */
+export class AnalysisContext {
+  readonly domain: string
+  readonly findings: Finding[] = []
+  readonly #byKind = new Map<string, ConfigObject[]>()
+  readonly #hosts = new Map<string, KnownHost[]>()
+  readonly #wildcards: KnownHost[] = []
+  readonly workloads: readonly Workload[]
+
+  constructor(objects: readonly ConfigObject[], domain = DEFAULT_DOMAIN) {
+    this.domain = domain
+    for (const object of objects) {
+      const list = this.#byKind.get(object.kind)
+      if (list === undefined) this.#byKind.set(object.kind, [object])
+      else list.push(object)
+    }
+    for (const known of this.#knownHosts()) {
+      const list = this.#hosts.get(known.host)
+      if (list === undefined) this.#hosts.set(known.host, [known])
+      else list.push(known)
+      if (isWildcard(known.host)) this.#wildcards.push(known)
+    }
+    this.workloads = [
+      ...this.all('Pod').map((pod) => ({ namespace: pod.metadata.namespace, labels: pod.metadata.labels })),
+      ...this.podMakers().map((maker) => ({
+        namespace: maker.metadata.namespace,
+        labels: maker.body.spec.template.metadata?.labels ?? {},
+      })),
+    ]
+  }
+
+  all<Kind extends keyof Bodies>(kind: Kind): readonly ConfigObject<Bodies[Kind]>[] {
+    return (this.#byKind.get(kind) ?? []) as unknown as readonly ConfigObject<Bodies[Kind]>[]
+  }
+
+  podMakers(): readonly ConfigObject<DeploymentBody>[] {
+    return POD_MAKERS.flatMap((kind) => this.all(kind))
+  }
+
+  /** What a rule of `namespace` means by this full host name: exact names first, else wildcards that hold it. */
+  findHosts(host: string, namespace: string): KnownHost[] {
+    const visible = (known: KnownHost) => isExportedTo(known.exportTo, known.namespace, namespace)
+    const exact = (this.#hosts.get(host) ?? []).filter(visible)
+    if (exact.length > 0) return exact
+    return this.#wildcards.filter((known) => hostWithin(host, known.host) && visible(known))
+  }
+
+  /** Every known host that a pattern such as `*.example.com` holds. */
+  hostsWithin(pattern: string, namespace: string): KnownHost[] {
+    const visible = (known: KnownHost) => isExportedTo(known.exportTo, known.namespace, namespace)
+    return [...this.#hosts.values()].flat().filter((known) => hostWithin(known.host, pattern) && visible(known))
+  }
+
+  report(code: Code, object: ConfigObject<unknown>, path: FieldPath, message: string): void {
+    if (isSuppressed(object.metadata.annotations, code)) return
+    this.findings.push({
+      code,
+      severity: CODES[code].severity,
+      object: refOf(object),
+      file: object.origin.file,
+      line: object.lineOf(path),
+      message: path.length === 0 ? message : `${formatPath(path)}: ${message}`,
+    })
+  }
+
+  *#knownHosts(): Generator<KnownHost> {
+    for (const object of this.all('Service')) {
+      const { name, namespace, annotations } = object.metadata
+      yield {
+        host: `${name}.${namespace}.svc.${this.domain}`,
+        namespace,
+        exportTo: annotations['networking.istio.io/exportTo']?.split(',').map((text) => text.trim()),
+        ports: (object.body.spec.ports ?? []).map((port) => ({ number: port.port, protocol: undefined })),
+        selector: object.body.spec.selector,
+        endpointLabels: undefined,
+      }
+    }
+    for (const object of this.all('ServiceEntry')) {
+      const { spec } = object.body
+      const ports = (spec.ports ?? []).map((port) => ({ number: port.number, protocol: port.protocol?.toUpperCase() }))
+      const shared = {
+        namespace: object.metadata.namespace,
+        exportTo: spec.exportTo,
+        ports,
+        selector: spec.workloadSelector === undefined ? undefined : (spec.workloadSelector.labels ?? {}),
+        endpointLabels: spec.endpoints?.map((endpoint) => endpoint.labels ?? {}),
+      }
+      for (const host of spec.hosts) yield { host, ...shared }
+    }
+  }
+}
+
+/** Whether an object with these labels is meant by a selector. An empty selector means every one. */
+export function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+}

@@ -1,0 +1,31 @@
+import type { Analyzer } from './analyzer.ts'
+import { selects } from './context.ts'
+
+/** Selectors should select something, where it is known what runs. */
+export const selectors: Analyzer = {
+  name: 'selectors',
+  codes: ['IST0127'],
+  analyze(context) {
+    if (context.workloads.length === 0) return
+    for (const gateway of context.all('Gateway')) {
+      const { selector = {} } = gateway.body.spec
+      if (context.workloads.some(({ labels }) => selects(selector, labels))) continue
+      context.report('IST0127', gateway, ['spec', 'selector'], `no workload has the labels ${show(selector)}`)
+    }
+    for (const sidecar of context.all('Sidecar')) {
+      const { labels } = sidecar.body.spec.workloadSelector ?? {}
+      if (labels === undefined || Object.keys(labels).length === 0) continue
+      const { namespace } = sidecar.metadata
+      if (context.workloads.some((workload) => workload.namespace === namespace && selects(labels, workload.labels)))
+        continue
+      const message = `no workload of namespace "${namespace}" has the labels ${show(labels)}`
+      context.report('IST0127', sidecar, ['spec', 'workloadSelector'], message)
+    }
+  },
+}
+
+function show(labels: Record<string, string>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+}
