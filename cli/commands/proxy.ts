@@ -1,0 +1,52 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { createLogger } from '../../lib/log.ts'
+import { Agent } from '../../proxy/agent/agent.ts'
+import { readBootstrap } from '../../proxy/agent/bootstrap.ts'
+import type { CliCommand } from '../command.ts'
+import { EXIT } from '../exit.ts'
+
+interface ProxyFlags {
+  config: string
+  workers: number
+  drainTimeS: number
+}
+
+export const command: CliCommand = {
+  register(program: Command): void {
+    program
+      .command('proxy')
+      .description('run a sidecar or gateway from an Envoy bootstrap file')
+      .requiredOption('-c, --config <file>', 'Envoy bootstrap file, YAML or JSON')
+      .option('--workers <n>', 'worker threads; 0 does all in one thread', parseWorkers, 0)
+      .option('--drain-time-s <seconds>', 'how long requests under way may take after SIGTERM', Number, 10)
+      .action(run)
+  },
+}
+
+function parseWorkers(text: string): number {
+  if (text !== '0') throw new InvalidArgumentError('only 0 (all in one thread) is supported yet')
+  return 0
+}
+
+async function run(flags: ProxyFlags): Promise<void> {
+  const log = createLogger('proxy')
+  const agent = new Agent(readBootstrap(flags.config), flags.config, { log, onQuit: () => void stop('quitquitquit') })
+  let stopping = false
+  const stop = async (reason: string) => {
+    if (stopping) process.exit(EXIT.ok)
+    stopping = true
+    log.info('draining', { reason, connections: agent.dataPlane.connectionCount })
+    await agent.stop(flags.drainTimeS * 1000)
+    process.exit(EXIT.ok)
+  }
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  process.on('SIGINT', () => void stop('SIGINT'))
+  process.on('uncaughtException', (error) => log.error('bug', { error: error.stack }))
+  process.on('unhandledRejection', (reason) => log.error('bug', { error: String(reason) }))
+  await agent.start()
+  log.info('proxy started', {
+    node: agent.bootstrap.node?.id ?? '',
+    listeners: [...agent.dataPlane.listeners.keys()],
+    admin: agent.admin?.port ?? 0,
+  })
+}

@@ -1,0 +1,145 @@
+import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf'
+import type { Any } from '@bufbuild/protobuf/wkt'
+import { anyPack, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { BootstrapConfigDumpSchema, ConfigDumpSchema } from '../../../api/gen/envoy/admin/v3/config_dump_pb.js'
+import {
+  ClustersConfigDumpSchema,
+  EndpointsConfigDumpSchema,
+  ListenersConfigDumpSchema,
+  RoutesConfigDumpSchema,
+  type UpdateFailureStateSchema,
+} from '../../../api/gen/envoy/admin/v3/config_dump_shared_pb.js'
+import { ClusterSchema } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
+import { REGISTRY } from '../../../api/registry.ts'
+import type { CachedResource, RejectedResource } from '../../xds/resource-cache.ts'
+import { type ClientType, RESOURCE_TYPES } from '../../xds/resource-types.ts'
+import type { Agent } from '../agent.ts'
+
+/**
+ * envoy.admin.v3.ConfigDump: the bootstrap, then clusters, endpoints (with `include_eds`), listeners and routes as they
+ * were accepted, with the reason of each refusal. `resource=` keeps one list, by its field name in the dump.
+ */
+export function configDump(agent: Agent, query: URLSearchParams): unknown {
+  const configs = [bootstrapDump(agent), clustersDump(agent)]
+  if (query.has('include_eds')) configs.push(endpointsDump(agent))
+  configs.push(listenersDump(agent), routesDump(agent))
+  const dump = toJson(ConfigDumpSchema, create(ConfigDumpSchema, { configs }), {
+    registry: REGISTRY,
+    useProtoFieldName: true,
+  }) as { configs: Record<string, unknown>[] }
+  const wanted = query.get('resource')
+  if (wanted === null) return dump
+  return { configs: dump.configs.flatMap((config) => config[wanted] ?? []) }
+}
+
+function bootstrapDump(agent: Agent): Any {
+  return anyPack(BootstrapConfigDumpSchema, create(BootstrapConfigDumpSchema, { bootstrap: agent.bootstrap }))
+}
+
+function clustersDump(agent: Agent): Any {
+  const { resources, rejected } = agent.resources.caches.cluster
+  const warming = new Set(agent.resources.warming.clusters)
+  const dynamic = (resource: CachedResource<unknown>) => ({
+    versionInfo: resource.version,
+    cluster: asAny('cluster', resource),
+    lastUpdated: timestampFromMs(resource.updatedMs),
+    errorState: failure(rejected.get(resource.name)),
+  })
+  const all = [...resources.values()]
+  return anyPack(
+    ClustersConfigDumpSchema,
+    create(ClustersConfigDumpSchema, {
+      staticClusters: (agent.bootstrap.staticResources?.clusters ?? []).map((cluster) => ({
+        cluster: anyPack(ClusterSchema, cluster),
+      })),
+      dynamicActiveClusters: [
+        ...all.filter((r) => !warming.has(r.name)).map(dynamic),
+        ...neverAccepted(resources, rejected).map((r) => ({ errorState: failure(r) })),
+      ],
+      dynamicWarmingClusters: all.filter((r) => warming.has(r.name)).map(dynamic),
+    }),
+  )
+}
+
+function listenersDump(agent: Agent): Any {
+  const { resources, rejected } = agent.resources.caches.listener
+  const warming = new Set(agent.resources.warming.listeners)
+  return anyPack(
+    ListenersConfigDumpSchema,
+    create(ListenersConfigDumpSchema, {
+      staticListeners: (agent.bootstrap.staticResources?.listeners ?? []).map((listener) => ({
+        listener: anyPack(ListenerSchema, listener),
+      })),
+      dynamicListeners: [
+        ...[...resources.values()].map((resource) => {
+          const state = {
+            versionInfo: resource.version,
+            listener: asAny('listener', resource),
+            lastUpdated: timestampFromMs(resource.updatedMs),
+          }
+          const errorState = failure(rejected.get(resource.name))
+          return warming.has(resource.name)
+            ? { name: resource.name, warmingState: state, errorState }
+            : { name: resource.name, activeState: state, errorState }
+        }),
+        ...neverAccepted(resources, rejected).map((r) => ({ name: r.name, errorState: failure(r) })),
+      ],
+    }),
+  )
+}
+
+function routesDump(agent: Agent): Any {
+  const { resources, rejected } = agent.resources.caches.route
+  return anyPack(
+    RoutesConfigDumpSchema,
+    create(RoutesConfigDumpSchema, {
+      dynamicRouteConfigs: [
+        ...[...resources.values()].map((resource) => ({
+          versionInfo: resource.version,
+          routeConfig: asAny('route', resource),
+          lastUpdated: timestampFromMs(resource.updatedMs),
+          errorState: failure(rejected.get(resource.name)),
+        })),
+        ...neverAccepted(resources, rejected).map((r) => ({ errorState: failure(r) })),
+      ],
+    }),
+  )
+}
+
+function endpointsDump(agent: Agent): Any {
+  const { resources, rejected } = agent.resources.caches.endpoint
+  return anyPack(
+    EndpointsConfigDumpSchema,
+    create(EndpointsConfigDumpSchema, {
+      dynamicEndpointConfigs: [...resources.values()].map((resource) => ({
+        versionInfo: resource.version,
+        endpointConfig: asAny('endpoint', resource),
+        lastUpdated: timestampFromMs(resource.updatedMs),
+        errorState: failure(rejected.get(resource.name)),
+      })),
+    }),
+  )
+}
+
+function asAny(type: ClientType, resource: CachedResource<unknown>): { typeUrl: string; value: Uint8Array } {
+  return { typeUrl: RESOURCE_TYPES[type].typeUrl, value: resource.bytes }
+}
+
+function neverAccepted(
+  accepted: ReadonlyMap<string, unknown>,
+  rejected: ReadonlyMap<string, RejectedResource>,
+): RejectedResource[] {
+  return [...rejected.values()].filter((r) => !accepted.has(r.name))
+}
+
+function failure(
+  rejected: RejectedResource | undefined,
+): MessageInitShape<typeof UpdateFailureStateSchema> | undefined {
+  if (rejected === undefined) return undefined
+  return {
+    details: `${rejected.name}: ${rejected.reason}`,
+    versionInfo: rejected.version,
+    lastUpdateAttempt: timestampFromMs(rejected.atMs),
+  }
+}

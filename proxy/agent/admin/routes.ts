@@ -1,0 +1,111 @@
+import { LOG_LEVELS, type LogLevel, logLevel, setLogLevel } from '../../../lib/log.ts'
+import type { Agent } from '../agent.ts'
+import { clustersJson, clustersText } from './clusters.ts'
+import { configDump } from './config-dump.ts'
+import { prometheusText } from './exposition.ts'
+import { serverInfo, serverState } from './server-info.ts'
+import { statsJson, statsText } from './stats.ts'
+
+export interface AdminReply {
+  status?: number
+  contentType?: string
+  body: string
+}
+
+export interface AdminRoute {
+  path: string
+  help: string
+  /** Changes something, so POST only. */
+  mutates: boolean
+  answer(agent: Agent, query: URLSearchParams): AdminReply | Promise<AdminReply>
+}
+
+const JSON_TYPE = 'application/json'
+const DRAIN_MS = 10_000
+
+/** Every admin path (envoy: Administration interface). */
+export const ADMIN_ROUTES: readonly AdminRoute[] = [
+  get('/', 'this help', () => ({ body: helpText() })),
+  get('/help', 'this help', () => ({ body: helpText() })),
+  get('/ready', 'LIVE with 200 once configuration is in force, else 503', (agent) => ({
+    status: agent.isReady ? 200 : 503,
+    body: `${serverState(agent)}\n`,
+  })),
+  get('/server_info', 'version, state, node and uptime', (agent) => json(serverInfo(agent))),
+  get('/config_dump', 'everything that was accepted (?resource=, ?include_eds)', (agent, query) =>
+    json(configDump(agent, query)),
+  ),
+  get('/clusters', 'clusters, their limits and hosts (?format=json)', (agent, query) =>
+    query.get('format') === 'json' ? json(clustersJson(agent)) : { body: clustersText(agent) },
+  ),
+  get('/listeners', 'listeners and their addresses (?format=json)', (agent, query) => listeners(agent, query)),
+  get('/stats', 'counters and gauges (?filter=, ?usedonly, ?format=json|prometheus)', async (agent, query) => {
+    if (query.get('format') === 'prometheus') return prometheus(agent)
+    return query.get('format') === 'json' ? json(statsJson(agent, query)) : { body: statsText(agent, query) }
+  }),
+  get('/stats/prometheus', 'counters and gauges for Prometheus', prometheus),
+  post('/logging', 'reads or sets the log level (?level=)', (_agent, query) => logging(query)),
+  post('/healthcheck/fail', 'fails health checks', (agent) => setFailing(agent, true)),
+  post('/healthcheck/ok', 'takes /healthcheck/fail back', (agent) => setFailing(agent, false)),
+  post('/drain_listeners', 'stops accepting; requests under way finish', (agent) => {
+    void agent.dataPlane.drain(DRAIN_MS)
+    return { body: 'OK\n' }
+  }),
+  post('/quitquitquit', 'ends the process', (agent) => {
+    agent.onQuit()
+    return { body: 'OK\n' }
+  }),
+]
+
+function get(path: string, help: string, answer: AdminRoute['answer']): AdminRoute {
+  return { path, help, mutates: false, answer }
+}
+
+function post(path: string, help: string, answer: AdminRoute['answer']): AdminRoute {
+  return { path, help, mutates: true, answer }
+}
+
+function json(value: unknown): AdminReply {
+  return { contentType: JSON_TYPE, body: `${JSON.stringify(value, null, 1)}\n` }
+}
+
+async function prometheus(agent: Agent): Promise<AdminReply> {
+  return {
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    body: await prometheusText(agent.dataPlane.metrics),
+  }
+}
+
+function listeners(agent: Agent, query: URLSearchParams): AdminReply {
+  const all = [...agent.dataPlane.listeners.values()]
+  if (query.get('format') !== 'json') {
+    return { body: all.map((l) => `${l.plan.name}::${l.plan.address}:${l.port}\n`).join('') }
+  }
+  return json({
+    listener_statuses: all.map((l) => ({
+      name: l.plan.name,
+      local_address: { socket_address: { address: l.plan.address, port_value: l.port } },
+    })),
+  })
+}
+
+function logging(query: URLSearchParams): AdminReply {
+  const level = query.get('level')
+  if (level === null) return { body: `active level: ${logLevel()}\n` }
+  if (!LOG_LEVELS.includes(level as LogLevel)) {
+    return { status: 400, body: `unknown level ${level}; levels: ${LOG_LEVELS.join(', ')}\n` }
+  }
+  setLogLevel(level as LogLevel)
+  return { body: `active level: ${level}\n` }
+}
+
+function setFailing(agent: Agent, failing: boolean): AdminReply {
+  agent.isFailingHealthChecks = failing
+  return { body: 'OK\n' }
+}
+
+function helpText(): string {
+  const width = Math.max(...ADMIN_ROUTES.map((route) => route.path.length))
+  const lines = ADMIN_ROUTES.map((r) => `  ${r.path.padEnd(width)}  ${r.help}${r.mutates ? ' (POST)' : ''}`)
+  return `admin commands are:\n${lines.join('\n')}\n`
+}

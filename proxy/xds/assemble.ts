@@ -1,0 +1,104 @@
+import type { ClusterPlan, EndpointPlan, ListenerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
+
+/** What has been accepted so far, static resources included. */
+export interface Accepted {
+  readonly clusters: ReadonlyMap<string, ClusterPlan>
+  readonly endpoints: ReadonlyMap<string, readonly EndpointPlan[]>
+  readonly listeners: ReadonlyMap<string, ListenerPlan>
+  readonly routes: ReadonlyMap<string, RouteConfigPlan>
+  /** True for what has been waited for long enough: it is served as if it had come empty. */
+  hasGivenUp(type: 'endpoint' | 'route', name: string): boolean
+  /** Whether a cluster that has been removed may still be served while routes name it. */
+  mayLinger(cluster: string): boolean
+}
+
+export interface Assembly {
+  plan: Plan
+  /** What is held back until something it needs comes: name and need. */
+  warming: { clusters: string[]; listeners: string[]; routes: string[] }
+}
+
+/**
+ * Puts the next plan together so that nothing in it names what is not there: a new cluster waits for its endpoints, a
+ * route configuration for the clusters that it names, a listener for its route configuration; each keeps its former
+ * version meanwhile. A removed cluster stays as long as routes name it.
+ */
+export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
+  const warming: Assembly['warming'] = { clusters: [], listeners: [], routes: [] }
+  const clusters = new Map<string, ClusterPlan>()
+  for (const [name, cluster] of accepted.clusters) {
+    const { edsServiceName } = cluster
+    const isWarm =
+      cluster.discovery !== 'eds' ||
+      accepted.endpoints.has(edsServiceName) ||
+      accepted.hasGivenUp('endpoint', edsServiceName)
+    const served = isWarm ? cluster : before.clusters.get(name)
+    if (!isWarm) warming.clusters.push(name)
+    if (served !== undefined) clusters.set(name, served)
+  }
+  const routeConfigs = new Map<string, RouteConfigPlan>()
+  for (const [name, routes] of accepted.routes) {
+    const waits = clustersOf(routes).some((cluster) => accepted.clusters.has(cluster) && !clusters.has(cluster))
+    const served = waits ? before.routeConfigs.get(name) : routes
+    if (waits) warming.routes.push(name)
+    if (served !== undefined) routeConfigs.set(name, served)
+  }
+  const listeners = new Map<string, ListenerPlan>()
+  for (const [name, listener] of accepted.listeners) {
+    const waits = routeNamesOf(listener).some((r) => !routeConfigs.has(r) && !accepted.hasGivenUp('route', r))
+    const served = waits ? before.listeners.get(name) : listener
+    if (waits) warming.listeners.push(name)
+    if (served === undefined) continue
+    listeners.set(name, served)
+    // A listener of before may still need a route configuration that is no longer asked for.
+    for (const needed of routeNamesOf(served)) {
+      const former = before.routeConfigs.get(needed)
+      if (!routeConfigs.has(needed) && former !== undefined) routeConfigs.set(needed, former)
+    }
+  }
+  for (const routes of routeConfigs.values()) {
+    for (const name of clustersOf(routes)) {
+      const former = before.clusters.get(name)
+      if (!clusters.has(name) && former !== undefined && accepted.mayLinger(name)) clusters.set(name, former)
+    }
+  }
+  const endpoints = new Map(accepted.endpoints)
+  for (const cluster of clusters.values()) {
+    const former = before.endpoints.get(cluster.edsServiceName)
+    if (!endpoints.has(cluster.edsServiceName) && former !== undefined) endpoints.set(cluster.edsServiceName, former)
+  }
+  return { plan: { version: before.version + 1, listeners, routeConfigs, clusters, endpoints }, warming }
+}
+
+const clusterNames = new WeakMap<RouteConfigPlan, readonly string[]>()
+
+/** Every cluster that a route configuration names. */
+export function clustersOf(routes: RouteConfigPlan): readonly string[] {
+  let names = clusterNames.get(routes)
+  if (names === undefined) {
+    const found = new Set<string>()
+    for (const host of routes.virtualHosts) {
+      for (const { action } of host.routes) {
+        if (action.kind !== 'forward') continue
+        for (const entry of action.clusters.entries) found.add(entry.cluster)
+        for (const mirror of action.mirrors) found.add(mirror.cluster)
+      }
+    }
+    names = [...found]
+    clusterNames.set(routes, names)
+  }
+  return names
+}
+
+/** Every route configuration that a listener asks for by name. */
+export function routeNamesOf(listener: ListenerPlan): string[] {
+  const names = new Set<string>()
+  const chains =
+    listener.defaultFilterChain === undefined
+      ? listener.filterChains
+      : [...listener.filterChains, listener.defaultFilterChain]
+  for (const { filter } of chains) {
+    if (filter.kind === 'http' && filter.routes === undefined) names.add(filter.routeConfigName)
+  }
+  return [...names]
+}

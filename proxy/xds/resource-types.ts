@@ -1,0 +1,64 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import { ClusterSchema } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_pb.js'
+import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/route_pb.js'
+import { TYPE_URL } from '../../api/type-urls.ts'
+import { compileCluster } from '../plan/compile/cluster.ts'
+import { compileEndpoints } from '../plan/compile/endpoints.ts'
+import { compileListener } from '../plan/compile/listener.ts'
+import { compileRouteConfig } from '../plan/compile/route-config.ts'
+import type { ClusterPlan, EndpointPlan, ListenerPlan, RouteConfigPlan } from '../plan/plan.ts'
+
+/** What becomes of a resource of each type. */
+export interface CompiledTypes {
+  cluster: ClusterPlan
+  endpoint: readonly EndpointPlan[]
+  listener: ListenerPlan
+  route: RouteConfigPlan
+}
+
+export type ClientType = keyof CompiledTypes
+
+/** How one xDS resource type is read: its name out of its bytes, and its compiled form (throws a PlanError). */
+export interface ResourceType<T extends ClientType> {
+  readonly type: T
+  readonly typeUrl: (typeof TYPE_URL)[T]
+  /** Subscribed to as a whole; a state-of-the-world response lists all there is, so what is absent is gone. */
+  readonly isWildcard: boolean
+  nameOf(bytes: Uint8Array): string
+  compile(bytes: Uint8Array, version: string): CompiledTypes[T]
+}
+
+export const RESOURCE_TYPES: { readonly [T in ClientType]: ResourceType<T> } = {
+  cluster: {
+    type: 'cluster',
+    typeUrl: TYPE_URL.cluster,
+    isWildcard: true,
+    nameOf: (bytes) => fromBinary(ClusterSchema, bytes).name,
+    compile: (bytes, version) => compileCluster(fromBinary(ClusterSchema, bytes), version),
+  },
+  endpoint: {
+    type: 'endpoint',
+    typeUrl: TYPE_URL.endpoint,
+    isWildcard: false,
+    nameOf: (bytes) => fromBinary(ClusterLoadAssignmentSchema, bytes).clusterName,
+    compile: (bytes) => compileEndpoints(fromBinary(ClusterLoadAssignmentSchema, bytes)),
+  },
+  listener: {
+    type: 'listener',
+    typeUrl: TYPE_URL.listener,
+    isWildcard: true,
+    nameOf: (bytes) => fromBinary(ListenerSchema, bytes).name,
+    compile: (bytes) => compileListener(fromBinary(ListenerSchema, bytes)),
+  },
+  route: {
+    type: 'route',
+    typeUrl: TYPE_URL.route,
+    isWildcard: false,
+    nameOf: (bytes) => fromBinary(RouteConfigurationSchema, bytes).name,
+    compile: (bytes) => compileRouteConfig(fromBinary(RouteConfigurationSchema, bytes)),
+  },
+}
+
+export const CLIENT_TYPES: readonly ClientType[] = ['cluster', 'endpoint', 'listener', 'route']
