@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
 import type { Clock, Timer } from '../../lib/clock.ts'
@@ -183,11 +184,12 @@ export class DirectorySource implements ConfigSource {
     try {
       const bytes = await readFile(file.path)
       this.#filesRead++
-      const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-      return known(loadFile(file.path, text, before?.loaded), signature)
+      const loaded = isUtf8(bytes)
+        ? loadFile(file.path, bytes.toString('utf8'), before?.loaded)
+        : unreadableFile(file.path, 'LTN0001', 'is not UTF-8 text', before?.loaded)
+      return known(loaded, signature)
     } catch (thrown) {
-      const code = thrown instanceof TypeError ? 'LTN0001' : 'LTN0105'
-      return known(unreadableFile(file.path, code, errorText(thrown), before?.loaded), signature)
+      return known(unreadableFile(file.path, 'LTN0105', errorText(thrown), before?.loaded), signature)
     }
   }
 
