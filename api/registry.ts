@@ -1,5 +1,6 @@
 import { createRegistry, type Registry } from '@bufbuild/protobuf'
 import { file_envoy_admin_v3_config_dump } from './gen/envoy/admin/v3/config_dump_pb.js'
+import { file_envoy_admin_v3_config_dump_shared } from './gen/envoy/admin/v3/config_dump_shared_pb.js'
 import { file_envoy_config_bootstrap_v3_bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
 import { file_envoy_config_endpoint_v3_endpoint } from './gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { file_envoy_config_route_v3_route } from './gen/envoy/config/route/v3/route_pb.js'
@@ -21,6 +22,7 @@ import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from '.
 /** Every message that may stand in an Any: what lets bootstrap files be read and config dumps be written as JSON. */
 export const REGISTRY: Registry = createRegistry(
   file_envoy_admin_v3_config_dump,
+  file_envoy_admin_v3_config_dump_shared,
   file_envoy_config_bootstrap_v3_bootstrap,
   file_envoy_config_endpoint_v3_endpoint,
   file_envoy_config_route_v3_route,

@@ -1,0 +1,46 @@
+import { TYPE_URL } from '../../api/type-urls.ts'
+import type { Subscription } from './subscription.ts'
+import type { EncodedResource, ResourceView } from './view.ts'
+
+/** What a client lacks. */
+export interface Difference {
+  /** New, changed, or to be answered anyway. */
+  updated: EncodedResource[]
+  /** Held by the client (or asked for by name) and not there. */
+  removed: string[]
+}
+
+/** Compares what the client holds with what it should. Does not change anything. */
+export function difference(subscription: Subscription, view: ResourceView): Difference {
+  const updated: EncodedResource[] = []
+  const removed: string[] = []
+  const { type, sent, forced, names, isWildcard } = subscription
+  if (isWildcard) {
+    const list = view.list(type)
+    if (list !== subscription.lastList || forced.size > 0) {
+      const listed = new Set<string>()
+      for (const resource of list) {
+        listed.add(resource.name)
+        if (sent.get(resource.name) !== resource.version || forced.has(resource.name)) updated.push(resource)
+      }
+      for (const name of sent.keys()) if (!listed.has(name) && !names.has(name)) removed.push(name)
+    }
+  }
+  for (const name of names) {
+    const resource = view.get(type, name)
+    if (resource === undefined) {
+      const held = sent.get(name)
+      if (held !== '' || forced.has(name)) removed.push(name)
+    } else if (sent.get(name) !== resource.version || forced.has(name)) updated.push(resource)
+  }
+  return { updated, removed }
+}
+
+/** Cluster names whose endpoints must follow, changed or not: a client waits for them while it warms a cluster. */
+export function endpointsToForce(
+  changedClusters: readonly EncodedResource[],
+  endpoints: Subscription | undefined,
+): string[] {
+  if (endpoints === undefined || endpoints.type !== TYPE_URL.endpoint) return []
+  return changedClusters.filter((c) => endpoints.names.has(c.name) && endpoints.sent.has(c.name)).map((c) => c.name)
+}

@@ -1,0 +1,90 @@
+import type { TypeUrl } from '../../api/type-urls.ts'
+import type { EncodedResource } from './view.ts'
+
+/*
+ * Responses are put together from bytes: a resource's part of a response is encoded once and shared by every stream,
+ * since protobuf messages may be written as the concatenation of their fields. Field numbers are those of
+ * envoy/service/discovery/v3/discovery.proto.
+ */
+
+const LENGTH_DELIMITED = 2
+
+function varint(value: number): Buffer {
+  const bytes: number[] = []
+  while (value > 127) {
+    bytes.push((value % 128) + 128)
+    value = Math.floor(value / 128)
+  }
+  bytes.push(value)
+  return Buffer.from(bytes)
+}
+
+function field(number: number, content: Uint8Array): Buffer {
+  return Buffer.concat([varint(number * 8 + LENGTH_DELIMITED), varint(content.length), content])
+}
+
+function text(number: number, value: string): Buffer {
+  return value === '' ? Buffer.alloc(0) : field(number, Buffer.from(value, 'utf8'))
+}
+
+/** google.protobuf.Any: type_url = 1, value = 2. */
+function any(type: TypeUrl, bytes: Uint8Array): Buffer {
+  return Buffer.concat([text(1, type), field(2, bytes)])
+}
+
+const sotwParts = new WeakMap<EncodedResource, Buffer>()
+const deltaParts = new WeakMap<EncodedResource, Buffer>()
+const sotwLists = new WeakMap<readonly EncodedResource[], Buffer>()
+
+/** DiscoveryResponse.resources = 2. */
+function sotwPart(type: TypeUrl, resource: EncodedResource): Buffer {
+  let part = sotwParts.get(resource)
+  if (part === undefined) {
+    part = field(2, any(type, resource.bytes))
+    sotwParts.set(resource, part)
+  }
+  return part
+}
+
+/** DeltaDiscoveryResponse.resources = 2, of Resource: version = 1, resource = 2, name = 3. */
+function deltaPart(type: TypeUrl, resource: EncodedResource): Buffer {
+  let part = deltaParts.get(resource)
+  if (part === undefined) {
+    const body = [text(1, resource.version), field(2, any(type, resource.bytes)), text(3, resource.name)]
+    part = field(2, Buffer.concat(body))
+    deltaParts.set(resource, part)
+  }
+  return part
+}
+
+/** DiscoveryResponse: version_info = 1, resources = 2, type_url = 4, nonce = 5. */
+export function encodeSotw(
+  type: TypeUrl,
+  resources: readonly EncodedResource[],
+  version: string,
+  nonce: string,
+): Buffer {
+  let shared = sotwLists.get(resources)
+  if (shared === undefined) {
+    shared = Buffer.concat(resources.map((resource) => sotwPart(type, resource)))
+    sotwLists.set(resources, shared)
+  }
+  return Buffer.concat([shared, text(1, version), text(4, type), text(5, nonce)])
+}
+
+/** DeltaDiscoveryResponse: system_version_info = 1, resources = 2, type_url = 4, nonce = 5, removed_resources = 6. */
+export function encodeDelta(
+  type: TypeUrl,
+  resources: readonly EncodedResource[],
+  removed: readonly string[],
+  version: string,
+  nonce: string,
+): Buffer {
+  return Buffer.concat([
+    ...resources.map((resource) => deltaPart(type, resource)),
+    text(1, version),
+    text(4, type),
+    text(5, nonce),
+    ...removed.map((name) => text(6, name)),
+  ])
+}

@@ -1,0 +1,19 @@
+import { SHORT_TYPE, type TypeUrl } from '../../api/type-urls.ts'
+import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
+import type { XdsCounters } from './stream.ts'
+
+/** The pilot's xDS metrics, with Istio's names. */
+export function xdsMetrics(store: MetricStore): { connected: Metric; counters: XdsCounters } {
+  const typeName = (type: TypeUrl) => SHORT_TYPE[type].toLowerCase()
+  return {
+    connected: store.gauge('pilot_xds'),
+    counters: {
+      pushes(type, bytes) {
+        store.counter('pilot_xds_pushes', { type: typeName(type) }).inc()
+        store.counter('pilot_xds_push_bytes_total', { type: typeName(type) }).add(bytes)
+      },
+      rejects: (type) => store.counter('pilot_total_xds_rejects', { type: typeName(type) }).inc(),
+      expiredNonce: (type) => store.counter('pilot_xds_expired_nonce', { type: typeName(type) }).inc(),
+    },
+  }
+}

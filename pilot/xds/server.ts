@@ -1,0 +1,195 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import {
+  status as GrpcStatus,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+} from '@grpc/grpc-js'
+import type { Node } from '../../api/gen/envoy/config/core/v3/base_pb.js'
+import { AggregatedDiscoveryService } from '../../api/gen/envoy/service/discovery/v3/ads_pb.js'
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DiscoveryRequest,
+  DiscoveryRequestSchema,
+} from '../../api/gen/envoy/service/discovery/v3/discovery_pb.js'
+import { isTypeUrl, type TypeUrl } from '../../api/type-urls.ts'
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import { errorText } from '../../lib/errors.ts'
+import { createLogger, type Logger } from '../../lib/log.ts'
+import { MetricStore } from '../../lib/metrics/store.ts'
+import { DeltaStream } from './delta-stream.ts'
+import { xdsMetrics } from './metrics.ts'
+import { SotwStream } from './sotw-stream.ts'
+import type { StreamSink, XdsCounters, XdsStream } from './stream.ts'
+import type { NodeIdentity, ViewSource } from './view.ts'
+
+const SERVICE_PATH = `/${AggregatedDiscoveryService.typeName}`
+/** How many streams get a new generation before the event loop breathes. */
+const PUSH_BATCH = 25
+
+/** Responses are encoded already: bytes pass as they are. */
+const SERVICE: ServiceDefinition = {
+  streamAggregatedResources: {
+    path: `${SERVICE_PATH}/StreamAggregatedResources`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: (value: Buffer) => value,
+    requestDeserialize: (bytes) => fromBinary(DiscoveryRequestSchema, bytes),
+    responseSerialize: (value: Buffer) => value,
+    responseDeserialize: (bytes) => bytes,
+  },
+  deltaAggregatedResources: {
+    path: `${SERVICE_PATH}/DeltaAggregatedResources`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: (value: Buffer) => value,
+    requestDeserialize: (bytes) => fromBinary(DeltaDiscoveryRequestSchema, bytes),
+    responseSerialize: (value: Buffer) => value,
+    responseDeserialize: (bytes) => bytes,
+  },
+}
+
+export interface XdsServerOptions {
+  views: ViewSource
+  clock?: Clock
+  log?: Logger
+  metrics?: MetricStore
+}
+
+/** The aggregated discovery service, state of the world and delta, over gRPC. */
+export class XdsServer {
+  readonly #views: ViewSource
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #counters: XdsCounters
+  readonly #metrics
+  readonly #server: Server
+  readonly #streams = new Set<XdsStream>()
+  readonly #unsubscribe: () => void
+  #pushQueue: XdsStream[] = []
+
+  constructor(options: XdsServerOptions) {
+    this.#views = options.views
+    this.#clock = options.clock ?? systemClock
+    this.#log = options.log ?? createLogger('xds')
+    this.#metrics = xdsMetrics(options.metrics ?? new MetricStore())
+    this.#counters = this.#metrics.counters
+    this.#server = new Server({
+      'grpc.max_concurrent_streams': 100_000,
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+      'grpc.max_receive_message_length': 16 * 1024 * 1024,
+    })
+    this.#server.addService(SERVICE, {
+      streamAggregatedResources: (call: ServerDuplexStream<DiscoveryRequest, Buffer>) => this.#serveSotw(call),
+      deltaAggregatedResources: (call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>) => this.#serveDelta(call),
+    })
+    this.#unsubscribe = this.#views.onGeneration(() => this.#onGeneration())
+  }
+
+  /** Resolves with the port. */
+  listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+        if (error === null) resolve(port)
+        else reject(error)
+      })
+    })
+  }
+
+  get streams(): Iterable<XdsStream> {
+    return this.#streams
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    this.#server.forceShutdown()
+  }
+
+  // === generations ===
+
+  /** Every stream is brought up to date, a batch a turn of the event loop; one that waits already waits once. */
+  #onGeneration(): void {
+    const isRunning = this.#pushQueue.length > 0
+    this.#pushQueue = [...this.#streams]
+    if (!isRunning) this.#pushBatch()
+  }
+
+  #pushBatch(): void {
+    for (const stream of this.#pushQueue.splice(0, PUSH_BATCH)) {
+      if (!this.#streams.has(stream)) continue
+      try {
+        stream.setView(this.#views.viewFor(stream.node))
+      } catch (thrown) {
+        this.#log.error('push failed', { node: stream.node.id, error: errorText(thrown) })
+      }
+    }
+    if (this.#pushQueue.length > 0) setImmediate(() => this.#pushBatch())
+  }
+
+  // === streams ===
+
+  #serveSotw(call: ServerDuplexStream<DiscoveryRequest, Buffer>): void {
+    this.#serve<DiscoveryRequest, SotwStream>(
+      call,
+      (node, sink) => new SotwStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
+    )
+  }
+
+  #serveDelta(call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>): void {
+    this.#serve<DeltaDiscoveryRequest, DeltaStream>(
+      call,
+      (node, sink) => new DeltaStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
+    )
+  }
+
+  #serve<
+    Request extends { node?: Node; typeUrl: string },
+    Stream extends XdsStream & { onRequest(type: TypeUrl, request: Request): void },
+  >(call: ServerDuplexStream<Request, Buffer>, open: (node: NodeIdentity, sink: StreamSink) => Stream): void {
+    let stream: Stream | undefined
+    const fail = (code: GrpcStatus, details: string) => {
+      this.#log.warning('stream refused', { details })
+      call.emit('error', { code, details })
+    }
+    const over = () => {
+      if (stream !== undefined && this.#streams.delete(stream)) this.#metrics.connected.dec()
+    }
+    call.on('data', (request: Request) => {
+      if (request.typeUrl === '') {
+        fail(GrpcStatus.INVALID_ARGUMENT, 'type_url is needed on an aggregated stream')
+        return
+      }
+      if (stream === undefined) {
+        if (request.node === undefined || request.node.id === '') {
+          fail(GrpcStatus.INVALID_ARGUMENT, 'the first request of a stream must name its node')
+          return
+        }
+        try {
+          stream = open(identityOf(request.node), { write: (message) => call.write(message) })
+        } catch (thrown) {
+          fail(GrpcStatus.INVALID_ARGUMENT, errorText(thrown))
+          return
+        }
+        this.#streams.add(stream)
+        this.#metrics.connected.inc()
+      }
+      // A type that is not served is a type of which there is nothing.
+      if (isTypeUrl(request.typeUrl)) stream.onRequest(request.typeUrl, request)
+    })
+    call.on('drain', () => stream?.onWritable())
+    call.on('error', over)
+    call.on('close', over)
+    call.on('cancelled', over)
+    call.on('end', () => {
+      over()
+      call.end()
+    })
+  }
+}
+
+function identityOf(node: Node): NodeIdentity {
+  return { id: node.id, cluster: node.cluster, metadata: node.metadata ?? {} }
+}

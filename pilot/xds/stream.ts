@@ -1,0 +1,164 @@
+import { PUSH_ORDER, TYPE_URL, type TypeUrl } from '../../api/type-urls.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { difference, endpointsToForce } from './diff.ts'
+import { Subscription } from './subscription.ts'
+import type { EncodedResource, NodeIdentity, ResourceView } from './view.ts'
+
+/** How a stream reaches its client. */
+export interface StreamSink {
+  /** False asks to wait for XdsStream.onWritable(). */
+  write(message: Buffer): boolean
+}
+
+/** What is counted for all streams together. */
+export interface XdsCounters {
+  pushes(type: TypeUrl, bytes: number): void
+  rejects(type: TypeUrl): void
+  expiredNonce(type: TypeUrl): void
+}
+
+/**
+ * One connected client: what it wants, what it holds, and what it still lacks. At most one response of a type is
+ * unanswered at any time; changes that come meanwhile are merged into the next. A client that reads slowly is sent
+ * nothing until it does.
+ */
+export abstract class XdsStream {
+  readonly node: NodeIdentity
+  readonly connectedAtMs: number
+  readonly subscriptions = new Map<TypeUrl, Subscription>()
+  view: ResourceView
+  readonly #sink: StreamSink
+  readonly #clock: Clock
+  readonly #counters: XdsCounters
+  #isWritable = true
+  #nonce = 0
+
+  constructor(node: NodeIdentity, view: ResourceView, sink: StreamSink, clock: Clock, counters: XdsCounters) {
+    this.node = node
+    this.view = view
+    this.#sink = sink
+    this.#clock = clock
+    this.#counters = counters
+    this.connectedAtMs = clock.wallMs()
+  }
+
+  /** A generation was published; `view` is this client's part of it. */
+  setView(view: ResourceView): void {
+    if (view === this.view) return
+    this.view = view
+    this.push()
+  }
+
+  onWritable(): void {
+    this.#isWritable = true
+    this.push()
+  }
+
+  /** Sends what the client lacks, type by type, so that nothing is named before it was sent. */
+  push(): void {
+    for (const type of PUSH_ORDER) {
+      const subscription = this.subscriptions.get(type)
+      if (subscription === undefined) continue
+      if (!this.#isWritable) return
+      // What is unanswered is brought up to date when the answer comes.
+      if (!subscription.isAwaitingAck) this.#pushType(subscription)
+    }
+    this.#releaseLingering()
+  }
+
+  #pushType(subscription: Subscription): void {
+    const { type } = subscription
+    const { updated, removed } = difference(subscription, this.view)
+    const gone = type === TYPE_URL.cluster ? this.#holdBack(subscription, removed) : removed
+    if (updated.length === 0 && gone.length === 0 && !subscription.mustAnswer) {
+      this.#remember(subscription)
+      return
+    }
+    if (type === TYPE_URL.cluster) {
+      const endpoints = this.subscriptions.get(TYPE_URL.endpoint)
+      for (const name of endpointsToForce(updated, endpoints)) endpoints?.forced.add(name)
+    }
+    this.send(subscription, updated, gone)
+    this.#remember(subscription)
+  }
+
+  #remember(subscription: Subscription): void {
+    if (subscription.isWildcard) subscription.lastList = this.view.list(subscription.type)
+  }
+
+  /**
+   * A cluster that goes is kept at the client until the routes and listeners of the same generation are in force there,
+   * so that no request meets a route without its cluster.
+   */
+  #holdBack(subscription: Subscription, removed: readonly string[]): string[] {
+    if (!this.#hasRoutesToCome()) {
+      subscription.lingering.clear()
+      return [...removed]
+    }
+    for (const name of removed) {
+      if (subscription.sent.get(name) === '' || subscription.names.has(name)) continue
+      const last = subscription.lastList?.find((resource) => resource.name === name)
+      if (last !== undefined) subscription.lingering.set(name, last)
+    }
+    return removed.filter((name) => !subscription.lingering.has(name))
+  }
+
+  #hasRoutesToCome(): boolean {
+    return ROUTING_TYPES.some((type) => {
+      const subscription = this.subscriptions.get(type)
+      if (subscription === undefined) return false
+      if (subscription.isAwaitingAck) return true
+      const { updated, removed } = difference(subscription, this.view)
+      return updated.length > 0 || removed.length > 0
+    })
+  }
+
+  #releaseLingering(): void {
+    const clusters = this.subscriptions.get(TYPE_URL.cluster)
+    if (clusters === undefined || clusters.lingering.size === 0 || clusters.isAwaitingAck || !this.#isWritable) return
+    if (this.#hasRoutesToCome()) return
+    const names = [...clusters.lingering.keys()].filter((name) => this.view.get(TYPE_URL.cluster, name) === undefined)
+    clusters.lingering.clear()
+    if (names.length > 0) this.send(clusters, [], names)
+  }
+
+  /** Writes one response and notes it as unanswered. */
+  protected write(subscription: Subscription, encode: (nonce: string) => Buffer): void {
+    subscription.nonce = String(++this.#nonce)
+    subscription.isAwaitingAck = true
+    subscription.mustAnswer = false
+    subscription.forced.clear()
+    subscription.sentAtMs = this.#clock.wallMs()
+    const message = encode(subscription.nonce)
+    this.#counters.pushes(subscription.type, message.length)
+    this.#isWritable = this.#sink.write(message)
+  }
+
+  protected abstract send(
+    subscription: Subscription,
+    updated: readonly EncodedResource[],
+    removed: readonly string[],
+  ): void
+
+  protected noteExpiredNonce(type: TypeUrl): void {
+    this.#counters.expiredNonce(type)
+  }
+
+  /** The client has answered the newest response. */
+  protected onAnswer(subscription: Subscription, error: string | undefined): void {
+    subscription.isAwaitingAck = false
+    subscription.ackedAtMs = this.#clock.wallMs()
+    subscription.lastError = error ?? ''
+    if (error !== undefined) this.#counters.rejects(subscription.type)
+  }
+
+  protected subscription(type: TypeUrl): { subscription: Subscription; isFirst: boolean } {
+    const found = this.subscriptions.get(type)
+    if (found !== undefined) return { subscription: found, isFirst: false }
+    const subscription = new Subscription(type)
+    this.subscriptions.set(type, subscription)
+    return { subscription, isFirst: true }
+  }
+}
+
+const ROUTING_TYPES: readonly TypeUrl[] = [TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost]

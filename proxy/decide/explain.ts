@@ -1,0 +1,258 @@
+import { parseClusterName } from '../../api/names.ts'
+import { formatOrigin, type Origin } from '../../api/origin.ts'
+import { parseRequestHead } from '../http1/request-parser.ts'
+import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
+import { RequestHead } from '../stream/message.ts'
+import type { Call } from './call.ts'
+import { decide, pick, routesOf } from './decide.ts'
+import { type Decision, newDecision } from './decision.ts'
+import { findFilterChain } from './filter-chain.ts'
+import { findListener } from './find-listener.ts'
+import { mutateHeaders } from './mutate.ts'
+import { prepareRequest } from './prepare.ts'
+import type { Trace } from './trace.ts'
+
+/** A call that nobody makes: enough is known of it to decide it. */
+export interface SymbolicCall {
+  method: string
+  url: URL
+  headers: readonly (readonly [name: string, value: string])[]
+  direction: 'outbound' | 'inbound' | 'gateway'
+  /** What capture would see as the destination, `ip:port`; '' when the connection goes to the listener itself. */
+  destination: string
+  protocol: 'http' | 'tcp'
+  tls: 'none' | 'tls' | 'mtls'
+  sni: string
+  alpn: readonly string[]
+  /** SPIFFE id of the caller; '' for none. */
+  peer: string
+  /** Fixes the weighted pick and the draws of fractions. */
+  randomValue: number
+}
+
+/** What `explain` prints. `error` names the miss when the call goes nowhere. */
+export interface Explanation {
+  listener: string | null
+  filterChain: string | null
+  virtualHost: string | null
+  route: string | null
+  cluster: string | null
+  subset: string | null
+  host: string | null
+  path: string | null
+  requestHeaders: Record<string, string> | null
+  timeoutMs: number | null
+  retries: { attempts: number; on: string[]; perTryTimeoutMs: number } | null
+  /** Weighted clusters with their shares, when there is a choice. */
+  choices: { cluster: string; weight: number; of: number }[]
+  mirrors: string[]
+  fault: { delayMs: number; abortStatus: number | null } | null
+  directResponse: { status: number; body: string; headers: Record<string, string> } | null
+  redirect: { status: number; location: string } | null
+  tls: { mode: string; sni: string; peer: string }
+  authorization: { verdict: string; policy: string | null; rule: string | null }
+  trace: { candidate: string; matched: boolean; reason: string; origin: Origin | null }[]
+  origin: Origin | null
+  error: string | null
+}
+
+/** Walks a symbolic call through a plan: listener, filter chain, then decide(). */
+export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
+  const trace: Trace = []
+  const result = emptyExplanation(call)
+  const facts = {
+    destinationAddress: hostOf(call.destination),
+    destinationPort: portOf(call.destination) || portOfUrl(call.url),
+    transportProtocol: call.tls === 'none' ? 'raw_buffer' : 'tls',
+    serverName: call.sni,
+    applicationProtocols: call.alpn,
+  }
+  const listener = findListener(plan, call, trace)
+  if (listener === undefined) return finish(result, trace, `no listener takes port ${facts.destinationPort}`)
+  result.listener = listener.name
+  result.origin = listener.origin ?? null
+  const chain = findFilterChain(listener, facts, trace)
+  if (chain === undefined) return finish(result, trace, `no filter chain of listener ${listener.name} matches`)
+  result.filterChain = chain.name === '' ? `#${listener.filterChains.indexOf(chain) + 1}` : chain.name
+  if (chain.filter.kind === 'tcp') return explainTcp(plan, listener, chain.filter, call, result, trace)
+  return explainHttp(plan, chain.filter, call, result, trace)
+}
+
+function explainTcp(
+  plan: Plan,
+  listener: ListenerPlan,
+  proxy: TcpProxyPlan,
+  call: SymbolicCall,
+  result: Explanation,
+  trace: Trace,
+): Explanation {
+  const choice = pick(proxy.clusters, call.randomValue)
+  setCluster(result, choice.cluster)
+  result.choices = choicesOf(proxy.clusters)
+  result.origin = listener.origin ?? null
+  if (plan.clusters.has(choice.cluster)) return finish(result, trace, null)
+  return finish(result, trace, `no cluster ${choice.cluster}`)
+}
+
+function explainHttp(
+  plan: Plan,
+  manager: HttpManagerPlan,
+  call: SymbolicCall,
+  result: Explanation,
+  trace: Trace,
+): Explanation {
+  const head = new RequestHead()
+  const parseError = headOf(call, head)
+  if (parseError !== undefined) return finish(result, trace, `bad request: ${parseError}`)
+  const asked: Call = {
+    head,
+    downstreamAddress: '127.0.0.1:0',
+    downstreamLocalAddress: `${hostOf(call.destination) || '127.0.0.1'}:${portOfUrl(call.url)}`,
+    random: { next: () => 0 },
+    randomValue: call.randomValue,
+    newRequestId: () => '<generated>',
+  }
+  const decision = newDecision()
+  const routes = routesOf(plan, manager)
+  if (prepareRequest(manager, asked, decision)) decide(plan, manager, routes, asked, decision, trace)
+  describeDecision(result, decision)
+  if (decision.outcome === 'forward' && routes !== undefined) {
+    mutateHeaders(routes, decision, asked, head, 'request')
+    result.requestHeaders = { host: decision.authority, ...fieldsOf(head) }
+  }
+  return finish(result, trace, missOf(decision, result, manager))
+}
+
+function headOf(call: SymbolicCall, head: RequestHead): string | undefined {
+  const hasHost = call.headers.some(([name]) => name.toLowerCase() === 'host')
+  const lines = [
+    `${call.method} ${call.url.pathname}${call.url.search} HTTP/1.1`,
+    ...(hasHost ? [] : [`Host: ${call.url.host}`]),
+    ...call.headers.map(([name, value]) => `${name}: ${value}`),
+  ]
+  const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  return parseRequestHead(bytes, 0, bytes.length - 4, head)?.detail
+}
+
+function describeDecision(result: Explanation, decision: Decision): void {
+  const { route, virtualHost, choice } = decision
+  result.virtualHost = virtualHost?.name ?? null
+  result.route = route === undefined ? null : route.name
+  result.origin = route?.origin ?? virtualHost?.origin ?? result.origin
+  if (choice !== undefined) setCluster(result, choice.cluster)
+  const action = route?.action
+  if (action?.kind === 'forward') {
+    result.choices = choicesOf(action.clusters)
+    if (decision.outcome === 'forward') describeForward(result, decision, action)
+  }
+  if (decision.delayMs > 0 || decision.flag === 'FI') {
+    result.fault = { delayMs: decision.delayMs, abortStatus: decision.flag === 'FI' ? decision.status : null }
+  }
+  if (decision.outcome === 'redirect') result.redirect = { status: decision.status, location: decision.location }
+  else if (decision.outcome !== 'forward') {
+    const headers: Record<string, string> = {}
+    const added = decision.responseHeaders ?? []
+    for (let i = 0; i < added.length; i += 2) headers[added[i] as string] = added[i + 1] as string
+    result.directResponse = { status: decision.status, body: decision.body?.toString('utf8') ?? '', headers }
+  }
+}
+
+function describeForward(result: Explanation, decision: Decision, _action: ForwardPlan): void {
+  result.host = decision.authority
+  result.path = decision.path
+  result.timeoutMs = decision.timeoutMs
+  result.mirrors = decision.mirrors.map((mirror) => mirror.cluster)
+  const { retry } = decision
+  if (retry !== undefined) {
+    result.retries = { attempts: retry.attempts, on: [...retry.on], perTryTimeoutMs: retry.perTryTimeoutMs }
+  }
+}
+
+/** The miss in words, when the call does not reach anything that the configuration meant for it. */
+function missOf(decision: Decision, result: Explanation, manager: HttpManagerPlan): string | null {
+  switch (decision.detail) {
+    case 'route_configuration_not_found':
+      return `no route configuration ${manager.routeConfigName}`
+    case 'route_not_found':
+      return decision.virtualHost === undefined
+        ? 'no virtual host'
+        : `no route of virtual host ${decision.virtualHost.name}`
+    case 'cluster_not_found':
+      return `no cluster ${result.cluster}`
+    case '':
+    case 'direct_response':
+    case 'cors_response':
+    case 'fault_filter_abort':
+      return null
+    default:
+      return decision.detail
+  }
+}
+
+function setCluster(result: Explanation, cluster: string): void {
+  result.cluster = cluster
+  result.subset = parseClusterName(cluster)?.subset || null
+}
+
+function choicesOf(clusters: ForwardPlan['clusters']): Explanation['choices'] {
+  if (clusters.entries.length < 2) return []
+  return clusters.entries.map((entry) => ({ cluster: entry.cluster, weight: entry.weight, of: clusters.totalWeight }))
+}
+
+function fieldsOf(head: RequestHead): Record<string, string> {
+  const fields: Record<string, string> = {}
+  for (const [name] of head.fields()) {
+    const lower = name.toLowerCase()
+    if (lower !== 'host') fields[lower] = head.get(lower) ?? ''
+  }
+  return fields
+}
+
+function finish(result: Explanation, trace: Trace, error: string | null): Explanation {
+  result.trace = trace.map((entry) => ({ ...entry, origin: entry.origin ?? null }))
+  result.error = error
+  return result
+}
+
+function emptyExplanation(call: SymbolicCall): Explanation {
+  return {
+    listener: null,
+    filterChain: null,
+    virtualHost: null,
+    route: null,
+    cluster: null,
+    subset: null,
+    host: null,
+    path: null,
+    requestHeaders: null,
+    timeoutMs: null,
+    retries: null,
+    choices: [],
+    mirrors: [],
+    fault: null,
+    directResponse: null,
+    redirect: null,
+    tls: { mode: call.tls, sni: call.sni, peer: call.peer },
+    authorization: { verdict: 'none', policy: null, rule: null },
+    trace: [],
+    origin: null,
+    error: null,
+  }
+}
+
+function hostOf(destination: string): string {
+  return destination.slice(0, Math.max(0, destination.lastIndexOf(':')))
+}
+
+function portOf(destination: string): number {
+  return Number(destination.slice(destination.lastIndexOf(':') + 1)) || 0
+}
+
+export function portOfUrl(url: URL): number {
+  return Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+}
+
+/** `VirtualService default/reviews reviews.yaml:12`, or `-`. */
+export function originText(origin: Origin | null): string {
+  return origin === null ? '-' : formatOrigin(origin)
+}
