@@ -104,8 +104,11 @@ const NAMES: Record<string, string> = {
 function wrongType(error: ErrorObject): string {
   const wanted = [error.params.type as string | string[]].flat()
   const text = `must be ${wanted.map((type) => NAMES[type] ?? type).join(' or ')}, found ${show(error.data)}`
-  const scalar = typeof error.data === 'number' || typeof error.data === 'boolean'
-  return wanted.includes('string') && scalar ? `${text}; quote it to make it a string` : text
+  if (!wanted.includes('string')) return text
+  if (typeof error.data === 'number') return `${text}; quote it to make it a string`
+  // Whoever wrote `y` or `on` does not expect to hear of a boolean.
+  if (typeof error.data === 'boolean') return `${text}; yes, no, on, off, y and n are booleans too, so quote it`
+  return text
 }
 
 function show(data: unknown): string {

@@ -34,7 +34,7 @@ http:
       [
         'IST0106',
         9,
-        'spec.http[0].match[0].headers.x-test.exact: must be a string, found the boolean true; quote it to make it a string',
+        'spec.http[0].match[0].headers.x-test.exact: must be a string, found the boolean true; yes, no, on, off, y and n are booleans too, so quote it',
       ],
       ['IST0106', 8, 'spec.http[0].timeout: must be a string, found the number 5; quote it to make it a string'],
       ['IST0106', 10, 'spec.http[1].route[0].destination.host: must be given'],
