@@ -1,0 +1,151 @@
+import { SHORT_TYPE, TYPE_URL } from '../api/type-urls.ts'
+import type { Finding } from '../config/finding.ts'
+import type { ConfigSnapshot, ConfigSource } from '../config/store.ts'
+import type { Clock, Timer } from '../lib/clock.ts'
+import { errorText } from '../lib/errors.ts'
+import { type Logger, silentLogger } from '../lib/log.ts'
+import { Memo } from './memo.ts'
+import { buildGeneration, type Generation } from './mesh/generation.ts'
+import { type ProxyNode, resolveNode } from './mesh/node.ts'
+import { DEFAULT_MESH_OPTIONS, type MeshOptions } from './mesh/options.ts'
+import { scopeOfNode } from './mesh/scope.ts'
+import { ScopedView } from './view/scoped-view.ts'
+import type { NodeIdentity, ViewSource } from './xds/view.ts'
+
+export interface PublisherOptions {
+  source: ConfigSource
+  clock: Clock
+  mesh?: Partial<MeshOptions>
+  /** A change is published when nothing else changed for so long (Istio's PILOT_DEBOUNCE_AFTER). */
+  quietMs?: number
+  /** Or when it has waited so long (PILOT_DEBOUNCE_MAX). */
+  maxDelayMs?: number
+  logger?: Logger
+}
+
+/** What a node is given, for people. */
+export interface NodeDescription {
+  generation: number
+  node: ProxyNode
+  scopeKey: string
+  /** By short type name, such as CDS. */
+  resources: Record<string, { name: string; version: string; bytes: number }[]>
+}
+
+/**
+ * Turns configuration into numbered generations, and generations into the views that proxies get. A generation that
+ * cannot be built is not published: the last good one stays.
+ */
+export class Publisher implements ViewSource {
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #mesh: MeshOptions
+  readonly #quietMs: number
+  readonly #maxDelayMs: number
+  readonly #memo = new Memo()
+  readonly #listeners = new Set<(generation: number) => void>()
+  readonly #stopSource: () => void
+  #generation: Generation
+  #snapshot: ConfigSnapshot
+  #views = new Map<string, ScopedView>()
+  #viewOfNode = new WeakMap<NodeIdentity, ScopedView>()
+  #timer: Timer | undefined
+  #waitingSinceMs: number | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#clock = options.clock
+    this.#logger = options.logger ?? silentLogger
+    this.#mesh = { ...DEFAULT_MESH_OPTIONS, ...options.mesh }
+    this.#quietMs = options.quietMs ?? 100
+    this.#maxDelayMs = options.maxDelayMs ?? 10_000
+    this.#snapshot = options.source.current()
+    this.#generation = buildGeneration(this.#snapshot.objects, 1, this.#mesh, this.#memo)
+    this.#stopSource = options.source.onChange((snapshot) => this.#onChange(snapshot))
+  }
+
+  /** The number of the generation that is published. Counts from 1. */
+  get generation(): number {
+    return this.#generation.number
+  }
+
+  /** The indexed mesh of that generation. */
+  get mesh(): Generation {
+    return this.#generation
+  }
+
+  /** What is wrong with its configuration: what the source found, and references that lead nowhere. */
+  get findings(): readonly Finding[] {
+    return [...this.#snapshot.findings, ...this.#generation.dangling]
+  }
+
+  viewFor(node: NodeIdentity): ScopedView {
+    let view = this.#viewOfNode.get(node)
+    if (view === undefined) {
+      const scope = scopeOfNode(this.resolve(node), this.#generation, this.#memo)
+      view = this.#views.get(scope.key) ?? new ScopedView(scope, this.#generation, this.#memo)
+      this.#views.set(scope.key, view)
+      this.#viewOfNode.set(node, view)
+    }
+    return view
+  }
+
+  /** The proxy that an xDS node stands for. Throws a MeshError when its id cannot be understood. */
+  resolve(node: NodeIdentity): ProxyNode {
+    return resolveNode(node, this.#generation.registry.workloads)
+  }
+
+  onGeneration(listener: (generation: number) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  describe(node: NodeIdentity): NodeDescription {
+    const view = this.viewFor(node)
+    const resources: NodeDescription['resources'] = {}
+    for (const type of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost]) {
+      resources[SHORT_TYPE[type]] = view
+        .list(type)
+        .map(({ name, version, bytes }) => ({ name, version, bytes: bytes.length }))
+    }
+    return { generation: view.generation, node: this.resolve(node), scopeKey: view.scope.key, resources }
+  }
+
+  /** Publishes what is waiting, without waiting longer. */
+  flush(): void {
+    if (this.#waitingSinceMs !== undefined) this.#publish()
+  }
+
+  close(): void {
+    this.#stopSource()
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#waitingSinceMs = undefined
+    this.#listeners.clear()
+  }
+
+  #onChange(snapshot: ConfigSnapshot): void {
+    this.#snapshot = snapshot
+    const nowMs = this.#clock.nowMs()
+    this.#waitingSinceMs ??= nowMs
+    const leftMs = this.#maxDelayMs - (nowMs - this.#waitingSinceMs)
+    this.#timer?.cancel()
+    this.#timer = this.#clock.setTimer(Math.max(0, Math.min(this.#quietMs, leftMs)), () => this.#publish())
+  }
+
+  #publish(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#waitingSinceMs = undefined
+    const number = this.#generation.number + 1
+    this.#memo.nextRound()
+    try {
+      this.#generation = buildGeneration(this.#snapshot.objects, number, this.#mesh, this.#memo)
+    } catch (thrown) {
+      this.#logger.error('the new generation is not published', { generation: number, error: errorText(thrown) })
+      return
+    }
+    this.#views = new Map()
+    this.#viewOfNode = new WeakMap()
+    for (const listener of this.#listeners) listener(number)
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * Clusters. `plan.ts` says which outbound ones there are, `outbound.ts` makes one of them, `inbound.ts` those of the
+ * workload itself, `special.ts` the ones that every proxy has.
+ */
+export { inboundCluster } from './cluster/inbound.ts'
+export { outboundCluster } from './cluster/outbound.ts'
+export { type ClusterPlan, clusterPlans } from './cluster/plan.ts'
+export { blackHoleCluster, inboundPassthroughCluster, passthroughCluster } from './cluster/special.ts'

@@ -1,0 +1,93 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  type Cluster,
+  Cluster_CommonLbConfigSchema,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_EdsClusterConfigSchema,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { PercentSchema } from '../../../api/gen/envoy/type/v3/percent_pb.js'
+import type { OutlierDetection } from '../../../crds/kinds/destination-rule.ts'
+import type { MeshOptions } from '../../mesh/options.ts'
+import { effectivePolicy } from '../../mesh/traffic-policy.ts'
+import type { Endpoint } from '../../registry/endpoint.ts'
+import { inSubset, loadAssignment } from '../endpoint.ts'
+import { adsSource, duration, metadata } from '../messages.ts'
+import { lbPolicy } from './load-balancer.ts'
+import { outlierDetection } from './outlier.ts'
+import type { ClusterPlan } from './plan.ts'
+import { poolFields } from './pool.ts'
+
+/**
+ * The cluster of a plan. `endpoints` are those of the service's port, and matter only when they are names to resolve;
+ * without any of those there is no cluster.
+ */
+export function outboundCluster(
+  plan: ClusterPlan,
+  endpoints: readonly Endpoint[],
+  options: MeshOptions,
+): Cluster | undefined {
+  const policy = effectivePolicy(plan.rule, plan.subset?.name ?? '', plan.port.number)
+  const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), options)
+  if (found === undefined) return undefined
+  return create(ClusterSchema, {
+    name: plan.name,
+    ...poolFields(policy.connectionPool, plan.port.protocol, options),
+    lbPolicy:
+      plan.discovery === 'ORIGINAL_DST'
+        ? Cluster_LbPolicy.CLUSTER_PROVIDED
+        : (lbPolicy(policy.loadBalancer) ?? Cluster_LbPolicy.CLUSTER_PROVIDED),
+    ...found,
+    ...(policy.outlierDetection && outlierFields(policy.outlierDetection)),
+    metadata: clusterMetadata(plan),
+  })
+}
+
+function discoveryFields({ name, discovery }: ClusterPlan, endpoints: readonly Endpoint[], options: MeshOptions) {
+  const type = (value: Cluster_DiscoveryType) => ({ clusterDiscoveryType: { case: 'type' as const, value } })
+  switch (discovery) {
+    case 'EDS':
+      return {
+        ...type(Cluster_DiscoveryType.EDS),
+        edsClusterConfig: create(Cluster_EdsClusterConfigSchema, { edsConfig: adsSource(), serviceName: name }),
+      }
+    case 'ORIGINAL_DST':
+      return type(Cluster_DiscoveryType.ORIGINAL_DST)
+    case 'STRICT_DNS':
+      if (endpoints.length === 0) return undefined
+      return { ...type(Cluster_DiscoveryType.STRICT_DNS), ...dnsFields(name, endpoints, options) }
+    case 'LOGICAL_DNS':
+      if (endpoints.length === 0) return undefined
+      // Such a cluster has one name, no more.
+      return { ...type(Cluster_DiscoveryType.LOGICAL_DNS), ...dnsFields(name, endpoints.slice(0, 1), options) }
+  }
+}
+
+function dnsFields(name: string, endpoints: readonly Endpoint[], options: MeshOptions) {
+  return {
+    loadAssignment: loadAssignment(name, endpoints, options.clusterId),
+    dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
+    dnsRefreshRate: duration(options.dnsRefreshRateMs),
+    respectDnsTtl: true,
+  }
+}
+
+/** Istio switches Envoy's panic routing off, or gives it the threshold that the rule names. */
+function outlierFields(settings: OutlierDetection) {
+  return {
+    outlierDetection: outlierDetection(settings),
+    commonLbConfig: create(Cluster_CommonLbConfigSchema, {
+      healthyPanicThreshold: create(PercentSchema, { value: settings.minHealthPercent ?? 0 }),
+    }),
+  }
+}
+
+function clusterMetadata({ service, subset, origin }: ClusterPlan) {
+  const { host, name, namespace } = service
+  return metadata(origin, {
+    services: [{ host, name, namespace }],
+    ...(subset && { subset: subset.name }),
+  })
+}

@@ -1,0 +1,74 @@
+import { create } from '@bufbuild/protobuf'
+import { LocalitySchema, type Metadata, MetadataSchema } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import {
+  EndpointSchema,
+  type LbEndpoint,
+  LbEndpointSchema,
+  LocalityLbEndpointsSchema,
+} from '../../../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js'
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '../../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import type { Endpoint } from '../../registry/endpoint.ts'
+import type { Labels } from '../../registry/labels.ts'
+import { address } from '../address.ts'
+
+/** The endpoints of one cluster by locality. Those that are not ready are left out. */
+export function loadAssignment(
+  clusterName: string,
+  endpoints: readonly Endpoint[],
+  clusterId: string,
+): ClusterLoadAssignment {
+  const byLocality = new Map<string, Endpoint[]>()
+  for (const endpoint of endpoints) {
+    if (!endpoint.ready) continue
+    const group = byLocality.get(endpoint.locality)
+    if (group === undefined) byLocality.set(endpoint.locality, [endpoint])
+    else group.push(endpoint)
+  }
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName,
+    endpoints: [...byLocality]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, group]) => {
+        return create(LocalityLbEndpointsSchema, {
+          ...(name !== '' && { locality: locality(name) }),
+          lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, clusterId)),
+          loadBalancingWeight: group.reduce((sum, { weight }) => sum + weight, 0),
+        })
+      }),
+  })
+}
+
+function locality(name: string) {
+  const [region = '', zone = '', subZone = ''] = name.split('/')
+  return create(LocalitySchema, { region, zone, subZone })
+}
+
+function lbEndpoint(endpoint: Endpoint, clusterId: string): LbEndpoint {
+  return create(LbEndpointSchema, {
+    hostIdentifier: {
+      case: 'endpoint',
+      value: create(EndpointSchema, { address: address(endpoint.address, endpoint.port) }),
+    },
+    metadata: endpointMetadata(endpoint, clusterId),
+    loadBalancingWeight: endpoint.weight,
+  })
+}
+
+/** `workload;namespace;service;version;cluster`, by which telemetry names the peer (Istio's BuildTelemetryMetadata). */
+function endpointMetadata({ workloadName, namespace, labels }: Endpoint, clusterId: string): Metadata {
+  const workload = [workloadName, namespace, canonicalName(labels, workloadName), canonicalRevision(labels), clusterId]
+  return create(MetadataSchema, { filterMetadata: { istio: { workload: workload.join(';') } } })
+}
+
+function canonicalName(labels: Labels, workloadName: string): string {
+  return labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels.app ?? workloadName
+}
+
+function canonicalRevision(labels: Labels): string {
+  return (
+    labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels.version ?? 'latest'
+  )
+}

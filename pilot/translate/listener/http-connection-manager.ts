@@ -1,0 +1,100 @@
+import { create } from '@bufbuild/protobuf'
+import { AccessLogSchema } from '../../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js'
+import { VirtualHostSchema } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import { RouteConfigurationSchema } from '../../../api/gen/envoy/config/route/v3/route_pb.js'
+import { FileAccessLogSchema } from '../../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
+import { CorsSchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
+import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
+import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
+import {
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+  type HttpConnectionManager,
+  HttpConnectionManager_SetCurrentClientCertDetailsSchema,
+  HttpConnectionManager_UpgradeConfigSchema,
+  HttpConnectionManagerSchema,
+  HttpFilterSchema,
+  RdsSchema,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+} from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import type { MeshOptions } from '../../mesh/options.ts'
+import { adsSource, any, duration, metadata } from '../messages.ts'
+import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
+import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
+
+const ROUTER_FILTER = 'envoy.filters.http.router'
+const FILE_ACCESS_LOG = 'envoy.access_loggers.file'
+
+/** Istio's HTTP connection manager (istio.io: pilot/pkg/networking/core/listener.go), as far as its filters are ours. */
+export function httpConnectionManager(target: HttpTarget, options: MeshOptions): HttpConnectionManager {
+  return create(HttpConnectionManagerSchema, {
+    statPrefix: target.statPrefix,
+    routeSpecifier: routeSpecifier(target),
+    httpFilters: httpFilters(),
+    upgradeConfigs: [create(HttpConnectionManager_UpgradeConfigSchema, { upgradeType: 'websocket' })],
+    normalizePath: true,
+    streamIdleTimeout: duration(0),
+    accessLog: accessLogs(options),
+    ...roleFields(target.role, options),
+  })
+}
+
+function routeSpecifier({ routes }: HttpTarget): HttpConnectionManager['routeSpecifier'] {
+  if ('rds' in routes) {
+    return { case: 'rds', value: create(RdsSchema, { configSource: adsSource(), routeConfigName: routes.rds }) }
+  }
+  return { case: 'routeConfig', value: inlineRoutes(routes) }
+}
+
+function inlineRoutes({ name, virtualHost, cluster, origin }: InlineRoutes) {
+  return create(RouteConfigurationSchema, {
+    name,
+    validateClusters: false,
+    virtualHosts: [
+      create(VirtualHostSchema, {
+        name: virtualHost,
+        domains: ['*'],
+        routes: [clusterRoute('default', cluster, origin)],
+        metadata: metadata(origin),
+      }),
+    ],
+  })
+}
+
+function httpFilters() {
+  const filter = (name: string, typedConfig: ReturnType<typeof any>) =>
+    create(HttpFilterSchema, { name, configType: { case: 'typedConfig', value: typedConfig } })
+  return [
+    filter(CORS_FILTER, any(CorsSchema, create(CorsSchema))),
+    filter(FAULT_FILTER, any(HTTPFaultSchema, create(HTTPFaultSchema))),
+    filter(ROUTER_FILTER, any(RouterSchema, create(RouterSchema))),
+  ]
+}
+
+/** A gateway stands at the edge: it trusts no header about the client, and answers under the mesh's name. */
+function roleFields(role: HttpRole, { serverName }: MeshOptions) {
+  switch (role) {
+    case 'sidecarOutbound':
+      return { serverHeaderTransformation: ServerHeader.PASS_THROUGH, useRemoteAddress: false }
+    case 'sidecarInbound':
+      return { serverName, useRemoteAddress: false, ...clientCertificate(ForwardClientCert.APPEND_FORWARD) }
+    case 'gateway':
+      return { serverName, useRemoteAddress: true, ...clientCertificate(ForwardClientCert.SANITIZE_SET) }
+  }
+}
+
+function clientCertificate(forwardClientCertDetails: ForwardClientCert) {
+  return {
+    forwardClientCertDetails,
+    setCurrentClientCertDetails: create(HttpConnectionManager_SetCurrentClientCertDetailsSchema, {
+      subject: true,
+      dns: true,
+      uri: true,
+    }),
+  }
+}
+
+export function accessLogs({ accessLogFile }: MeshOptions) {
+  if (accessLogFile === '') return []
+  const typedConfig = any(FileAccessLogSchema, create(FileAccessLogSchema, { path: accessLogFile }))
+  return [create(AccessLogSchema, { name: FILE_ACCESS_LOG, configType: { case: 'typedConfig', value: typedConfig } })]
+}

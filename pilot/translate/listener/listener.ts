@@ -1,0 +1,81 @@
+import { create } from '@bufbuild/protobuf'
+import { TrafficDirection } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import {
+  type FilterChain,
+  type FilterChainMatch,
+  FilterChainMatchSchema,
+  FilterChainSchema,
+  FilterSchema,
+  ListenerFilterSchema,
+} from '../../../api/gen/envoy/config/listener/v3/listener_components_pb.js'
+import { type Listener, ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
+import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
+import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
+import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import type { MeshOptions } from '../../mesh/options.ts'
+import { address, cidrRange } from '../address.ts'
+import { any, metadata } from '../messages.ts'
+import { httpConnectionManager } from './http-connection-manager.ts'
+import type { ChainMatch, ChainPlan, ListenerPlan } from './plan.ts'
+import { tcpProxy } from './tcp-proxy.ts'
+
+/** The listener of a plan. */
+export function listener(plan: ListenerPlan, options: MeshOptions): Listener {
+  const defaultChain = plan.defaultChain && filterChain(plan.defaultChain, options)
+  return create(ListenerSchema, {
+    name: plan.name,
+    address: address(plan.bind, plan.port),
+    filterChains: plan.chains.map((chain) => filterChain(chain, options)),
+    ...(defaultChain && { defaultFilterChain: defaultChain }),
+    listenerFilters: listenerFilters(plan),
+    ...(plan.useOriginalDst && { useOriginalDst: true }),
+    ...(!plan.bindToPort && { bindToPort: false }),
+    trafficDirection: plan.direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
+    ...(plan.origin && { metadata: metadata(plan.origin) }),
+  })
+}
+
+function listenerFilters(plan: ListenerPlan) {
+  const filter = (name: string, typedConfig: ReturnType<typeof any>) =>
+    create(ListenerFilterSchema, { name, configType: { case: 'typedConfig', value: typedConfig } })
+  const filters = []
+  if (plan.useOriginalDst) {
+    filters.push(filter('envoy.filters.listener.original_dst', any(OriginalDstSchema, create(OriginalDstSchema))))
+  }
+  if (plan.chains.some((chain) => chain.match.serverNames !== undefined)) {
+    filters.push(filter('envoy.filters.listener.tls_inspector', any(TlsInspectorSchema, create(TlsInspectorSchema))))
+  }
+  return filters
+}
+
+function filterChain(plan: ChainPlan, options: MeshOptions): FilterChain {
+  const match = filterChainMatch(plan.match)
+  return create(FilterChainSchema, {
+    name: plan.name,
+    ...(match && { filterChainMatch: match }),
+    filters: [networkFilter(plan, options)],
+    ...(plan.origin && { metadata: metadata(plan.origin) }),
+  })
+}
+
+function filterChainMatch({ port, destinations, serverNames }: ChainMatch): FilterChainMatch | undefined {
+  if (port === undefined && destinations === undefined && serverNames === undefined) return undefined
+  return create(FilterChainMatchSchema, {
+    ...(port !== undefined && { destinationPort: port }),
+    prefixRanges: (destinations ?? []).map(cidrRange),
+    // `*` is every name, which a list of names cannot say.
+    serverNames: serverNames === undefined || serverNames.includes('*') ? [] : [...serverNames],
+    ...(serverNames?.includes('*') && { transportProtocol: 'tls' }),
+  })
+}
+
+function networkFilter({ target }: ChainPlan, options: MeshOptions) {
+  if (target.kind === 'http') {
+    const value = any(HttpConnectionManagerSchema, httpConnectionManager(target, options))
+    const name = 'envoy.filters.network.http_connection_manager'
+    return create(FilterSchema, { name, configType: { case: 'typedConfig', value } })
+  }
+  const value = any(TcpProxySchema, tcpProxy(target, options))
+  return create(FilterSchema, { name: 'envoy.filters.network.tcp_proxy', configType: { case: 'typedConfig', value } })
+}

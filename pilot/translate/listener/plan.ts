@@ -1,0 +1,65 @@
+import type { Origin } from '../../../api/origin.ts'
+
+/** A listener before it is made. Plain data: the same content makes the same listener. */
+export interface ListenerPlan {
+  readonly name: string
+  readonly bind: string
+  readonly port: number
+  /** False: it takes connections only from the listener that was redirected to. */
+  readonly bindToPort: boolean
+  readonly direction: 'inbound' | 'outbound'
+  /** Whether connections are handed to the listener of the address that they were made for. */
+  readonly useOriginalDst: boolean
+  readonly chains: readonly ChainPlan[]
+  /** Takes the connections that no chain matches. */
+  readonly defaultChain: ChainPlan | undefined
+  /** Undefined for listeners that no YAML asked for. */
+  readonly origin: Origin | undefined
+}
+
+export interface ChainPlan {
+  readonly name: string
+  readonly match: ChainMatch
+  readonly target: HttpTarget | TcpTarget
+  readonly origin: Origin | undefined
+}
+
+export interface ChainMatch {
+  readonly port?: number
+  readonly destinations?: readonly string[]
+  readonly serverNames?: readonly string[]
+}
+
+export interface HttpTarget {
+  readonly kind: 'http'
+  readonly role: HttpRole
+  readonly statPrefix: string
+  /** By name over the aggregated stream, or, of an inbound port, everything to one cluster. */
+  readonly routes: { readonly rds: string } | InlineRoutes
+}
+
+/** Who the HTTP connection manager works for; several of its settings follow from that. */
+export type HttpRole = 'sidecarOutbound' | 'sidecarInbound' | 'gateway'
+
+export interface InlineRoutes {
+  readonly name: string
+  readonly virtualHost: string
+  readonly cluster: string
+  readonly origin: Origin
+}
+
+export interface TcpTarget {
+  readonly kind: 'tcp'
+  readonly statPrefix: string
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[]
+  readonly idleTimeout: string | undefined
+}
+
+export function tcpTarget(cluster: string, idleTimeout?: string): TcpTarget {
+  return { kind: 'tcp', statPrefix: cluster, clusters: [{ name: cluster, weight: 1 }], idleTimeout }
+}
+
+/** Istio's getListenerName. */
+export function listenerName(bind: string, port: number): string {
+  return bind.startsWith('unix://') || bind.startsWith('/') ? bind : `${bind}_${port}`
+}

@@ -1,0 +1,10 @@
+/**
+ * Route tables. `sidecar.ts` and `gateway.ts` plan which virtual hosts there are and who rules them;
+ * `virtual-host.ts` makes one from its plan, with the routes of `route.ts`, so that each can be made, kept and served
+ * by itself; `configuration.ts` puts them together.
+ */
+export { encodeRouteConfiguration } from './route/configuration.ts'
+export { gatewayRouteName, gatewayRoutePlan } from './route/gateway.ts'
+export type { Otherwise, RoutePlan } from './route/plan.ts'
+export { ruleIndex, sidecarRoutePlan } from './route/sidecar.ts'
+export { nobodyBound, type PlanContext, unknownHosts, type VirtualHostPlan, virtualHost } from './route/virtual-host.ts'

@@ -1,0 +1,73 @@
+import { type GatewayPort, type GatewayServer, servedHosts } from '../../mesh/gateway.ts'
+import type { VirtualService } from '../../mesh/virtual-service.ts'
+import { claimDomains, type RoutePlan } from './plan.ts'
+import type { VirtualHostPlan } from './virtual-host.ts'
+
+/** Istio's gatewayRDSRouteName. The address is part of the name only when a server gives one. */
+export function gatewayRouteName({ port, bind, servers }: GatewayPort): string {
+  const given = servers.some(({ server }) => server.bind !== undefined && server.bind !== '')
+  return given ? `http.${port}.${bind}` : `http.${port}`
+}
+
+/**
+ * The route table of a gateway's plain HTTP port (Istio's buildGatewayHTTPRouteConfig): a virtual host for each host
+ * that a server allows and a bound VirtualService has, with the routes of all such VirtualServices, oldest first.
+ */
+export function gatewayRoutePlan(
+  port: GatewayPort,
+  boundTo: (gateway: string) => readonly VirtualService[],
+): RoutePlan {
+  const hosts = new Map<string, HostEntry>()
+  const entryOf = (host: string, server: GatewayServer) => {
+    const entry = hosts.get(host) ?? { rules: new Map(), redirectToTls: false, server }
+    hosts.set(host, entry)
+    return entry
+  }
+  for (const server of port.servers) {
+    for (const virtualService of boundTo(server.gateway)) {
+      if (virtualService.http.length === 0) continue
+      for (const host of servedHosts(server, virtualService))
+        bind(entryOf(host, server), virtualService, server.gateway)
+    }
+    if (server.server.tls?.httpsRedirect !== true) continue
+    for (const { host } of server.hosts) entryOf(host, server).redirectToTls = true
+  }
+  return {
+    name: gatewayRouteName(port),
+    virtualHosts: planHosts(hosts, port),
+    otherwise: { kind: 'nobodyBound', port: port.serverPort },
+    ignorePort: true,
+  }
+}
+
+interface HostEntry {
+  /** The Gateways through which each VirtualService comes to the host. */
+  rules: Map<VirtualService, string[]>
+  redirectToTls: boolean
+  server: GatewayServer
+}
+
+function bind(entry: HostEntry, virtualService: VirtualService, gateway: string): void {
+  const gateways = entry.rules.get(virtualService)
+  if (gateways === undefined) entry.rules.set(virtualService, [gateway])
+  else if (!gateways.includes(gateway)) gateways.push(gateway)
+}
+
+function planHosts(hosts: ReadonlyMap<string, HostEntry>, port: GatewayPort): VirtualHostPlan[] {
+  const taken = new Set<string>()
+  const plans: VirtualHostPlan[] = []
+  for (const [host, { rules, redirectToTls, server }] of hosts) {
+    const domains = claimDomains([host], taken)
+    if (domains.length === 0) continue
+    plans.push({
+      name: `${host}:${port.serverPort}`,
+      domains,
+      port: port.serverPort,
+      rules: [...rules].map(([virtualService, gateways]) => ({ virtualService, gateways })),
+      service: undefined,
+      redirectToTls,
+      origin: server.origin,
+    })
+  }
+  return plans
+}

@@ -1,0 +1,26 @@
+import type { VirtualHostPlan } from './virtual-host.ts'
+
+/** A route table before its virtual hosts are made. */
+export interface RoutePlan {
+  readonly name: string
+  readonly virtualHosts: readonly VirtualHostPlan[]
+  readonly otherwise: Otherwise
+  /** Whether the port of a Host header is not looked at. */
+  readonly ignorePort: boolean
+}
+
+/**
+ * What answers besides the virtual hosts: of a sidecar, for the hosts that it does not know; of a gateway, for every
+ * host, when there is no virtual host at all.
+ */
+export type Otherwise =
+  | { readonly kind: 'unknownHosts'; readonly policy: 'ALLOW_ANY' | 'REGISTRY_ONLY' }
+  | { readonly kind: 'nobodyBound'; readonly port: number }
+
+/** No two virtual hosts of a table may have a domain in common: the first keeps it. */
+export function claimDomains(domains: readonly string[], taken: Set<string>): string[] {
+  return domains.filter((domain) => {
+    const key = domain.toLowerCase()
+    return taken.has(key) ? false : taken.add(key)
+  })
+}

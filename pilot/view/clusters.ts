@@ -1,0 +1,103 @@
+import type { Cluster } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { ClusterSchema } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { TYPE_URL } from '../../api/type-urls.ts'
+import type { Memo } from '../memo.ts'
+import type { Generation } from '../mesh/generation.ts'
+import type { MeshOptions } from '../mesh/options.ts'
+import type { NodeScope } from '../mesh/scope.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
+import { encoded } from '../resource.ts'
+import {
+  blackHoleCluster,
+  type ClusterPlan,
+  clusterPlans,
+  inboundCluster,
+  inboundPassthroughCluster,
+  outboundCluster,
+  passthroughCluster,
+} from '../translate/cluster.ts'
+import { addressed, inSubset, loadAssignment } from '../translate/endpoint.ts'
+import { type InboundPlan, inboundPlans } from '../translate/inbound-plan.ts'
+import type { EncodedResource } from '../xds/view.ts'
+
+/** Clusters and endpoints of a scope, each made once from what it depends on. */
+
+const NO_ENDPOINTS: readonly Endpoint[] = []
+
+/** The plans are the same array for as long as no service and no DestinationRule changes. */
+export function plannedClusters(scope: NodeScope, generation: Generation, memo: Memo): readonly ClusterPlan[] {
+  const { destinationRules } = generation
+  return memo.get('cluster plans', [scope, destinationRules], () =>
+    clusterPlans(scope, destinationRules).map((plan) => samePlan(plan, memo)),
+  )
+}
+
+/** A plan that says what one of the generation before said is that one. */
+function samePlan(plan: ClusterPlan, memo: Memo): ClusterPlan {
+  const { name, service, port, subset, rule, discovery } = plan
+  return memo.get('cluster plan', [name, service, port, subset, rule, discovery], () => plan)
+}
+
+export function plannedInbound(scope: NodeScope, generation: Generation, memo: Memo): readonly InboundPlan[] {
+  const { destinationRules } = generation
+  return memo.get('inbound plans', [scope, destinationRules], () => inboundPlans(scope, destinationRules))
+}
+
+export function clusterResources(scope: NodeScope, generation: Generation, memo: Memo): readonly EncodedResource[] {
+  const plans = plannedClusters(scope, generation, memo)
+  const inbound = plannedInbound(scope, generation, memo)
+  const { options } = generation
+  // Names to resolve are part of the cluster; endpoints by address come apart from it.
+  const resolved = plans.map((plan) => (isByDns(plan) ? endpointsOf(plan, generation) : NO_ENDPOINTS))
+  return memo.get('clusters', [scope, plans, inbound, options, ...resolved.filter((e) => e !== NO_ENDPOINTS)], () => {
+    const outbound = plans.flatMap(
+      (plan, i) => outboundResource(plan, resolved[i] ?? NO_ENDPOINTS, options, memo) ?? [],
+    )
+    return memo.list('clusters', [
+      ...special(scope, options, memo),
+      ...inbound.map((plan) =>
+        memo.get('inbound cluster', [JSON.stringify(plan), options], () =>
+          resource(inboundCluster(plan, options), memo),
+        ),
+      ),
+      ...outbound,
+    ])
+  })
+}
+
+function outboundResource(plan: ClusterPlan, endpoints: readonly Endpoint[], options: MeshOptions, memo: Memo) {
+  return memo.get('cluster', [plan, endpoints, options], () => {
+    const cluster = outboundCluster(plan, endpoints, options)
+    return cluster === undefined ? undefined : resource(cluster, memo)
+  })
+}
+
+function special(scope: NodeScope, options: MeshOptions, memo: Memo): EncodedResource[] {
+  const makers =
+    scope.type === 'router' ? [blackHoleCluster] : [blackHoleCluster, passthroughCluster, inboundPassthroughCluster]
+  return makers.map((make) => memo.get('special cluster', [make, options], () => resource(make(options), memo)))
+}
+
+function resource(cluster: Cluster, memo: Memo): EncodedResource {
+  return encoded(TYPE_URL.cluster, cluster.name, ClusterSchema, cluster, memo)
+}
+
+function isByDns({ discovery }: ClusterPlan): boolean {
+  return discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS'
+}
+
+function endpointsOf({ service, port }: ClusterPlan, generation: Generation): readonly Endpoint[] {
+  return generation.registry.endpointsOf(service).get(port.number) ?? NO_ENDPOINTS
+}
+
+/** The endpoints of one cluster that takes them by EDS. */
+export function endpointResource(plan: ClusterPlan, generation: Generation, memo: Memo): EncodedResource {
+  const endpoints = endpointsOf(plan, generation)
+  const { clusterId } = generation.options
+  return memo.get('endpoints of cluster', [plan.name, plan.subset, endpoints, clusterId], () => {
+    const chosen = addressed(inSubset(endpoints, plan.subset?.labels))
+    const message = loadAssignment(plan.name, chosen, clusterId)
+    return encoded(TYPE_URL.endpoint, plan.name, ClusterLoadAssignmentSchema, message, memo)
+  })
+}

@@ -1,0 +1,109 @@
+import { type VirtualHost, VirtualHostSchema } from '../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import { TYPE_URL } from '../../api/type-urls.ts'
+import type { Memo } from '../memo.ts'
+import { destinationHosts } from '../mesh/destinations.ts'
+import type { Generation } from '../mesh/generation.ts'
+import type { NodeScope } from '../mesh/scope.ts'
+import type { VirtualService } from '../mesh/virtual-service.ts'
+import { encoded, encodedBytes } from '../resource.ts'
+import {
+  encodeRouteConfiguration,
+  nobodyBound,
+  type Otherwise,
+  type RoutePlan,
+  unknownHosts,
+  type VirtualHostPlan,
+  virtualHost,
+} from '../translate/route.ts'
+import type { EncodedResource } from '../xds/view.ts'
+
+/** One route table with its virtual hosts, encoded one by one. */
+export interface RouteTable {
+  readonly configuration: EncodedResource
+  /** Named `<table>/<virtual host>`. */
+  readonly virtualHosts: readonly EncodedResource[]
+  /** By their own name and by each of their domains. */
+  virtualHost(nameOrDomain: string): EncodedResource | undefined
+}
+
+/** A change of one rule makes anew only the virtual hosts that it rules, and puts the table together again. */
+export function routeTable(plan: RoutePlan, scope: NodeScope, generation: Generation, memo: Memo): RouteTable {
+  const made: { resource: EncodedResource; names: readonly string[] }[] = []
+  for (const host of plan.virtualHosts) {
+    const resource = virtualHostResource(plan.name, host, scope, generation, memo)
+    if (resource !== undefined) made.push({ resource, names: [host.name, ...host.domains] })
+  }
+  const last = otherwise(plan, made.length === 0, memo)
+  if (last !== undefined) made.push({ resource: last.resource, names: [last.name, '*'] })
+  const virtualHosts = memo.list(
+    'virtual hosts',
+    made.map(({ resource }) => resource),
+  )
+  return memo.get('route table', [plan.name, plan.ignorePort, virtualHosts], () => {
+    const bytes = encodeRouteConfiguration(
+      plan.name,
+      plan.ignorePort,
+      virtualHosts.map((host) => host.bytes),
+    )
+    const byName = new Map<string, EncodedResource>()
+    for (const { resource, names } of made) for (const name of names) if (!byName.has(name)) byName.set(name, resource)
+    return {
+      configuration: encodedBytes(TYPE_URL.route, plan.name, bytes, memo),
+      virtualHosts,
+      virtualHost: (name) => byName.get(name),
+    }
+  })
+}
+
+function virtualHostResource(
+  table: string,
+  plan: VirtualHostPlan,
+  scope: NodeScope,
+  generation: Generation,
+  memo: Memo,
+): EncodedResource | undefined {
+  const { options } = generation
+  const client = { namespace: scope.namespace, labels: scope.labels }
+  const serviceOf = (host: string) => scope.services.byHost.get(host)
+  const inputs = [
+    table,
+    plan.name,
+    plan.domains.join(' '),
+    plan.redirectToTls,
+    JSON.stringify(plan.origin),
+    plan.service?.service,
+    plan.service?.port,
+    options,
+    // Nothing of the client but its names is asked for where no rule is.
+    plan.rules.length === 0 ? '' : JSON.stringify(client),
+    ...plan.rules.flatMap(({ virtualService, gateways }) => [
+      virtualService,
+      gateways.join(' '),
+      ...destinations(virtualService, memo).map(serviceOf),
+    ]),
+  ]
+  return memo.get('virtual host', inputs, () => {
+    const message = virtualHost(plan, { options, client, serviceOf })
+    return message === undefined ? undefined : hostResource(table, message, memo)
+  })
+}
+
+function destinations(virtualService: VirtualService, memo: Memo): readonly string[] {
+  return memo.get('destination hosts', [virtualService], () => [...destinationHosts([virtualService])])
+}
+
+function otherwise({ name, otherwise: rest }: RoutePlan, isEmpty: boolean, memo: Memo) {
+  const message = fallback(rest, isEmpty)
+  if (message === undefined) return undefined
+  const resource = memo.get('fallback virtual host', [name, message.name], () => hostResource(name, message, memo))
+  return { name: message.name, resource }
+}
+
+function fallback(rest: Otherwise, isEmpty: boolean): VirtualHost | undefined {
+  if (rest.kind === 'unknownHosts') return unknownHosts(rest.policy)
+  return isEmpty ? nobodyBound(rest.port) : undefined
+}
+
+function hostResource(table: string, message: VirtualHost, memo: Memo): EncodedResource {
+  return encoded(TYPE_URL.virtualHost, `${table}/${message.name}`, VirtualHostSchema, message, memo)
+}
