@@ -7,8 +7,13 @@ import { CliError, EXIT } from './exit.ts'
 
 /** Every verb. Only the one that is asked for is loaded, so that each starts as fast as it can. */
 const COMMANDS: Record<string, () => Promise<{ command: CliCommand }>> = {
+  analyze: () => import('./commands/analyze.ts'),
   proxy: () => import('./commands/proxy.ts'),
+  'proxy-config': () => import('./commands/proxy-config.ts'),
+  'proxy-status': () => import('./commands/proxy-status.ts'),
 }
+
+const ALIASES: Record<string, string> = { pc: 'proxy-config', ps: 'proxy-status' }
 
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('lateen')
@@ -17,7 +22,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     .showHelpAfterError()
   const verb = argv.slice(2).find((word) => !word.startsWith('-')) ?? ''
-  const wanted = COMMANDS[verb] === undefined ? Object.keys(COMMANDS) : [verb]
+  const wanted = COMMANDS[ALIASES[verb] ?? verb] === undefined ? Object.keys(COMMANDS) : [ALIASES[verb] ?? verb]
   for (const name of wanted) {
     const { command } = await (COMMANDS[name] as () => Promise<{ command: CliCommand }>)()
     command.register(program)
