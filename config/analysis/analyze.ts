@@ -1,5 +1,6 @@
 import type { Finding } from '../finding.ts'
 import type { ConfigObject } from '../object.ts'
+import type { ConfigSnapshot } from '../store.ts'
 import { ANALYZERS } from './builtin.ts'
 import { AnalysisContext } from './context.ts'
 
@@ -11,6 +12,11 @@ export function analyze(objects: readonly ConfigObject[], options: { domain?: st
   const context = new AnalysisContext(objects, options.domain)
   for (const analyzer of ANALYZERS) analyzer.analyze(context)
   return sortFindings(context.findings)
+}
+
+/** All findings about a snapshot: those of its source, and those of looking at its objects together. */
+export function analyzeSnapshot(snapshot: ConfigSnapshot, options: { domain?: string } = {}): Finding[] {
+  return sortFindings([...snapshot.findings, ...analyze(snapshot.objects, options)])
 }
 
 export function sortFindings(findings: readonly Finding[]): Finding[] {

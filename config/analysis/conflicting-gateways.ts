@@ -2,6 +2,7 @@ import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import { splitNamespacedHost } from '../hosts.ts'
 import type { ConfigObject } from '../object.ts'
 import type { Analyzer } from './analyzer.ts'
+import { append } from './context.ts'
 
 interface Claim {
   gateway: ConfigObject<GatewayBody>
@@ -22,10 +23,7 @@ export const conflictingGateways: Analyzer = {
           const { namespace, host } = splitNamespacedHost(text)
           const key = `${selector} ${server.port.number} ${server.bind ?? ''} ${host}`
           const owner = namespace === '.' ? gateway.metadata.namespace : namespace
-          const list = claims.get(key)
-          const claim = { gateway, server: index, namespace: owner }
-          if (list === undefined) claims.set(key, [claim])
-          else list.push(claim)
+          append(claims, key, { gateway, server: index, namespace: owner })
         }
       })
     }

@@ -57,18 +57,16 @@ export class AnalysisContext {
   readonly #hosts = new Map<string, KnownHost[]>()
   readonly #wildcards: KnownHost[] = []
   readonly workloads: readonly Workload[]
+  readonly #workloadsByLabel = new Map<string, Workload[]>()
+  readonly #servicesByLabel = new Map<string, ConfigObject<ServiceBody>[]>()
 
   constructor(objects: readonly ConfigObject[], domain = DEFAULT_DOMAIN) {
     this.domain = domain
     for (const object of objects) {
-      const list = this.#byKind.get(object.kind)
-      if (list === undefined) this.#byKind.set(object.kind, [object])
-      else list.push(object)
+      append(this.#byKind, object.kind, object)
     }
     for (const known of this.#knownHosts()) {
-      const list = this.#hosts.get(known.host)
-      if (list === undefined) this.#hosts.set(known.host, [known])
-      else list.push(known)
+      append(this.#hosts, known.host, known)
       if (isWildcard(known.host)) this.#wildcards.push(known)
     }
     this.workloads = [
@@ -78,6 +76,13 @@ export class AnalysisContext {
         labels: maker.body.spec.template.metadata?.labels ?? {},
       })),
     ]
+    for (const workload of this.workloads) {
+      for (const label of Object.entries(workload.labels)) append(this.#workloadsByLabel, label.join('='), workload)
+    }
+    for (const service of this.all('Service')) {
+      const label = Object.entries(service.body.spec.selector ?? {})[0]
+      if (label !== undefined) append(this.#servicesByLabel, label.join('='), service)
+    }
   }
 
   all<Kind extends keyof Bodies>(kind: Kind): readonly ConfigObject<Bodies[Kind]>[] {
@@ -100,6 +105,24 @@ export class AnalysisContext {
   hostsWithin(pattern: string, namespace: string): KnownHost[] {
     const visible = (known: KnownHost) => isExportedTo(known.exportTo, known.namespace, namespace)
     return [...this.#hosts.values()].flat().filter((known) => hostWithin(known.host, pattern) && visible(known))
+  }
+
+  /** The workloads that a selector means, in one namespace or, without it, in all. */
+  workloadsWith(selector: Readonly<Record<string, string>>, namespace?: string): Workload[] {
+    const label = Object.entries(selector)[0]
+    const candidates = label === undefined ? this.workloads : (this.#workloadsByLabel.get(label.join('=')) ?? [])
+    return candidates.filter(
+      (workload) => (namespace === undefined || workload.namespace === namespace) && selects(selector, workload.labels),
+    )
+  }
+
+  /** The Services of a namespace that send calls to workloads with these labels. */
+  servicesFor(labels: Readonly<Record<string, string>>, namespace: string): ConfigObject<ServiceBody>[] {
+    return Object.entries(labels)
+      .flatMap((label) => this.#servicesByLabel.get(label.join('=')) ?? [])
+      .filter(
+        (service) => service.metadata.namespace === namespace && selects(service.body.spec.selector ?? {}, labels),
+      )
   }
 
   report(code: Code, object: ConfigObject<unknown>, path: FieldPath, message: string): void {
@@ -139,6 +162,12 @@ export class AnalysisContext {
       for (const host of spec.hosts) yield { host, ...shared }
     }
   }
+}
+
+export function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [item])
+  else list.push(item)
 }
 
 /** Whether an object with these labels is meant by a selector. An empty selector means every one. */

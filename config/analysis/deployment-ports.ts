@@ -2,7 +2,7 @@ import type { ServiceBody, ServicePort } from '../../crds/kinds/service.ts'
 import type { ConfigObject } from '../object.ts'
 import { declaredProtocol } from '../protocol.ts'
 import type { Analyzer } from './analyzer.ts'
-import { type AnalysisContext, selects } from './context.ts'
+import { type AnalysisContext, append } from './context.ts'
 
 interface Use {
   service: ConfigObject<ServiceBody>
@@ -35,15 +35,9 @@ export const deploymentPorts: Analyzer = {
 
 function usesByTarget(namespace: string, labels: Record<string, string>, context: AnalysisContext): Map<string, Use[]> {
   const byTarget = new Map<string, Use[]>()
-  for (const service of context.all('Service')) {
-    const { selector, ports = [] } = service.body.spec
-    if (service.metadata.namespace !== namespace || selector === undefined) continue
-    if (Object.keys(selector).length === 0 || !selects(selector, labels)) continue
-    for (const port of ports) {
-      const target = String(port.targetPort ?? port.port)
-      const uses = byTarget.get(target)
-      if (uses === undefined) byTarget.set(target, [{ service, port }])
-      else uses.push({ service, port })
+  for (const service of context.servicesFor(labels, namespace)) {
+    for (const port of service.body.spec.ports ?? []) {
+      append(byTarget, String(port.targetPort ?? port.port), { service, port })
     }
   }
   return byTarget

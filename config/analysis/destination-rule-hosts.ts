@@ -41,11 +41,10 @@ function checkSubsets(
 function workloadLabels(known: KnownHost, context: AnalysisContext): readonly Record<string, string>[] | undefined {
   const { selector, namespace } = known
   if (selector === undefined) return known.endpointLabels
-  const entries = context.all('WorkloadEntry').map((entry) => ({
-    namespace: entry.metadata.namespace,
-    labels: { ...entry.metadata.labels, ...entry.body.spec.labels },
-  }))
-  return [...context.workloads, ...entries]
-    .filter((workload) => workload.namespace === namespace && selects(selector, workload.labels))
-    .map(({ labels }) => labels)
+  const entries = context
+    .all('WorkloadEntry')
+    .filter((entry) => entry.metadata.namespace === namespace)
+    .map((entry) => ({ ...entry.metadata.labels, ...entry.body.spec.labels }))
+    .filter((labels) => selects(selector, labels))
+  return [...context.workloadsWith(selector, namespace).map(({ labels }) => labels), ...entries]
 }

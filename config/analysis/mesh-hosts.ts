@@ -2,6 +2,7 @@ import type { VirtualServiceBody } from '../../crds/kinds/virtual-service.ts'
 import { MESH_GATEWAY, resolveHost } from '../hosts.ts'
 import type { ConfigObject } from '../object.ts'
 import type { Analyzer } from './analyzer.ts'
+import { append } from './context.ts'
 
 /** For sidecars a host has one VirtualService: rules are not merged, the oldest wins. */
 export const meshHosts: Analyzer = {
@@ -15,9 +16,7 @@ export const meshHosts: Analyzer = {
       spec.hosts?.forEach((host, index) => {
         for (const scope of scopes(spec.exportTo, virtualService.metadata.namespace)) {
           const key = `${scope}/${resolveHost(host, virtualService.metadata.namespace, context.domain)}`
-          const list = owners.get(key)
-          if (list === undefined) owners.set(key, [{ virtualService, index }])
-          else list.push({ virtualService, index })
+          append(owners, key, { virtualService, index })
         }
       })
     }

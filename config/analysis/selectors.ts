@@ -1,5 +1,4 @@
 import type { Analyzer } from './analyzer.ts'
-import { selects } from './context.ts'
 
 /** Selectors should select something, where it is known what runs. */
 export const selectors: Analyzer = {
@@ -9,15 +8,14 @@ export const selectors: Analyzer = {
     if (context.workloads.length === 0) return
     for (const gateway of context.all('Gateway')) {
       const { selector = {} } = gateway.body.spec
-      if (context.workloads.some(({ labels }) => selects(selector, labels))) continue
+      if (context.workloadsWith(selector).length > 0) continue
       context.report('IST0127', gateway, ['spec', 'selector'], `no workload has the labels ${show(selector)}`)
     }
     for (const sidecar of context.all('Sidecar')) {
       const { labels } = sidecar.body.spec.workloadSelector ?? {}
       if (labels === undefined || Object.keys(labels).length === 0) continue
       const { namespace } = sidecar.metadata
-      if (context.workloads.some((workload) => workload.namespace === namespace && selects(labels, workload.labels)))
-        continue
+      if (context.workloadsWith(labels, namespace).length > 0) continue
       const message = `no workload of namespace "${namespace}" has the labels ${show(labels)}`
       context.report('IST0127', sidecar, ['spec', 'workloadSelector'], message)
     }

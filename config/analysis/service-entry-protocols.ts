@@ -1,6 +1,7 @@
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { ConfigObject } from '../object.ts'
 import type { Analyzer } from './analyzer.ts'
+import { append } from './context.ts'
 
 interface Claim {
   entry: ConfigObject<ServiceEntryBody>
@@ -18,10 +19,7 @@ export const serviceEntryProtocols: Analyzer = {
       entry.body.spec.ports?.forEach((port, index) => {
         const protocol = (port.protocol ?? 'TCP').toUpperCase()
         for (const host of entry.body.spec.hosts) {
-          const key = `${host}:${port.number}`
-          const list = claims.get(key)
-          if (list === undefined) claims.set(key, [{ entry, index, protocol }])
-          else list.push({ entry, index, protocol })
+          append(claims, `${host}:${port.number}`, { entry, index, protocol })
         }
       })
     }

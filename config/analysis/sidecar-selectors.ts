@@ -1,7 +1,7 @@
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
 import type { ConfigObject } from '../object.ts'
 import type { Analyzer } from './analyzer.ts'
-import { type AnalysisContext, selects } from './context.ts'
+import { type AnalysisContext, append, selects } from './context.ts'
 
 /** A workload has one Sidecar: which of two that select it counts, nobody says. */
 export const sidecarSelectors: Analyzer = {
@@ -10,9 +10,7 @@ export const sidecarSelectors: Analyzer = {
   analyze(context) {
     const byNamespace = new Map<string, ConfigObject<SidecarBody>[]>()
     for (const sidecar of context.all('Sidecar')) {
-      const list = byNamespace.get(sidecar.metadata.namespace)
-      if (list === undefined) byNamespace.set(sidecar.metadata.namespace, [sidecar])
-      else list.push(sidecar)
+      append(byNamespace, sidecar.metadata.namespace, sidecar)
     }
     for (const [namespace, sidecars] of byNamespace) {
       const plain = sidecars.filter((sidecar) => sidecar.body.spec.workloadSelector === undefined)
@@ -33,20 +31,20 @@ function reportOverlaps(
   namespace: string,
   context: AnalysisContext,
 ): void {
-  const workloads = context.workloads.filter((workload) => workload.namespace === namespace)
-  const labelsOf = (sidecar: ConfigObject<SidecarBody>) => sidecar.body.spec.workloadSelector?.labels ?? {}
-  for (const sidecar of sidecars) {
-    const mine = labelsOf(sidecar)
-    const rivals = sidecars.filter((other) => {
-      if (other === sidecar) return false
-      const theirs = labelsOf(other)
+  const selected = sidecars.map((sidecar) => {
+    const labels = sidecar.body.spec.workloadSelector?.labels ?? {}
+    return { sidecar, labels, workloads: new Set(context.workloadsWith(labels, namespace)) }
+  })
+  for (const mine of selected) {
+    const rivals = selected.filter((other) => {
+      if (other === mine) return false
       // Selectors that are equal overlap whatever runs.
-      if (selects(mine, theirs) && selects(theirs, mine)) return true
-      return workloads.some(({ labels }) => selects(mine, labels) && selects(theirs, labels))
+      if (selects(mine.labels, other.labels) && selects(other.labels, mine.labels)) return true
+      return [...mine.workloads].some((workload) => other.workloads.has(workload))
     })
     if (rivals.length === 0) continue
-    const message = `selects workloads that ${names(rivals)} select as well`
-    context.report('IST0110', sidecar, ['spec', 'workloadSelector'], message)
+    const message = `selects workloads that ${names(rivals.map(({ sidecar }) => sidecar))} select as well`
+    context.report('IST0110', mine.sidecar, ['spec', 'workloadSelector'], message)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs'
+import type { BigIntStats, Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { errorText } from '../../lib/errors.ts'
@@ -54,8 +54,10 @@ class Scanner {
     // A root may come and go: whoever makes it does so in its parent.
     await this.#noteDirectory(dirname(path), basename(path))
     if (stats?.isDirectory()) await this.#visitDirectory(path, stats)
-    else if (stats?.isFile()) await this.#addFile(path, stats)
-    else if (stats !== undefined) this.scan.problems.push({ path, message: 'is neither a file nor a directory' })
+    else if (stats?.isFile()) {
+      this.#addFile(path, stats)
+      await this.#noteTarget(path)
+    } else if (stats !== undefined) this.scan.problems.push({ path, message: 'is neither a file nor a directory' })
   }
 
   async #visitDirectory(path: string, stats: BigIntStats): Promise<void> {
@@ -63,36 +65,43 @@ class Scanner {
     if (this.#visited.has(identity)) return
     this.#visited.add(identity)
     this.scan.directories.set(path, { identity, names: undefined })
-    let names: string[]
+    let entries: Dirent[]
     try {
-      names = (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
+      entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'))
     } catch (thrown) {
       this.scan.problems.push({ path, message: errorText(thrown) })
       return
     }
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1))
     const children = await Promise.all(
-      names.map(async (name) => {
-        const child = join(path, name)
-        return { child, stats: await this.#stat(child, !EXTENSIONS.has(extname(name))) }
+      entries.map(async (entry) => {
+        const child = join(path, entry.name)
+        return { child, entry, stats: await this.#stat(child, !EXTENSIONS.has(extname(entry.name))) }
       }),
     )
-    for (const { child, stats: childStats } of children) {
+    for (const { child, entry, stats: childStats } of children) {
       if (childStats?.isDirectory()) await this.#visitDirectory(child, childStats)
-      else if (childStats?.isFile() && EXTENSIONS.has(extname(child))) await this.#addFile(child, childStats)
+      else if (childStats?.isFile() && EXTENSIONS.has(extname(child))) {
+        this.#addFile(child, childStats)
+        if (entry.isSymbolicLink()) await this.#noteTarget(child)
+      }
     }
   }
 
-  async #addFile(path: string, stats: BigIntStats): Promise<void> {
+  #addFile(path: string, stats: BigIntStats): void {
     this.scan.files.push({
       path,
       signature: `${identityOf(stats)} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`,
       sizeBytes: Number(stats.size),
       modifiedMs: Number(stats.mtimeMs),
     })
-    // Writes to the target of a link are announced in the target's directory.
+  }
+
+  /** Writes to the target of a link are announced in the target's directory. */
+  async #noteTarget(path: string): Promise<void> {
     try {
       const target = await realpath(path)
-      if (dirname(target) !== dirname(path)) await this.#noteDirectory(dirname(target), basename(target))
+      await this.#noteDirectory(dirname(target), basename(target))
     } catch {
       // Gone in the meantime: the next scan will say so.
     }

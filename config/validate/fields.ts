@@ -58,6 +58,8 @@ export function reportMarkedFields(schema: TSchema, value: unknown, path: FieldP
   const instead: unknown = schema[DEPRECATED]
   if (typeof instead === 'string') report.add('IST0002', path, `is deprecated: ${instead}`)
   if (typeof reason === 'string') {
+    // Off is what it is anyway.
+    if (value === false) return
     report.add('LTN0101', path, `has no effect: ${reason}`)
     return
   }

@@ -30,5 +30,11 @@ function modernizeRoute(route: HTTPRoute): HTTPRoute {
     const origins = allowOrigin.map((origin) => (origin === '*' ? { regex: '.*' } : { exact: origin }))
     modern = { ...modern, corsPolicy: { ...corsRest, allowOrigins: cors.allowOrigins ?? origins } }
   }
-  return modern === route ? route : Object.freeze(modern)
+  return modern === route ? route : frozen(modern)
+}
+
+function frozen<T>(value: T): T {
+  if (value === null || typeof value !== 'object' || Object.isFrozen(value)) return value
+  for (const child of Object.values(value)) frozen(child)
+  return Object.freeze(value)
 }

@@ -1,5 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
+import { KINDS } from '../../crds/kinds.ts'
+import { Report } from '../report.ts'
 import { networking, problemsOf } from '../testing.ts'
+import { checkSchema } from './schema.ts'
 
 /** Problems of an object of that kind whose spec begins on line 5. */
 const of = (kind: string, spec: string) => problemsOf(networking(kind, spec))
@@ -126,6 +129,20 @@ subsets:
       'LTN0101',
     )
   })
+})
+
+test('a switch that is off needs no effect', () => {
+  expect(
+    of('VirtualService', `hosts: [a]\nhttp: [{${route}, retries: {attempts: 1, retryRemoteLocalities: false}}]`),
+  ).toEqual([])
+})
+
+test('the schema of every kind compiles', () => {
+  for (const info of KINDS) {
+    const report = new Report()
+    checkSchema(info, { apiVersion: 'v1', kind: info.kind }, report)
+    expect(report.problems.every((problem) => problem.message.endsWith('must be given'))).toBe(true)
+  }
 })
 
 const VALID: [string, string][] = [
