@@ -1,8 +1,8 @@
 import { LOG_LEVELS, type LogLevel, logLevel, setLogLevel } from '../../../lib/log.ts'
+import { prometheusText } from '../../../lib/metrics/exposition.ts'
 import type { Agent } from '../agent.ts'
 import { clustersJson, clustersText } from './clusters.ts'
 import { configDump } from './config-dump.ts'
-import { prometheusText } from './exposition.ts'
 import { serverInfo, serverState } from './server-info.ts'
 import { statsJson, statsText } from './stats.ts'
 
@@ -21,6 +21,8 @@ export interface AdminRoute {
 }
 
 const JSON_TYPE = 'application/json'
+/** Envoy's names: `envoy_cluster_upstream_rq_total{envoy_cluster_name="..."}`. */
+const ENVOY_PREFIXES = { namePrefix: 'envoy_', labelPrefix: 'envoy_' }
 const DRAIN_MS = 10_000
 
 /** Every admin path (envoy: Administration interface). */
@@ -72,7 +74,7 @@ function json(value: unknown): AdminReply {
 async function prometheus(agent: Agent): Promise<AdminReply> {
   return {
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
-    body: await prometheusText(agent.dataPlane.metrics),
+    body: await prometheusText(agent.dataPlane.metrics, ENVOY_PREFIXES),
   }
 }
 

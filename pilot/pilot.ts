@@ -1,0 +1,89 @@
+import { analyze, sortFindings } from '../config/analysis/analyze.ts'
+import type { Finding } from '../config/finding.ts'
+import type { ConfigSource } from '../config/store.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { createLogger, type Logger } from '../lib/log.ts'
+import { MetricStore } from '../lib/metrics/store.ts'
+import { PilotHttpServer } from './http/server.ts'
+import type { MeshOptions } from './mesh/options.ts'
+import { Publisher } from './publisher.ts'
+import { XdsServer } from './xds/server.ts'
+
+export interface PilotOptions {
+  source: ConfigSource
+  /** `host:port`; port 0 takes a free one. */
+  xdsAddress: string
+  httpAddress: string
+  mesh?: Partial<MeshOptions>
+  clock?: Clock
+  log?: Logger
+  /** How long a change waits for others (Istio's PILOT_DEBOUNCE_AFTER). */
+  debounceMs?: number
+}
+
+/** The control plane: configuration in, generations out, over xDS. */
+export class Pilot {
+  readonly publisher: Publisher
+  readonly xds: XdsServer
+  readonly http: PilotHttpServer
+  readonly metrics = new MetricStore()
+  readonly clock: Clock
+  readonly #options: PilotOptions
+  readonly #log: Logger
+  #reported = new Set<string>()
+  xdsPort = 0
+
+  constructor(options: PilotOptions) {
+    this.#options = options
+    this.#log = options.log ?? createLogger('pilot')
+    this.clock = options.clock ?? systemClock
+    this.publisher = new Publisher({
+      source: options.source,
+      clock: this.clock,
+      mesh: options.mesh,
+      quietMs: options.debounceMs,
+      logger: this.#log,
+    })
+    this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })
+    this.http = new PilotHttpServer(this, options.httpAddress)
+    this.#reportFindings()
+    options.source.onChange(() => this.#reportFindings())
+  }
+
+  async start(): Promise<void> {
+    this.xdsPort = await this.xds.listen(this.#options.xdsAddress)
+    await this.http.open()
+  }
+
+  close(): Promise<void> {
+    this.xds.close()
+    this.publisher.close()
+    return this.http.close()
+  }
+
+  /** All that is wrong now: in the files, between the objects, and in the generation made of them. */
+  findings(): Finding[] {
+    const { objects, findings } = this.#options.source.current()
+    return sortFindings([...findings, ...analyze(objects), ...this.publisher.findings])
+  }
+
+  /** Each new error is logged once, with its file and line. */
+  #reportFindings(): void {
+    const errors = this.#options.source.current().findings.filter((finding) => finding.severity === 'error')
+    const seen = new Set<string>()
+    for (const { code, object, file, line, message } of errors) {
+      const key = `${code} ${file}:${line} ${message}`
+      seen.add(key)
+      if (this.#reported.has(key)) continue
+      const subject = object.name === '' ? undefined : `${object.kind} ${object.namespace}/${object.name}`
+      this.#log.error('configuration refused; the last good version stays', {
+        code,
+        object: subject,
+        file,
+        line,
+        reason: message,
+      })
+    }
+    this.#reported = seen
+  }
+}
