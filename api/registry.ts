@@ -1,4 +1,4 @@
-import { createRegistry, type Registry } from '@bufbuild/protobuf'
+import { createRegistry, type DescFile, type Registry } from '@bufbuild/protobuf'
 import { file_envoy_admin_v3_config_dump } from './gen/envoy/admin/v3/config_dump_pb.js'
 import { file_envoy_admin_v3_config_dump_shared } from './gen/envoy/admin/v3/config_dump_shared_pb.js'
 import { file_envoy_config_bootstrap_v3_bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
@@ -21,23 +21,35 @@ import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from '.
 
 /** Every message that may stand in an Any: what lets bootstrap files be read and config dumps be written as JSON. */
 export const REGISTRY: Registry = createRegistry(
-  file_envoy_admin_v3_config_dump,
-  file_envoy_admin_v3_config_dump_shared,
-  file_envoy_config_bootstrap_v3_bootstrap,
-  file_envoy_config_endpoint_v3_endpoint,
-  file_envoy_config_route_v3_route,
-  file_envoy_extensions_access_loggers_file_v3_file,
-  file_envoy_extensions_access_loggers_stream_v3_stream,
-  file_envoy_extensions_filters_http_cors_v3_cors,
-  file_envoy_extensions_filters_http_fault_v3_fault,
-  file_envoy_extensions_filters_http_router_v3_router,
-  file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector,
-  file_envoy_extensions_filters_listener_original_dst_v3_original_dst,
-  file_envoy_extensions_filters_listener_tls_inspector_v3_tls_inspector,
-  file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager,
-  file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy,
-  file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts,
-  file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer,
-  file_envoy_extensions_transport_sockets_tls_v3_tls,
-  file_envoy_extensions_upstreams_http_v3_http_protocol_options,
+  ...withDependencies([
+    file_envoy_admin_v3_config_dump,
+    file_envoy_admin_v3_config_dump_shared,
+    file_envoy_config_bootstrap_v3_bootstrap,
+    file_envoy_config_endpoint_v3_endpoint,
+    file_envoy_config_route_v3_route,
+    file_envoy_extensions_access_loggers_file_v3_file,
+    file_envoy_extensions_access_loggers_stream_v3_stream,
+    file_envoy_extensions_filters_http_cors_v3_cors,
+    file_envoy_extensions_filters_http_fault_v3_fault,
+    file_envoy_extensions_filters_http_router_v3_router,
+    file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector,
+    file_envoy_extensions_filters_listener_original_dst_v3_original_dst,
+    file_envoy_extensions_filters_listener_tls_inspector_v3_tls_inspector,
+    file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager,
+    file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy,
+    file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts,
+    file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer,
+    file_envoy_extensions_transport_sockets_tls_v3_tls,
+    file_envoy_extensions_upstreams_http_v3_http_protocol_options,
+  ]),
 )
+
+/** A registry holds the messages of the files it is given, not of those they import. */
+function withDependencies(files: readonly DescFile[], seen = new Set<DescFile>()): Set<DescFile> {
+  for (const file of files) {
+    if (seen.has(file)) continue
+    seen.add(file)
+    withDependencies(file.dependencies, seen)
+  }
+  return seen
+}
