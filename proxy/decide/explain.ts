@@ -20,6 +20,8 @@ export interface SymbolicCall {
   direction: 'outbound' | 'inbound' | 'gateway'
   /** What capture would see as the destination, `ip:port`; '' when the connection goes to the listener itself. */
   destination: string
+  /** The address that the URL's host stands for, '' when not known. */
+  resolvedAddress: string
   protocol: 'http' | 'tcp'
   tls: 'none' | 'tls' | 'mtls'
   sni: string
@@ -61,7 +63,7 @@ export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
   const trace: Trace = []
   const result = emptyExplanation(call)
   const facts = {
-    destinationAddress: hostOf(call.destination),
+    destinationAddress: hostOf(call.destination) || call.resolvedAddress,
     destinationPort: portOf(call.destination) || portOfUrl(call.url),
     transportProtocol: call.tls === 'none' ? 'raw_buffer' : 'tls',
     serverName: call.sni,

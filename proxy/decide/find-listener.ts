@@ -25,7 +25,7 @@ export function findListener(plan: Plan, call: SymbolicCall, trace: Trace): List
 
 function wantedAddress(call: SymbolicCall): [address: string, port: number] {
   const colon = call.destination.lastIndexOf(':')
-  if (colon < 0) return ['', portOfUrl(call.url)]
+  if (colon < 0) return [call.resolvedAddress, portOfUrl(call.url)]
   return [call.destination.slice(0, colon), Number(call.destination.slice(colon + 1))]
 }
 
@@ -48,7 +48,7 @@ function chooseListener(
   if (exact !== undefined) return exact
   if (wildcard !== undefined) return wildcard
   // Where no destination is given, any listener on the port that speaks the protocol is meant.
-  if (address === '') {
+  if (call.destination === '') {
     const spoken = onPort.find((listener) => speaks(listener, call.protocol)) ?? onPort[0]
     if (spoken !== undefined) return spoken
   }
@@ -58,7 +58,7 @@ function chooseListener(
   if (capturing !== undefined) return capturing
   // A hand-written bootstrap has few listeners, and its URLs name hosts, not listeners.
   const speaking = candidates.filter((listener) => speaks(listener, call.protocol))
-  return address === '' && speaking.length === 1 ? speaking[0] : undefined
+  return call.destination === '' && speaking.length === 1 ? speaking[0] : undefined
 }
 
 /** Istio's capture ports. */
