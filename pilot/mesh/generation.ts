@@ -7,6 +7,7 @@ import { objectsByKind } from '../registry/objects.ts'
 import { buildRegistry, type Registry } from '../registry/registry.ts'
 import { danglingReferences } from './dangling.ts'
 import { type DestinationRuleIndex, indexDestinationRules } from './destination-rule.ts'
+import { type InstanceIndex, instanceIndex } from './instances.ts'
 import type { MeshOptions } from './options.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
 import { indexVirtualServices, type VirtualServiceIndex } from './virtual-service-index.ts'
@@ -23,6 +24,7 @@ export interface Generation {
   readonly destinationRules: DestinationRuleIndex
   readonly gateways: readonly ConfigObject<GatewayBody>[]
   readonly sidecars: readonly ConfigObject<SidecarBody>[]
+  readonly instances: InstanceIndex
   /** The services that a namespace sees. */
   visibleServices(namespace: string): ServiceScope
   /** References that lead nowhere. */
@@ -48,6 +50,7 @@ export function buildGeneration(
     destinationRules,
     gateways: byKind.of('networking.istio.io/Gateway'),
     sidecars: byKind.of('networking.istio.io/Sidecar'),
+    instances: instanceIndex(registry, memo),
     visibleServices: visible,
     dangling: memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>
       danglingReferences(virtualServices.all, visible, destinationRules, memo),

@@ -1,7 +1,8 @@
+import type { Memo } from '../memo.ts'
 import { workloadPort } from '../registry/endpoint.ts'
 import { isEmptySelector, labelsMatch } from '../registry/labels.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { Service, ServicePort } from '../registry/service.ts'
-import type { Generation } from './generation.ts'
 import type { ProxyNode } from './node.ts'
 
 /** A port of a service that a proxy's own workload serves. */
@@ -11,21 +12,47 @@ export interface ServiceInstance {
   readonly targetPort: number
 }
 
-/**
- * What calls may come in for: services of the namespace that select the workload, and services without a selector
- * that name one of its addresses. The oldest service comes first.
- */
-export function instancesOf(node: ProxyNode, generation: Generation): readonly ServiceInstance[] {
-  const found: ServiceInstance[] = []
-  for (const service of generation.registry.services) {
-    if (service.namespace !== node.namespace) continue
-    const selected = !isEmptySelector(service.selector) && labelsMatch(service.selector, node.labels)
-    for (const port of service.ports) {
-      const targetPort = selected ? selectedPort(node, port) : addressedPort(node, service, port, generation)
-      if (targetPort !== undefined) found.push({ service, port, targetPort })
+/** Finds what calls may come in for a workload. */
+export interface InstanceIndex {
+  /**
+   * The services of the workload's namespace that select it, oldest first, then those without a selector that name
+   * one of its addresses.
+   */
+  of(node: ProxyNode): readonly ServiceInstance[]
+}
+
+/** `memo` keeps what holds for as long as no service changes. */
+export function instanceIndex(registry: Registry, memo: Memo): InstanceIndex {
+  const { services } = registry
+  const selecting = memo.get('selecting services', [services], () => {
+    const byNamespace = new Map<string, Service[]>()
+    for (const service of services) {
+      if (isEmptySelector(service.selector)) continue
+      const found = byNamespace.get(service.namespace)
+      if (found === undefined) byNamespace.set(service.namespace, [service])
+      else found.push(service)
     }
+    return byNamespace
+  })
+  let addressed: ReadonlyMap<string, readonly ServiceInstance[]> | undefined
+  return {
+    of(node) {
+      const selected = (selecting.get(node.namespace) ?? []).filter((s) => labelsMatch(s.selector, node.labels))
+      addressed ??= byAddress(registry)
+      const byOwnAddress = node.addresses.flatMap((address) => addressed?.get(address) ?? [])
+      return [
+        ...selected.flatMap((service) => selectedInstances(service, node)),
+        ...byOwnAddress.filter(({ service }) => service.namespace === node.namespace),
+      ]
+    },
   }
-  return found
+}
+
+function selectedInstances(service: Service, node: ProxyNode): ServiceInstance[] {
+  return service.ports.flatMap((port) => {
+    const targetPort = selectedPort(node, port)
+    return targetPort === undefined ? [] : [{ service, port, targetPort }]
+  })
 }
 
 function selectedPort(node: ProxyNode, port: ServicePort): number | undefined {
@@ -34,17 +61,20 @@ function selectedPort(node: ProxyNode, port: ServicePort): number | undefined {
 }
 
 /** Loopback addresses are everybody's, so they identify nobody. */
-function addressedPort(
-  node: ProxyNode,
-  service: Service,
-  port: ServicePort,
-  generation: Generation,
-): number | undefined {
-  if (service.selector !== undefined || service.resolution !== 'ClientSideLB' || node.addresses.length === 0) {
-    return undefined
+function byAddress(registry: Registry): ReadonlyMap<string, readonly ServiceInstance[]> {
+  const found = new Map<string, ServiceInstance[]>()
+  for (const service of registry.services) {
+    if (service.selector !== undefined || service.resolution !== 'ClientSideLB') continue
+    const endpoints = registry.endpointsOf(service)
+    for (const port of service.ports) {
+      for (const { address, port: targetPort } of endpoints.get(port.number) ?? []) {
+        if (address.startsWith('127.') || address === '::1') continue
+        const instance = { service, port, targetPort }
+        const known = found.get(address)
+        if (known === undefined) found.set(address, [instance])
+        else known.push(instance)
+      }
+    }
   }
-  return generation.registry
-    .endpointsOf(service)
-    .get(port.number)
-    ?.find(({ address }) => node.addresses.includes(address) && !address.startsWith('127.'))?.port
+  return found
 }

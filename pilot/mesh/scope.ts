@@ -8,7 +8,7 @@ import type { Service } from '../registry/service.ts'
 import { destinationHosts } from './destinations.ts'
 import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
 import type { Generation } from './generation.ts'
-import { instancesOf, type ServiceInstance } from './instances.ts'
+import type { ServiceInstance } from './instances.ts'
 import type { ProxyNode } from './node.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
 import { type EgressScope, egressScopes, selectSidecar } from './sidecar.ts'
@@ -57,7 +57,7 @@ function sidecarScope(node: ProxyNode, generation: Generation, memo: Memo): Node
     instances: captured
       ? memo.list(
           'instances',
-          instancesOf(node, generation).map((i) => instance(i, memo)),
+          generation.instances.of(node).map((i) => instance(i, memo)),
         )
       : [],
   }
@@ -84,7 +84,7 @@ function sidecarScope(node: ProxyNode, generation: Generation, memo: Memo): Node
 function gatewayScope(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
   const { options, registry } = generation
   const selected = selectGateways(generation.gateways, node.labels)
-  const instances = instancesOf(node, generation)
+  const instances = generation.instances.of(node)
   const targets = new Map(instances.map(({ port, targetPort }) => [port.number, targetPort]))
   const identity = {
     type: node.type,

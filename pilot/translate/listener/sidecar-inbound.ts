@@ -25,7 +25,7 @@ export function redirectedInbound(plans: readonly InboundPlan[]): ChainPlan[] {
 }
 
 function inboundChain(plan: InboundPlan): ChainPlan {
-  const name = listenerName('0.0.0.0', plan.port)
+  const name = listenerName(plan.bind, plan.port)
   const base = { name, match: { port: plan.port }, origin: plan.origin }
   if (!isHttp(plan.protocol)) return { ...base, target: tcpTarget(plan.cluster) }
   return {
