@@ -3,7 +3,6 @@ import { refOf } from '../../config/object.ts'
 import type { Memo } from '../memo.ts'
 import type { DestinationRuleIndex } from './destination-rule.ts'
 import { type DestinationUse, destinationsOf } from './destinations.ts'
-import { HostIndex } from './host-index.ts'
 import type { ServiceScope } from './service-scope.ts'
 import type { VirtualService } from './virtual-service.ts'
 
@@ -25,7 +24,8 @@ export function danglingReferences(
     const client = { namespace: virtualService.namespace, labels: {} }
     const uses = memo.get('destinations', [virtualService], () => destinationsOf(virtualService))
     return uses.flatMap((use) => {
-      const service = scope.byHost.get(use.destination.host) ?? coveringService(use.destination.host, scope, memo)
+      // A wildcard ServiceEntry does not help: only its own name has a cluster.
+      const service = scope.byHost.get(use.destination.host)
       if (service === undefined) return [finding(virtualService, use, `the host ${use.destination.host} is not known`)]
       const { subset } = use.destination
       if (subset === undefined || subset === '') return []
@@ -35,16 +35,6 @@ export function danglingReferences(
       return [finding(virtualService, use, message)]
     })
   })
-}
-
-/** A ServiceEntry's wildcard host covers a destination too, though only by its own name is there a cluster. */
-function coveringService(host: string, scope: ServiceScope, memo: Memo) {
-  const index = memo.get('wildcard services', [scope], () => {
-    const found = new HostIndex<(typeof scope.services)[number]>()
-    for (const service of scope.services) if (service.host.startsWith('*')) found.add(service.host, service)
-    return found
-  })
-  return index.lookup(host)[0]
 }
 
 function finding(virtualService: VirtualService, use: DestinationUse, message: string): Finding {

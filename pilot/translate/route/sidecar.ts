@@ -32,7 +32,7 @@ export function sidecarRoutePlan(
   options: MeshOptions,
 ): RoutePlan {
   const rules = ruleIndex(egress.virtualServices)
-  const table = new TableBuilder(scope.namespace, options, rules, egress.anyPort)
+  const table = new TableBuilder(scope.namespace, options, rules, egress.anyPort ? port : undefined)
   const known = new Set<VirtualService>()
   for (const service of egress.services.services) {
     const ports = service.ports.filter((p) => isHttp(p.protocol) && (egress.anyPort || p.number === port))
@@ -67,13 +67,19 @@ class TableBuilder {
   readonly #namespace: string
   readonly #options: MeshOptions
   readonly #rules: HostIndex<VirtualService>
-  readonly #byPort: boolean
+  /** The listener's port, when it carries every port of a service. */
+  readonly #anyPortOf: number | undefined
 
-  constructor(namespace: string, options: MeshOptions, rules: HostIndex<VirtualService>, byPort: boolean) {
+  constructor(
+    namespace: string,
+    options: MeshOptions,
+    rules: HostIndex<VirtualService>,
+    anyPortOf: number | undefined,
+  ) {
     this.#namespace = namespace
     this.#options = options
     this.#rules = rules
-    this.#byPort = byPort
+    this.#anyPortOf = anyPortOf
   }
 
   addService(service: Service, port: ServicePort, main: ServicePort | undefined): void {
@@ -106,8 +112,10 @@ class TableBuilder {
   }
 
   #domains(names: readonly string[], port: number, isMain: boolean): string[] {
-    if (!this.#byPort) return [...names]
-    return isMain ? [...names, ...withPort(names, port)] : withPort(names, port)
+    if (this.#anyPortOf === undefined) return [...names]
+    if (!isMain) return withPort(names, port)
+    // A client that came by the listener's own port may name that.
+    return [...names, ...withPort(names, port), ...(port === this.#anyPortOf ? [] : withPort(names, this.#anyPortOf))]
   }
 
   #add(plan: VirtualHostPlan): void {
