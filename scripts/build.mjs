@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const entryPoints = ['cli/main.ts', 'bench/main.ts'].filter((file) => existsSync(join(root, file)))
+const entryPoints = ['cli/main.ts', 'samples/bookinfo/main.ts', 'bench/main.ts'].filter((file) =>
+  existsSync(join(root, file)),
+)
 
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 await build({

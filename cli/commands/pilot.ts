@@ -5,6 +5,7 @@ import { createLogger } from '../../lib/log.ts'
 import { Pilot } from '../../pilot/pilot.ts'
 import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
 
 interface PilotFlags {
   config: string[]
@@ -12,6 +13,7 @@ interface PilotFlags {
   httpAddress: string
   debounceMs: number
   domain: string
+  exitWithParent?: true
 }
 
 export const command: CliCommand = {
@@ -24,11 +26,13 @@ export const command: CliCommand = {
       .option('--http-address <host:port>', 'metrics and debug pages', '127.0.0.1:15014')
       .option('--debounce-ms <ms>', 'how long a change waits for others', Number, 100)
       .option('--domain <domain>', "the cluster's DNS domain", 'cluster.local')
+      .addOption(exitWithParentOption())
       .action(run)
   },
 }
 
 async function run(flags: PilotFlags): Promise<void> {
+  if (flags.exitWithParent) exitWithParent()
   const log = createLogger('pilot')
   const source = await DirectorySource.open(flags.config, { clock: systemClock, logger: log })
   const pilot = new Pilot({

@@ -4,11 +4,13 @@ import { Agent } from '../../proxy/agent/agent.ts'
 import { readBootstrap } from '../../proxy/agent/bootstrap.ts'
 import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
 
 interface ProxyFlags {
   config: string
   workers: number
   drainTimeS: number
+  exitWithParent?: true
 }
 
 export const command: CliCommand = {
@@ -19,6 +21,7 @@ export const command: CliCommand = {
       .requiredOption('-c, --config <file>', 'Envoy bootstrap file, YAML or JSON')
       .option('--workers <n>', 'worker threads; 0 does all in one thread', parseWorkers, 0)
       .option('--drain-time-s <seconds>', 'how long requests under way may take after SIGTERM', Number, 10)
+      .addOption(exitWithParentOption())
       .action(run)
   },
 }
@@ -29,6 +32,7 @@ function parseWorkers(text: string): number {
 }
 
 async function run(flags: ProxyFlags): Promise<void> {
+  if (flags.exitWithParent) exitWithParent()
   const log = createLogger('proxy')
   const agent = new Agent(readBootstrap(flags.config), flags.config, { log, onQuit: () => void stop('quitquitquit') })
   let stopping = false
