@@ -9,6 +9,7 @@ import { Listener } from './listener/listener.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
 import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
+import { OutBuffer } from './stream/out-buffer.ts'
 import { Cluster, type UpstreamContext } from './upstream/cluster.ts'
 import { DnsRefresher } from './upstream/dns.ts'
 import type { ConnectionPool } from './upstream/pool.ts'
@@ -29,6 +30,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
   readonly random: Random
   readonly wheel: TimerWheel
   readonly date: DateHeader
+  readonly out = new OutBuffer()
   readonly metrics: MetricStore
   plan: Plan = EMPTY_PLAN
   readonly #log: Logger

@@ -237,10 +237,9 @@ export class ClientConnection implements BodySink {
     const reusable = this.#head.keepAlive && !spent && !this.socket.destroyed && this.socket.readable
     this.#state = 'idle'
     if (this.socket.isPaused()) this.socket.resume()
-    // The connection first, so that what the attempt's end sets off may use it.
+    attempt.onResponseEnd()
     if (reusable) this.#pool.onIdle(this)
     else this.close()
-    attempt.onResponseEnd()
   }
 
   #detach(): void {

@@ -25,7 +25,9 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number, head
   const failed = parseFields(bytes, pos + 11, end + 2, start, head)
   if (failed !== undefined) return failed
   head.text = bytes.toString('latin1', start, end + 2)
-  head.method = head.text.slice(0, methodEnd)
+  head.bytes = bytes
+  head.base = start
+  head.method = methodEnd === 3 && head.text.startsWith('GET') ? 'GET' : head.text.slice(0, methodEnd)
   head.minorVersion = minor
   head.keepAlive = minor === 1
   return (
@@ -155,6 +157,7 @@ function readTarget(head: RequestHead, target: string): HeadError | undefined {
   if (target.charCodeAt(0) === 47) {
     if (target.includes('#')) return HEAD_ERROR.invalidUrl
     head.path = target
+    if (head.minorVersion === 1) head.receivedPath = target
     if (head.hostIndex >= 0) head.authority = head.value(head.hostIndex)
     return undefined
   }

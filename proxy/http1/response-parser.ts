@@ -37,6 +37,8 @@ export function parseResponseHead(
   const failed = parseFields(bytes, pos + 2, end + 2, start, head)
   if (failed !== undefined) return failed
   head.text = bytes.toString('latin1', start, end + 2)
+  head.bytes = bytes
+  head.base = start
   head.status = status
   head.reason = head.text.slice(reasonStart - start, pos - start)
   head.minorVersion = minor
@@ -52,6 +54,12 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
   for (let i = 0; i < count; i++) {
     const nameStart = at[i << 2] as number
     switch ((at[(i << 2) + 1] as number) - nameStart) {
+      case 4:
+        if (equalsIgnoringCase(text, nameStart, 'date')) head.dateIndex = i
+        break
+      case 6:
+        if (equalsIgnoringCase(text, nameStart, 'server')) head.serverIndex = i
+        break
       case 10:
         if (equalsIgnoringCase(text, nameStart, 'connection')) {
           if (connection < 0) connection = i

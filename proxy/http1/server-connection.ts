@@ -4,6 +4,7 @@ import type { HttpManagerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import type { Downstream } from '../stream/downstream.ts'
 import { Exchange } from '../stream/exchange.ts'
+import type { HeaderBlock } from '../stream/header-block.ts'
 import type { ManagerStats } from '../stream/manager-stats.ts'
 import { FRAMING, type Framing, RequestHead } from '../stream/message.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
@@ -43,7 +44,7 @@ export class ServerConnection implements Downstream, BodySink {
   #isReading = false
   #requestIsRead = true
   #responseFraming: Framing = FRAMING.none
-  #out = ''
+  #responseStarted = false
   #closeAfterResponse = false
   #clientEnded = false
   #headersAreTimed = false
@@ -85,11 +86,13 @@ export class ServerConnection implements Downstream, BodySink {
 
   // === Downstream: what the exchange asks ===
 
-  writeHead(status: number, reason: string, lines: string, framing: Framing): void {
+  writeHead(status: number, reason: string, fields: HeaderBlock, hasStartLine: boolean, framing: Framing): void {
     const { head } = this
+    const { out } = this.#context
     const hasBody = framing !== FRAMING.none
     let own = ''
     this.#responseFraming = framing
+    this.#responseStarted = true
     if (framing === FRAMING.untilClose || framing === FRAMING.chunked) {
       // A body of unknown length is chunked for those who know chunks, and ended by closing for the others.
       if (head.minorVersion === 1) {
@@ -106,30 +109,44 @@ export class ServerConnection implements Downstream, BodySink {
       else if (head.minorVersion === 0) own += 'connection: keep-alive\r\n'
     }
     if (!hasBody) this.#responseFraming = FRAMING.none
-    this.#out += `HTTP/1.1 ${status} ${reason}\r\n${lines}${own}\r\n`
+    out.claim(this)
+    if (!hasStartLine) out.text(`HTTP/1.1 ${status} ${reason}\r\n`)
+    fields.writeLines(out, hasStartLine)
+    if (own !== '') out.text(own)
+    out.text('\r\n')
   }
 
   writeData(data: Buffer): boolean {
     const chunked = this.#responseFraming === FRAMING.chunked
-    if (data.length <= GATHER_BYTES) {
-      const text = data.toString('latin1')
-      this.#out += chunked ? `${data.length.toString(16)}\r\n${text}\r\n` : text
-      if (this.#out.length > GATHER_BYTES * 4) return this.#flush()
-      return !this.#socket.writableNeedDrain
-    }
     const socket = this.#socket
+    const { out } = this.#context
+    out.claim(this)
+    if (data.length <= GATHER_BYTES) {
+      if (chunked) out.text(`${data.length.toString(16)}\r\n`)
+      out.copy(data, 0, data.length)
+      if (chunked) out.text('\r\n')
+      if (out.length > GATHER_BYTES * 4) return this.#flush()
+      return !socket.writableNeedDrain
+    }
     socket.cork()
-    if (chunked) this.#out += `${data.length.toString(16)}\r\n`
+    if (chunked) out.text(`${data.length.toString(16)}\r\n`)
     this.#flush()
-    socket.write(data)
-    if (chunked) this.#out = '\r\n'
-    const isWritable = this.#flush()
+    let isWritable = socket.write(data)
+    if (chunked) {
+      out.claim(this)
+      out.text('\r\n')
+      isWritable = this.#flush()
+    }
     socket.uncork()
     return isWritable
   }
 
   endResponse(trailers: string): void {
-    if (this.#responseFraming === FRAMING.chunked) this.#out += `0\r\n${trailers}\r\n`
+    if (this.#responseFraming === FRAMING.chunked) {
+      const { out } = this.#context
+      out.claim(this)
+      out.text(`0\r\n${trailers}\r\n`)
+    }
     this.#flush()
     if (this.#closeAfterResponse || !this.#requestIsRead || this.#clientEnded) {
       this.#closeGently()
@@ -171,10 +188,8 @@ export class ServerConnection implements Downstream, BodySink {
   }
 
   #flush(): boolean {
-    if (this.#out === '') return !this.#socket.writableNeedDrain
-    const out = this.#out
-    this.#out = ''
-    return this.#socket.write(out, 'latin1')
+    const { out } = this.#context
+    return out.isOwnedBy(this) ? out.writeTo(this.#socket) : !this.#socket.writableNeedDrain
   }
 
   // === reading ===
@@ -232,6 +247,7 @@ export class ServerConnection implements Downstream, BodySink {
     const { head } = this
     this.#manager = manager
     this.#headersAreTimed = false
+    this.#responseStarted = false
     this.#body.begin(head.framing, head.contentLength)
     this.#requestIsRead = !this.#body.active
     if (manager.requestTimeoutMs > 0 && !this.#requestIsRead) {
@@ -245,9 +261,8 @@ export class ServerConnection implements Downstream, BodySink {
     if (pos >= 0) return pos
     this.#source.stats.downstream_cx_protocol_error.inc()
     this.#exchange.onDownstreamClosed()
-    if (this.#responseFraming === FRAMING.none && this.#out === '') {
-      this.#refuse(this.#manager as HttpManagerPlan, HEAD_ERROR.chunkInvalid)
-    } else this.#socket.destroy()
+    if (this.#responseStarted) this.#socket.destroy()
+    else this.#refuse(this.#manager as HttpManagerPlan, HEAD_ERROR.chunkInvalid)
     return 0
   }
 
@@ -272,10 +287,11 @@ export class ServerConnection implements Downstream, BodySink {
     stats.downstream_rq_total.inc()
     stats.status(error.status).inc()
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
-    this.#out +=
+    this.#socket.write(
       `HTTP/1.1 ${error.status} ${REASON[error.status] ?? 'Bad Request'}\r\ncontent-length: 0\r\n` +
-      `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n`
-    this.#flush()
+        `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n`,
+      'latin1',
+    )
     this.#pending = undefined
     this.#closeGently()
     return 0
@@ -335,6 +351,7 @@ export class ServerConnection implements Downstream, BodySink {
   #onClose(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#context.out.discard(this)
     this.#pending = undefined
     this.#context.wheel.disarm(this.#timer)
     this.#source.stats.downstream_cx_active.dec()

@@ -4,6 +4,7 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { DateHeader } from './date.ts'
+import type { OutBuffer } from './out-buffer.ts'
 
 /** What a stream needs of the proxy around it. */
 export interface StreamContext {
@@ -11,6 +12,7 @@ export interface StreamContext {
   readonly random: Random
   readonly wheel: TimerWheel
   readonly date: DateHeader
+  readonly out: OutBuffer
   /** The plan in force now. A request keeps the one it began with. */
   readonly plan: Plan
   cluster(name: string): Cluster | undefined

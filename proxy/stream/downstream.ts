@@ -1,10 +1,15 @@
+import type { Socket } from 'node:net'
+import type { HeaderBlock } from './header-block.ts'
 import type { Framing, RequestHead } from './message.ts'
 
 /** What an exchange asks of the connection that its request came on, whatever the protocol. */
 export interface Downstream {
   readonly head: RequestHead
-  /** Starts the response. `lines` are header lines, each ended by CRLF. What is written may be held until flush(). */
-  writeHead(status: number, reason: string, lines: string, framing: Framing): void
+  /**
+   * Starts the response. `hasStartLine` says that `fields` came with a status line that can be passed on as it is. What
+   * is written may be held until flush().
+   */
+  writeHead(status: number, reason: string, fields: HeaderBlock, hasStartLine: boolean, framing: Framing): void
   /** A piece of the body. False asks to wait for Exchange.onDownstreamWritable(). */
   writeData(data: Buffer): boolean
   /** Ends the response; the exchange is over. */
@@ -17,5 +22,5 @@ export interface Downstream {
   /** Breaks the connection: the response cannot be completed. */
   destroy(): void
   /** After a 101: bytes pass as they come. Returns the socket and what had been read beyond the request. */
-  becomeTunnel(): { socket: import('node:net').Socket; early: Buffer | undefined }
+  becomeTunnel(): { socket: Socket; early: Buffer | undefined }
 }

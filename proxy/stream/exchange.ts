@@ -15,9 +15,10 @@ import { localReply, REPLY_BODY } from './local-reply.ts'
 import type { ManagerStats } from './manager-stats.ts'
 import { FRAMING, type RequestHead, type ResponseHead } from './message.ts'
 import { sendMirror } from './mirror.ts'
+import { AT_ONCE } from './out-buffer.ts'
 import { RequestBuffer } from './request-buffer.ts'
-import { upstreamHeadText } from './request-text.ts'
-import { completeResponseHead } from './response-text.ts'
+import { finishRequestHead, writeRequestHead } from './request-text.ts'
+import { completeLocalFields, completeResponseHead } from './response-text.ts'
 import { isIdempotent, retriesFailure, retriesResponse, type TryFailure } from './retry-policy.ts'
 import { Tunnel } from './tunnel.ts'
 import { type TryOwner, UpstreamTry } from './upstream-try.ts'
@@ -54,7 +55,6 @@ export class Exchange implements Call, TryOwner {
   #cluster: Cluster | undefined
   #try: UpstreamTry | undefined
   #startMs = 0
-  #headText = ''
   #tries = 0
   #resends = 0
   #holdsRetry = false
@@ -162,7 +162,7 @@ export class Exchange implements Call, TryOwner {
     }
     this.#cluster = cluster
     if (this.#routes !== undefined) mutateHeaders(this.#routes, decision, this, this.head, 'request')
-    this.#headText = upstreamHeadText(this.head, decision)
+    finishRequestHead(this.head, decision)
     if (this.head.expectContinue) this.#downstream.writeContinue()
     this.#startTry()
     if (this.#buffer.isEnded && this.isActive) this.#onForwardedRequestEnd()
@@ -196,17 +196,14 @@ export class Exchange implements Call, TryOwner {
   }
 
   onTryConnection(attempt: UpstreamTry): void {
-    const count =
-      this.#decision.virtualHost?.includeAttemptCount === true ? `x-envoy-attempt-count: ${this.#tries}\r\n` : ''
+    const decision = this.#decision
+    const { out } = this.#context
     const { chunks, isEnded, trailers } = this.#buffer
-    if (chunks.length === 0) attempt.writeHead(`${this.#headText}${count}\r\n`)
-    else {
-      attempt.connection?.socket.cork()
-      attempt.writeHead(`${this.#headText}${count}\r\n`)
-      for (const chunk of chunks) attempt.writeData(chunk)
-      attempt.connection?.socket.uncork()
-      if (this.#buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
-    }
+    out.claim(AT_ONCE)
+    const count = decision.virtualHost?.includeAttemptCount === true ? this.#tries : 0
+    writeRequestHead(out, this.head, decision.path, decision.authority, count)
+    attempt.writeHead(out, chunks)
+    if (chunks.length > 0 && this.#buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
     if (isEnded) attempt.end(trailers)
     else if (attempt.connection?.socket.writableNeedDrain === false) this.#downstream.resumeReading()
   }
@@ -248,7 +245,7 @@ export class Exchange implements Call, TryOwner {
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     this.#answerStarted = true
     this.#countStatus(head.status)
-    this.#downstream.writeHead(head.status, head.reason, head.toLines(), head.framing)
+    this.#downstream.writeHead(head.status, head.reason, head, head.minorVersion === 1, head.framing)
   }
 
   onTryData(data: Buffer): void {
@@ -284,14 +281,10 @@ export class Exchange implements Call, TryOwner {
     const { wheel } = this.#context
     const stats = this.#stats
     const idleMs = this.#manager?.streamIdleTimeoutMs ?? 0
-    head.remove('upgrade')
+    head.set('connection', 'Upgrade')
+    head.set('upgrade', this.head.upgrade)
     this.#countStatus(101)
-    this.#downstream.writeHead(
-      101,
-      head.reason,
-      `${head.toLines()}connection: Upgrade\r\nupgrade: ${this.head.upgrade}\r\n`,
-      FRAMING.none,
-    )
+    this.#downstream.writeHead(101, head.reason, head, head.minorVersion === 1, FRAMING.none)
     this.#downstream.flush()
     this.#try = undefined
     this.#finish()
@@ -458,15 +451,14 @@ export class Exchange implements Call, TryOwner {
     if (decision.outcome !== 'local_reply' && this.#routes !== undefined) {
       mutateHeaders(this.#routes, decision, this, reply.fields, 'response')
     }
-    let lines = reply.fields.toLines()
-    if (manager.serverHeader !== 'pass_through') lines += `server: ${manager.serverName}\r\n`
-    lines += `date: ${this.#context.date.value}\r\n`
+    completeLocalFields(reply.fields, manager, this.#context.date)
     const isHead = this.head.method === 'HEAD'
     const body = isHead ? undefined : reply.body
     this.#answerStarted = true
     this.#countStatus(reply.status)
     this.#finish()
-    this.#downstream.writeHead(reply.status, reply.reason, lines, body === undefined ? FRAMING.none : FRAMING.length)
+    const framing = body === undefined ? FRAMING.none : FRAMING.length
+    this.#downstream.writeHead(reply.status, reply.reason, reply.fields, false, framing)
     if (body !== undefined) this.#downstream.writeData(body)
     this.#downstream.endResponse('')
   }

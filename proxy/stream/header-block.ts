@@ -1,3 +1,7 @@
+import type { OutBuffer } from './out-buffer.ts'
+
+const NO_BYTES = Buffer.alloc(0)
+
 /** Most header fields a message may have (Envoy's max_headers_count). */
 export const MAX_HEADERS = 100
 
@@ -14,6 +18,9 @@ const STRIDE = 4
 export class HeaderBlock {
   /** The message head as latin1 text; offsets in `at` point into it. */
   text = ''
+  /** The bytes that `text` was made of, at `base`; what is passed on unchanged is copied from here. */
+  bytes: Buffer = NO_BYTES
+  base = 0
   count = 0
   /** Offsets of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
   readonly at = new Int32Array(STRIDE * (MAX_HEADERS + 1))
@@ -21,6 +28,7 @@ export class HeaderBlock {
   #removedCount = 0
   readonly #addedNames: string[] = []
   readonly #addedValues: string[] = []
+  #addedCount = 0
 
   clear(): void {
     this.text = ''
@@ -29,10 +37,7 @@ export class HeaderBlock {
       this.#removedCount = 0
       this.#removed.fill(0)
     }
-    if (this.#addedNames.length > 0) {
-      this.#addedNames.length = 0
-      this.#addedValues.length = 0
-    }
+    this.#addedCount = 0
   }
 
   /** Index of the first field of this lower-case name that is still there, or -1. Looks at received fields only. */
@@ -73,8 +78,8 @@ export class HeaderBlock {
   }
 
   append(name: string, value: string): void {
-    this.#addedNames.push(name)
-    this.#addedValues.push(value)
+    this.#addedNames[this.#addedCount] = name
+    this.#addedValues[this.#addedCount++] = value
   }
 
   set(name: string, value: string): void {
@@ -87,6 +92,7 @@ export class HeaderBlock {
     for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i)) {
       this.#addedNames.splice(i, 1)
       this.#addedValues.splice(i, 1)
+      this.#addedCount--
     }
   }
 
@@ -99,8 +105,35 @@ export class HeaderBlock {
   /** Every field that would be written out, in order. For explanation and copies, not for the hot path. */
   *fields(): Generator<[name: string, value: string]> {
     for (let i = 0; i < this.count; i++) if (this.#removed[i] === 0) yield [this.name(i), this.value(i)]
-    for (let i = 0; i < this.#addedNames.length; i++) {
+    for (let i = 0; i < this.#addedCount; i++) {
       yield [this.#addedNames[i] as string, this.#addedValues[i] as string]
+    }
+  }
+
+  /**
+   * Writes the fields as HTTP/1.1 lines. `startLine` true begins with the start line as it was received. Runs of
+   * fields that nobody touched are copied as they came.
+   */
+  writeLines(out: OutBuffer, startLine: boolean): void {
+    const { at, count, bytes, base } = this
+    let runStart = startLine ? 0 : (at[0] as number)
+    if (count > 0 || startLine) {
+      if (this.#removedCount > 0) {
+        for (let i = 0; i < count; i++) {
+          if (this.#removed[i] === 0) continue
+          const fieldStart = at[i * STRIDE] as number
+          if (fieldStart > runStart) out.copy(bytes, base + runStart, base + fieldStart)
+          runStart = at[(i + 1) * STRIDE] as number
+        }
+      }
+      const end = at[count * STRIDE] as number
+      if (end > runStart) out.copy(bytes, base + runStart, base + end)
+    }
+    for (let i = 0; i < this.#addedCount; i++) {
+      out.text(this.#addedNames[i] as string)
+      out.text(': ')
+      out.text(this.#addedValues[i] as string)
+      out.text('\r\n')
     }
   }
 
@@ -123,12 +156,12 @@ export class HeaderBlock {
         if (runStart >= 0) out += text.slice(runStart, at[count * STRIDE])
       }
     }
-    for (let i = 0; i < this.#addedNames.length; i++) out += `${this.#addedNames[i]}: ${this.#addedValues[i]}\r\n`
+    for (let i = 0; i < this.#addedCount; i++) out += `${this.#addedNames[i]}: ${this.#addedValues[i]}\r\n`
     return out
   }
 
   #findAdded(lowerName: string, from: number): number {
-    for (let i = from; i < this.#addedNames.length; i++) {
+    for (let i = from; i < this.#addedCount; i++) {
       const name = this.#addedNames[i] as string
       if (name.length === lowerName.length && equalsIgnoringCase(name, 0, lowerName)) return i
     }

@@ -9,6 +9,8 @@ export class RequestHead extends HeaderBlock {
   method = ''
   /** The request target in origin-form, query included; `*` for OPTIONS and the authority for CONNECT. */
   path = ''
+  /** The target as it was received in origin-form; '' when the start line cannot be passed on as it came. */
+  receivedPath = ''
   /** The Host, or the authority of an absolute-form target. */
   authority = ''
   scheme = 'http'
@@ -29,6 +31,7 @@ export class RequestHead extends HeaderBlock {
     super.clear()
     this.method = ''
     this.path = ''
+    this.receivedPath = ''
     this.authority = ''
     this.scheme = 'http'
     this.minorVersion = 1
@@ -50,9 +53,14 @@ export class ResponseHead extends HeaderBlock {
   framing: Framing = FRAMING.none
   contentLength = 0
   keepAlive = true
+  /** Indexes of these fields, or -1. */
+  dateIndex = -1
+  serverIndex = -1
 
   override clear(): void {
     super.clear()
+    this.dateIndex = -1
+    this.serverIndex = -1
     this.status = 0
     this.reason = ''
     this.minorVersion = 1

@@ -2,8 +2,9 @@ import type { Decision } from '../decide/decision.ts'
 import type { MirrorPlan } from '../plan/plan.ts'
 import type { StreamContext } from './context.ts'
 import type { RequestHead } from './message.ts'
+import { AT_ONCE } from './out-buffer.ts'
 import type { RequestBuffer } from './request-buffer.ts'
-import { upstreamHeadText } from './request-text.ts'
+import { writeRequestHead } from './request-text.ts'
 import { type TryOwner, UpstreamTry } from './upstream-try.ts'
 
 /** A mirrored answer that is longer than this is cut off: it may cost bandwidth, never memory. */
@@ -27,33 +28,38 @@ export function sendMirror(
     cluster.stats.retry_or_shadow_abandoned.inc()
     return
   }
-  const owner = new MirrorOwner(mirrorHeadText(mirror, head, decision), [...buffer.chunks], buffer.trailers)
+  const owner = new MirrorOwner(mirrorHead(mirror, head, decision, context), [...buffer.chunks], buffer.trailers)
   owner.attempt = new UpstreamTry(owner, cluster, host, head.method, head.framing)
   cluster.send(host, owner.attempt)
 }
 
-function mirrorHeadText(mirror: MirrorPlan, head: RequestHead, decision: Decision): string {
-  const text = upstreamHeadText(head, decision)
-  if (!mirror.shadowSuffix) return text
+/** The head as bytes of their own: the request may be over before the mirror's connection is there. */
+function mirrorHead(mirror: MirrorPlan, head: RequestHead, decision: Decision, context: StreamContext): Buffer {
+  const { out } = context
+  out.claim(AT_ONCE)
+  writeRequestHead(out, head, decision.path, decision.authority, 0)
+  const bytes = out.take()
+  if (!mirror.shadowSuffix) return bytes
   // Envoy marks the copy in its authority, before a port.
-  return text.replace(/^(host:\s*)([^\r:]*)(:\d+)?/im, '$1$2-shadow$3')
+  const marked = bytes.toString('latin1').replace(/^(host:\s*)([^\r:]*)(:\d+)?/im, '$1$2-shadow$3')
+  return Buffer.from(marked, 'latin1')
 }
 
 class MirrorOwner implements TryOwner {
-  readonly #headText: string
+  readonly #head: Buffer
   readonly #chunks: readonly Buffer[]
   readonly #trailers: string
   #received = 0
   attempt: UpstreamTry | undefined
 
-  constructor(headText: string, chunks: readonly Buffer[], trailers: string) {
-    this.#headText = headText
+  constructor(head: Buffer, chunks: readonly Buffer[], trailers: string) {
+    this.#head = head
     this.#chunks = chunks
     this.#trailers = trailers
   }
 
   onTryConnection(attempt: UpstreamTry): void {
-    attempt.writeHead(`${this.#headText}\r\n`)
+    attempt.connection?.write(this.#head)
     for (const chunk of this.#chunks) attempt.writeData(chunk)
     attempt.end(this.#trailers)
   }

@@ -12,7 +12,7 @@ export class RequestBuffer {
   hasOverflowed = false
 
   reset(): void {
-    this.chunks.length = 0
+    if (this.chunks.length > 0) this.chunks.length = 0
     this.bytes = 0
     this.trailers = ''
     this.isEnded = false

@@ -1,32 +1,48 @@
 import type { Decision } from '../decide/decision.ts'
 import { FRAMING, type RequestHead } from './message.ts'
+import type { OutBuffer } from './out-buffer.ts'
 
-/**
- * The HTTP/1.1 head to send upstream, but for the closing empty line: fields that nobody touched go out in the text,
- * order and case they came in.
- */
-export function upstreamHeadText(head: RequestHead, decision: Decision): string {
-  return `${head.method} ${decision.path} HTTP/1.1\r\n${upstreamFields(head, decision)}${framingLines(head)}`
-}
-
-/** The request's own fields as they go upstream, Host first when it is written anew. Edits `head`. */
-export function upstreamFields(head: RequestHead, decision: Decision): string {
-  const { route } = decision
-  let host = ''
-  if (head.authorityRewritten || decision.authority !== head.authority || head.hostIndex < 0) {
+/** Edits the request's fields for the upstream, once, before the first try. */
+export function finishRequestHead(head: RequestHead, decision: Decision): void {
+  const { route, authority } = decision
+  if (head.authorityRewritten || authority !== head.authority || head.hostIndex < 0) {
     if (head.hostIndex >= 0) head.removeAt(head.hostIndex)
-    host = `Host: ${decision.authority}\r\n`
-    if (decision.authority !== head.authority) head.set('x-envoy-original-host', head.authority)
+    head.authorityRewritten = true
+    if (authority !== head.authority) head.set('x-envoy-original-host', head.authority)
   }
   if (route?.action.kind === 'forward' && route.action.rewrite !== undefined) {
     head.set('x-envoy-original-path', head.path)
   }
   const expectedMs = decision.retry?.perTryTimeoutMs || decision.timeoutMs
-  const expected = expectedMs > 0 ? `x-envoy-expected-rq-timeout-ms: ${Math.round(expectedMs)}\r\n` : ''
-  return host + head.toLines() + expected
+  if (expectedMs > 0) head.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)))
 }
 
-function framingLines(head: RequestHead): string {
-  const encoding = head.framing === FRAMING.chunked ? 'transfer-encoding: chunked\r\n' : ''
-  return head.upgrade === '' ? encoding : `${encoding}connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`
+/**
+ * Writes the HTTP/1.1 head of one try: what nobody touched goes out in the bytes, order and case it came in. `authority`
+ * stands in Host when that is not what was received. `attempt` is written when it is over 0.
+ */
+export function writeRequestHead(
+  out: OutBuffer,
+  head: RequestHead,
+  path: string,
+  authority: string,
+  attempt: number,
+): void {
+  const keepsStartLine = path === head.receivedPath && !head.authorityRewritten
+  if (!keepsStartLine) {
+    out.text(head.method)
+    out.text(' ')
+    out.text(path)
+    out.text(' HTTP/1.1\r\n')
+    if (head.authorityRewritten) {
+      out.text('Host: ')
+      out.text(authority)
+      out.text('\r\n')
+    }
+  }
+  head.writeLines(out, keepsStartLine)
+  if (attempt > 0) out.text(`x-envoy-attempt-count: ${attempt}\r\n`)
+  if (head.framing === FRAMING.chunked) out.text('transfer-encoding: chunked\r\n')
+  if (head.upgrade !== '') out.text(`connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`)
+  out.text('\r\n')
 }

@@ -3,6 +3,7 @@ import type { Attempt, PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { FRAMING, type Framing, type ResponseHead } from './message.ts'
+import type { OutBuffer } from './out-buffer.ts'
 
 /** A response that is thrown away for a retry is read to its end when it is at most this long, to keep the connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024
@@ -42,9 +43,19 @@ export class UpstreamTry implements Attempt {
 
   // --- towards the upstream ---
 
-  writeHead(text: string): void {
+  /** Hands a head to the connection, with as much of the body as there is already. */
+  writeHead(out: OutBuffer, chunks: readonly Buffer[]): void {
+    const { connection } = this
+    if (connection === undefined) return
     this.requestWasSent = true
-    this.connection?.write(text)
+    if (chunks.length === 0) {
+      out.writeTo(connection.socket)
+      return
+    }
+    connection.socket.cork()
+    out.writeTo(connection.socket)
+    for (const chunk of chunks) this.writeData(chunk)
+    connection.socket.uncork()
   }
 
   writeData(data: Buffer): boolean {
