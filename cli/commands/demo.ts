@@ -3,8 +3,10 @@ import type { Command } from 'commander'
 import { systemClock } from '../../lib/clock.ts'
 import type { CliCommand } from '../command.ts'
 import { BookinfoMesh } from '../demo/bookinfo-mesh.ts'
-import { pause } from '../demo/http.ts'
+import { hasPassed, introText, resultText, stayText, stepText, summaryText, writtenText } from '../demo/report.ts'
 import { SampleFiles } from '../demo/sample-files.ts'
+import { tellStory } from '../demo/story.ts'
+import { CliError, EXIT } from '../exit.ts'
 
 interface DemoFlags {
   once?: true
@@ -21,17 +23,43 @@ export const command: CliCommand = {
 }
 
 async function run(flags: DemoFlags): Promise<void> {
-  const entry = realpathSync(process.argv[1] as string)
   const startedMs = systemClock.nowMs()
+  const sinceStartMs = () => systemClock.nowMs() - startedMs
+  const entry = realpathSync(process.argv[1] as string)
+  const interrupted = interruption()
   const mesh = await BookinfoMesh.prepare(entry, new SampleFiles(entry))
+  // However this process ends, as long as it can still do anything.
   process.on('exit', () => mesh.kill())
+  const orFailure = <T>(done: Promise<T>): Promise<T | 'interrupted'> =>
+    Promise.race([done, mesh.failed, interrupted.then(() => 'interrupted' as const)])
   try {
-    await mesh.start()
-    console.log(
-      `up after ${Math.round(systemClock.nowMs() - startedMs)} ms: http://127.0.0.1:${mesh.gateway.port}/productpage ${mesh.folder}`,
+    if ((await orFailure(mesh.start())) === 'interrupted') throw new CliError('interrupted', EXIT.internal)
+    console.log(introText(mesh, sinceStartMs()).trimEnd())
+    const results = await orFailure(
+      tellStory(mesh, {
+        onStep: (step, number) => console.log(stepText(step, number)),
+        onWritten: (step, text) => console.log(writtenText(step, text)),
+        onResult: (result) => console.log(resultText(result)),
+      }),
     )
-    await Promise.race([mesh.failed, pause(flags.once ? 5000 : 1e8)])
+    if (results === 'interrupted') throw new CliError('interrupted', EXIT.internal)
+    console.log(summaryText(results, sinceStartMs()))
+    process.exitCode = hasPassed(results) ? EXIT.ok : EXIT.internal
+    if (flags.once) return
+    console.log(stayText(mesh))
+    await Promise.race([mesh.failed, interrupted])
   } finally {
     await mesh.stop()
   }
+}
+
+/** Resolves when the user, or whoever runs this, wants it to end. */
+function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('SIGINT', () => resolve())
+    process.on('SIGTERM', () => resolve())
+    process.on('SIGHUP', () => resolve())
+    // The reader of a pipe is gone: `lateen demo | head`.
+    process.stdout.on('error', () => resolve())
+  })
 }

@@ -35,6 +35,9 @@ export class BookinfoMesh {
   readonly samples: SampleFiles
   /** Rejects, with the end of its log, when a child ends that should not. */
   readonly failed: Promise<never>
+  /** Aborted when the mesh is being taken down. */
+  readonly stopped: AbortSignal
+  readonly #stop = new AbortController()
   readonly #fail: (error: Error) => void
   readonly #entry: string
   readonly #children: Child[] = []
@@ -53,6 +56,7 @@ export class BookinfoMesh {
     })
     this.failed.catch(() => {})
     this.#fail = fail
+    this.stopped = this.#stop.signal
   }
 
   /** Chooses addresses and a temporary folder; starts nothing. `entry` is the program of the `lateen` command. */
@@ -79,12 +83,10 @@ export class BookinfoMesh {
     const { xds, pilot } = layout
     const addresses = ['--xds-address', hostPort(xds), '--http-address', hostPort(pilot)]
     this.#spawn('pilot', [this.#entry, 'pilot', '--exit-with-parent', '--config', config.path, ...addresses])
+    // Before the proxies: one that finds no pilot waits longer and longer before it looks again.
+    await this.#until(waitForOk('pilot', pilot, '/ready', deadline()))
     const gatewayNode = { type: 'router', name: GATEWAY_NAME, ip: layout.gatewayIp, labels: GATEWAY_LABELS } as const
-    await Promise.all([
-      this.#startProxy(gatewayNode, layout.gatewayAdmin),
-      this.#startWorkloads(workloads),
-      this.#until(waitForOk('pilot', pilot, '/ready', deadline())),
-    ])
+    await Promise.all([this.#startProxy(gatewayNode, layout.gatewayAdmin), this.#startWorkloads(workloads)])
     await this.#until(waitForOk('productpage', this.gateway, '/api/v1/products/0/reviews', deadline()))
   }
 
@@ -96,6 +98,7 @@ export class BookinfoMesh {
 
   /** Ends every child and removes the folder. */
   stop(): Promise<void> {
+    this.#stop.abort()
     this.#stopping ??= (async () => {
       await Promise.all(this.#children.map((child) => child.stop(STOP_WITHIN_MS)))
       await rm(this.folder, { recursive: true, force: true })
@@ -133,11 +136,11 @@ export class BookinfoMesh {
   }
 
   #spawn(name: string, args: readonly string[]): void {
-    if (this.#stopping !== undefined) return
+    if (this.stopped.aborted) return
     const child = new Child(name, args, join(this.folder, `${name}.log`))
     this.#children.push(child)
     void child.ended.then((how) => {
-      if (this.#stopping !== undefined) return
+      if (this.stopped.aborted) return
       this.#fail(new CliError(`${name} ${how}; the end of its log:\n${child.tail()}`, EXIT.internal))
     })
   }

@@ -1,0 +1,108 @@
+import { Agent, request } from 'node:http'
+import type { Clock, Timer } from '../../lib/clock.ts'
+import type { Endpoint } from './addresses.ts'
+import type { Sample, Sender } from './statistics.ts'
+
+export interface LoadOptions {
+  clock: Clock
+  target: Endpoint
+  path: string
+  ratePerS: number
+  /** The cookie of a signed-in test user. */
+  testUserCookie: string
+  /** One request in so many is a test user's. */
+  testUserEvery: number
+}
+
+const TIMEOUT_MS = 3000
+
+/**
+ * Requests at a steady rate, whether or not earlier ones were answered: a slow answer does not spare the mesh the next
+ * request, and is measured from when the request was due.
+ */
+export class Load {
+  /** In the order in which they ended. */
+  readonly samples: Sample[] = []
+  readonly #options: LoadOptions
+  readonly #agent = new Agent({ keepAlive: true })
+  readonly #pending = new Set<number>()
+  #startedMs = 0
+  #sent = 0
+  #timer: Timer | undefined
+
+  constructor(options: LoadOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#startedMs = this.#options.clock.nowMs()
+    this.#tick()
+  }
+
+  /** Sends no more. */
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  /** Whether every request that was sent before this time has ended. */
+  hasEndedBefore(timeMs: number): boolean {
+    for (const sentMs of this.#pending) if (sentMs < timeMs) return false
+    return true
+  }
+
+  close(): void {
+    this.stop()
+    this.#agent.destroy()
+  }
+
+  #tick(): void {
+    const { clock, ratePerS } = this.#options
+    for (;;) {
+      const dueMs = this.#startedMs + (this.#sent * 1000) / ratePerS
+      const waitMs = dueMs - clock.nowMs()
+      if (waitMs > 0) {
+        this.#timer = clock.setTimer(waitMs, () => this.#tick())
+        return
+      }
+      this.#send(dueMs)
+    }
+  }
+
+  #send(sentMs: number): void {
+    const { clock, target, path, testUserCookie, testUserEvery } = this.#options
+    const sender: Sender = this.#sent % testUserEvery === 0 ? 'test users' : 'others'
+    this.#sent++
+    this.#pending.add(sentMs)
+    const end = (version: string, error: string) => {
+      if (!this.#pending.delete(sentMs)) return
+      this.samples.push({ sender, sentMs, doneMs: clock.nowMs(), version, error })
+    }
+    const headers = sender === 'test users' ? { cookie: testUserCookie } : {}
+    const outgoing = request({ ...target, path, headers, agent: this.#agent, timeout: TIMEOUT_MS })
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)))
+    outgoing.on('error', (error) => end('', error.message))
+    outgoing.on('response', (incoming) => {
+      let body = ''
+      incoming.setEncoding('utf8')
+      incoming.on('data', (chunk: string) => {
+        body += chunk
+      })
+      incoming.on('error', (error) => end('', error.message))
+      incoming.on('end', () => {
+        const version = incoming.statusCode === 200 ? versionOf(body) : ''
+        end(version, version === '' ? `status ${incoming.statusCode}: ${body.slice(0, 200).trim()}` : '')
+      })
+    })
+    outgoing.end()
+  }
+}
+
+function versionOf(body: string): string {
+  try {
+    const { version } = JSON.parse(body) as { version?: unknown }
+    return typeof version === 'string' ? version : ''
+  } catch {
+    return ''
+  }
+}
