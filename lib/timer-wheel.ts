@@ -49,6 +49,11 @@ export class TimerWheel {
     }
   }
 
+  /** The time of the last tick: good enough to tell how long something has been idle, and free. */
+  get coarseNowMs(): number {
+    return this.#currentTick * this.#tickMs
+  }
+
   get armedCount(): number {
     return this.#armed
   }

@@ -1,5 +1,5 @@
 import type { HttpManagerPlan } from '../plan/plan.ts'
-import { equalsIgnoringCase } from '../stream/header-block.ts'
+import { spells } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
 import { answer, type Decision } from './decision.ts'
@@ -86,10 +86,10 @@ const EDGE_HEADERS = new Set([
 ])
 
 function removeControlHeaders(head: RequestHead, isEdge: boolean): void {
-  const { at, count, text } = head
+  const { at, count, bytes, base } = head
   for (let i = 0; i < count; i++) {
     const start = at[i << 2] as number
-    if ((at[(i << 2) + 1] as number) - start < 10 || !equalsIgnoringCase(text, start, 'x-envoy-')) continue
+    if ((at[(i << 2) + 1] as number) - start < 10 || !spells(bytes, base + start, 'x-envoy-')) continue
     const name = head.name(i).toLowerCase()
     if (CONTROL_HEADERS.has(name) || (isEdge && EDGE_HEADERS.has(name))) head.removeAt(i)
   }

@@ -10,6 +10,12 @@ import { parseResponseHead } from './response-parser.ts'
 const MAX_RESPONSE_HEAD_BYTES = 80 * 1024
 const HEAD_END = Buffer.from('\r\n\r\n')
 
+/**
+ * Where all upstream connections read into: a callback is done with the bytes when it returns, so that no buffer is
+ * allocated for a read.
+ */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed'
 
 /**
@@ -30,17 +36,21 @@ export class ClientConnection implements BodySink {
   #requestIsWritten = false
   #responseIsRead = false
   #receivedAny = false
+  #idleSinceMs = 0
 
   constructor(pool: ConnectionPool, wheel: TimerWheel) {
     this.#pool = pool
     this.#wheel = wheel
     const { plan } = pool.host
     const where = plan.unixPath === '' ? { host: plan.address, port: plan.port } : { path: plan.unixPath }
-    this.socket = connect({ ...where, noDelay: true })
+    this.socket = connect({
+      ...where,
+      noDelay: true,
+      onread: { buffer: READ_BUFFER, callback: (length) => this.#onRead(length) },
+    })
     this.#timer = new WheelTimer(() => this.#onTimer())
     wheel.arm(this.#timer, pool.cluster.plan.connectTimeoutMs)
     this.socket.on('connect', () => this.#onConnect())
-    this.socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     this.socket.on('end', () => this.#onEnd())
     this.socket.on('drain', () => this.#attempt?.onWritable())
     this.socket.on('error', (error) => this.#onError(error))
@@ -62,7 +72,6 @@ export class ClientConnection implements BodySink {
   }
 
   start(attempt: Attempt): void {
-    this.#wheel.disarm(this.#timer)
     this.#attempt = attempt
     this.#state = 'head'
     this.#exchanges++
@@ -97,9 +106,9 @@ export class ClientConnection implements BodySink {
     this.socket.resume()
   }
 
-  armIdleTimer(): void {
-    const { idleTimeoutMs } = this.#pool.cluster.plan
-    if (idleTimeoutMs > 0) this.#wheel.arm(this.#timer, idleTimeoutMs)
+  /** Nothing waits for this connection. Its timer is not touched: it looks when it fires how long that has been so. */
+  noteIdle(): void {
+    this.#idleSinceMs = this.#wheel.coarseNowMs
   }
 
   close(): void {
@@ -114,7 +123,6 @@ export class ClientConnection implements BodySink {
     this.#partial = undefined
     this.#detach()
     this.#state = 'tunnel'
-    this.socket.removeAllListeners('data')
     this.socket.removeAllListeners('end')
     this.socket.removeAllListeners('drain')
     return early
@@ -137,8 +145,11 @@ export class ClientConnection implements BodySink {
   // --- socket ---
 
   #onConnect(): void {
-    this.#wheel.disarm(this.#timer)
     this.#state = 'idle'
+    this.#idleSinceMs = this.#wheel.coarseNowMs
+    const { idleTimeoutMs } = this.#pool.cluster.plan
+    if (idleTimeoutMs > 0) this.#wheel.arm(this.#timer, idleTimeoutMs)
+    else this.#wheel.disarm(this.#timer)
     this.#pool.onConnected(this)
   }
 
@@ -146,7 +157,21 @@ export class ClientConnection implements BodySink {
     if (this.#state === 'connecting') {
       this.#pool.cluster.stats.upstream_cx_connect_timeout.inc()
       this.#failConnect('connect_timeout', 'connection timeout')
-    } else this.close()
+      return
+    }
+    const { idleTimeoutMs } = this.#pool.cluster.plan
+    const idleForMs = this.#attempt === undefined ? this.#wheel.coarseNowMs - this.#idleSinceMs : 0
+    if (this.#state === 'tunnel' || idleTimeoutMs === 0) return
+    if (idleForMs < idleTimeoutMs) this.#wheel.arm(this.#timer, idleTimeoutMs - idleForMs)
+    else this.close()
+  }
+
+  /** Bytes are in the common buffer until this returns: what is kept longer is copied. */
+  #onRead(length: number): boolean {
+    const chunk = READ_BUFFER.subarray(0, length)
+    if (this.#state === 'tunnel') this.socket.emit('data', Buffer.from(chunk))
+    else this.#onData(chunk)
+    return true
   }
 
   #onData(chunk: Buffer): void {
@@ -187,7 +212,7 @@ export class ClientConnection implements BodySink {
       const end = bytes.indexOf(HEAD_END, pos)
       if (end < 0) {
         if (bytes.length - pos > MAX_RESPONSE_HEAD_BYTES) this.#reset('protocol_error', 'response head is too large')
-        else if (pos < bytes.length) this.#partial = pos === 0 ? bytes : bytes.subarray(pos)
+        else if (pos < bytes.length) this.#partial = Buffer.from(bytes.subarray(pos))
         return -1
       }
       const attempt = this.#attempt
@@ -200,7 +225,7 @@ export class ClientConnection implements BodySink {
       pos = end + 4
       const { status } = this.#head
       if (status === 101) {
-        if (pos < bytes.length) this.#partial = bytes.subarray(pos)
+        if (pos < bytes.length) this.#partial = Buffer.from(bytes.subarray(pos))
         attempt.onResponseHead(this.#head)
         return -1
       }

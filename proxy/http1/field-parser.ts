@@ -56,6 +56,24 @@ export function parseContentLength(text: string): number {
   return value
 }
 
+/** What Connection says of the connection's life: `close` ends it, `keep-alive` revives HTTP/1.0. */
+export function readConnection(head: { keepAlive: boolean; minorVersion: number }, value: string): void {
+  if (isKeepAlive(value)) {
+    head.keepAlive = true
+    return
+  }
+  for (const part of value.split(',')) {
+    const token = part.trim().toLowerCase()
+    if (token === 'close') head.keepAlive = false
+    else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
+  }
+}
+
+/** The value that nearly every Connection field has, told without making anything. */
+function isKeepAlive(value: string): boolean {
+  return value === 'keep-alive' || value === 'Keep-Alive'
+}
+
 /**
  * Takes out what belongs to this connection only: Connection and the fields it names, Keep-Alive, Proxy-Connection,
  * TE (unless `trailers`), Upgrade, Transfer-Encoding. What a codec needs of them it has read before. An error when
@@ -65,7 +83,12 @@ export function removeHopByHop(head: HeaderBlock, connectionIndex: number): Head
   if (connectionIndex >= 0) {
     let named = 0
     for (let i = connectionIndex; i >= 0; i = head.find('connection', i + 1)) {
-      for (const part of head.value(i).split(',')) {
+      const value = head.value(i)
+      if (isKeepAlive(value)) {
+        head.removeAt(i)
+        continue
+      }
+      for (const part of value.split(',')) {
         const token = part.trim().toLowerCase()
         if (token === '' || token === 'close' || token === 'keep-alive') continue
         if (++named > 10 || NEVER_NOMINATED.has(token)) return HEAD_ERROR.connectionHeaderRejected

@@ -1,7 +1,7 @@
-import { equalsIgnoringCase, type HeaderBlock } from '../stream/header-block.ts'
+import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import { FRAMING, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SP } from './chars.ts'
-import { parseContentLength, parseFields, removeHopByHop } from './field-parser.ts'
+import { parseContentLength, parseFields, readConnection, removeHopByHop } from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 
 /**
@@ -24,15 +24,18 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number, head
   if (bytes[pos + 9] !== CR || bytes[pos + 10] !== LF) return HEAD_ERROR.codec
   const failed = parseFields(bytes, pos + 11, end + 2, start, head)
   if (failed !== undefined) return failed
-  head.text = bytes.toString('latin1', start, end + 2)
   head.bytes = bytes
   head.base = start
-  head.method = methodEnd === 3 && head.text.startsWith('GET') ? 'GET' : head.text.slice(0, methodEnd)
+  head.method = methodOf(bytes, start, methodEnd)
   head.minorVersion = minor
   head.keepAlive = minor === 1
-  return (
-    readFields(head) ?? readTarget(head, head.text.slice(targetStart - start, targetEnd - start)) ?? checkHost(head)
-  )
+  return readFields(head) ?? readTarget(head, bytes.toString('latin1', targetStart, targetEnd)) ?? checkHost(head)
+}
+
+/** The commonest method needs no text made for it. */
+function methodOf(bytes: Buffer, start: number, length: number): string {
+  if (length === 3 && bytes[start] === 71 && bytes[start + 1] === 69 && bytes[start + 2] === 84) return 'GET'
+  return bytes.toString('latin1', start, start + length)
 }
 
 /** Reads `HTTP/1.x` at `pos`: 0 or 1, -1 when it is not HTTP, -2 when it is another version of it. */
@@ -56,7 +59,7 @@ export function httpMinorVersion(bytes: Uint8Array, pos: number): number {
 
 /** Finds the fields that frame and steer the message in one pass, told apart by the length of their names. */
 function readFields(head: RequestHead): HeadError | undefined {
-  const { at, count, text } = head
+  const { at, count, bytes, base } = head
   let connection = -1
   let upgrade = -1
   let te = -1
@@ -66,41 +69,41 @@ function readFields(head: RequestHead): HeadError | undefined {
     const nameStart = at[i << 2] as number
     switch ((at[(i << 2) + 1] as number) - nameStart) {
       case 2:
-        if (equalsIgnoringCase(text, nameStart, 'te')) te = i
+        if (spells(bytes, base + nameStart, 'te')) te = i
         break
       case 4:
-        if (equalsIgnoringCase(text, nameStart, 'host')) {
+        if (spells(bytes, base + nameStart, 'host')) {
           if (head.hostIndex >= 0) return HEAD_ERROR.duplicateHost
           head.hostIndex = i
         }
         break
       case 6:
-        if (equalsIgnoringCase(text, nameStart, 'expect')) {
+        if (spells(bytes, base + nameStart, 'expect')) {
           if (head.value(i).toLowerCase() !== '100-continue') return HEAD_ERROR.expectationFailed
           head.expectContinue = head.minorVersion === 1
           head.removeAt(i)
         }
         break
       case 7:
-        if (equalsIgnoringCase(text, nameStart, 'upgrade')) upgrade = i
+        if (spells(bytes, base + nameStart, 'upgrade')) upgrade = i
         break
       case 10:
-        if (equalsIgnoringCase(text, nameStart, 'connection')) {
+        if (spells(bytes, base + nameStart, 'connection')) {
           if (connection < 0) connection = i
           readConnection(head, head.value(i))
-        } else if (equalsIgnoringCase(text, nameStart, 'keep-alive')) head.removeAt(i)
+        } else if (spells(bytes, base + nameStart, 'keep-alive')) head.removeAt(i)
         break
       case 14:
-        if (equalsIgnoringCase(text, nameStart, 'content-length')) {
+        if (spells(bytes, base + nameStart, 'content-length')) {
           if (length >= 0) return HEAD_ERROR.contentLengthInvalid
           length = i
         }
         break
       case 16:
-        if (equalsIgnoringCase(text, nameStart, 'proxy-connection')) head.removeAt(i)
+        if (spells(bytes, base + nameStart, 'proxy-connection')) head.removeAt(i)
         break
       case 17:
-        if (equalsIgnoringCase(text, nameStart, 'transfer-encoding')) {
+        if (spells(bytes, base + nameStart, 'transfer-encoding')) {
           if (encoding >= 0) return HEAD_ERROR.invalidTransferEncoding
           encoding = i
         }
@@ -116,18 +119,6 @@ function readFields(head: RequestHead): HeadError | undefined {
     head.removeAt(upgrade)
   }
   return removeHopByHop(head, connection)
-}
-
-function readConnection(head: RequestHead, value: string): void {
-  if (value === 'keep-alive' || value === 'Keep-Alive') {
-    head.keepAlive = true
-    return
-  }
-  for (const part of value.split(',')) {
-    const token = part.trim().toLowerCase()
-    if (token === 'close') head.keepAlive = false
-    else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
-  }
 }
 
 function namesUpgrade(head: HeaderBlock, connectionIndex: number): boolean {

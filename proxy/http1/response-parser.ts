@@ -1,7 +1,7 @@
-import { equalsIgnoringCase } from '../stream/header-block.ts'
+import { spells } from '../stream/header-block.ts'
 import { FRAMING, type ResponseHead } from '../stream/message.ts'
 import { CR, IS_VALUE, LF, SP } from './chars.ts'
-import { parseContentLength, parseFields, removeHopByHop } from './field-parser.ts'
+import { parseContentLength, parseFields, readConnection, removeHopByHop } from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { httpMinorVersion } from './request-parser.ts'
 
@@ -28,26 +28,23 @@ export function parseResponseHead(
     status = status * 10 + digit
   }
   if (status < 100) return HEAD_ERROR.codec
-  let reasonStart = pos
   if (bytes[pos] === SP) {
-    reasonStart = ++pos
+    pos++
     while (IS_VALUE[bytes[pos] as number] === 1) pos++
   }
   if (bytes[pos] !== CR || bytes[pos + 1] !== LF) return HEAD_ERROR.codec
   const failed = parseFields(bytes, pos + 2, end + 2, start, head)
   if (failed !== undefined) return failed
-  head.text = bytes.toString('latin1', start, end + 2)
   head.bytes = bytes
   head.base = start
   head.status = status
-  head.reason = head.text.slice(reasonStart - start, pos - start)
   head.minorVersion = minor
   head.keepAlive = minor === 1
   return readFields(head, requestMethod)
 }
 
 function readFields(head: ResponseHead, requestMethod: string): HeadError | undefined {
-  const { at, count, text } = head
+  const { at, count, bytes, base } = head
   let connection = -1
   let length = -1
   let encoding = -1
@@ -55,32 +52,28 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
     const nameStart = at[i << 2] as number
     switch ((at[(i << 2) + 1] as number) - nameStart) {
       case 4:
-        if (equalsIgnoringCase(text, nameStart, 'date')) head.dateIndex = i
+        if (spells(bytes, base + nameStart, 'date')) head.dateIndex = i
         break
       case 6:
-        if (equalsIgnoringCase(text, nameStart, 'server')) head.serverIndex = i
+        if (spells(bytes, base + nameStart, 'server')) head.serverIndex = i
         break
       case 10:
-        if (equalsIgnoringCase(text, nameStart, 'connection')) {
+        if (spells(bytes, base + nameStart, 'connection')) {
           if (connection < 0) connection = i
-          for (const part of head.value(i).split(',')) {
-            const token = part.trim().toLowerCase()
-            if (token === 'close') head.keepAlive = false
-            else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
-          }
-        } else if (equalsIgnoringCase(text, nameStart, 'keep-alive')) head.removeAt(i)
+          readConnection(head, head.value(i))
+        } else if (spells(bytes, base + nameStart, 'keep-alive')) head.removeAt(i)
         break
       case 14:
-        if (equalsIgnoringCase(text, nameStart, 'content-length')) {
+        if (spells(bytes, base + nameStart, 'content-length')) {
           if (length >= 0) return HEAD_ERROR.contentLengthInvalid
           length = i
         }
         break
       case 16:
-        if (equalsIgnoringCase(text, nameStart, 'proxy-connection')) head.removeAt(i)
+        if (spells(bytes, base + nameStart, 'proxy-connection')) head.removeAt(i)
         break
       case 17:
-        if (equalsIgnoringCase(text, nameStart, 'transfer-encoding')) {
+        if (spells(bytes, base + nameStart, 'transfer-encoding')) {
           if (encoding >= 0) return HEAD_ERROR.invalidTransferEncoding
           encoding = i
         }

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
@@ -47,7 +48,9 @@ export class ServerConnection implements Downstream, BodySink {
   #responseStarted = false
   #closeAfterResponse = false
   #clientEnded = false
-  #headersAreTimed = false
+  /** What the timer is armed for. */
+  #waitsFor: 'idle' | 'headers' | 'request' | 'close' = 'idle'
+  #idleSinceMs = 0
   #isClosed = false
   #onClosed: (connection: ServerConnection) => void
 
@@ -71,6 +74,7 @@ export class ServerConnection implements Downstream, BodySink {
     socket.on('drain', () => this.#exchange.onDownstreamWritable())
     socket.on('error', () => this.#onClose())
     socket.on('close', () => this.#onClose())
+    this.#idleSinceMs = context.wheel.coarseNowMs
     this.#armIdle()
   }
 
@@ -86,7 +90,7 @@ export class ServerConnection implements Downstream, BodySink {
 
   // === Downstream: what the exchange asks ===
 
-  writeHead(status: number, reason: string, fields: HeaderBlock, hasStartLine: boolean, framing: Framing): void {
+  writeHead(status: number, fields: HeaderBlock, hasStartLine: boolean, framing: Framing): void {
     const { head } = this
     const { out } = this.#context
     const hasBody = framing !== FRAMING.none
@@ -110,7 +114,7 @@ export class ServerConnection implements Downstream, BodySink {
     }
     if (!hasBody) this.#responseFraming = FRAMING.none
     out.claim(this)
-    if (!hasStartLine) out.text(`HTTP/1.1 ${status} ${reason}\r\n`)
+    if (!hasStartLine) out.text(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`)
     fields.writeLines(out, hasStartLine)
     if (own !== '') out.text(own)
     out.text('\r\n')
@@ -131,7 +135,7 @@ export class ServerConnection implements Downstream, BodySink {
     socket.cork()
     if (chunked) out.text(`${data.length.toString(16)}\r\n`)
     this.#flush()
-    let isWritable = socket.write(data)
+    let isWritable = socket.write(Buffer.from(data))
     if (chunked) {
       out.claim(this)
       out.text('\r\n')
@@ -152,7 +156,7 @@ export class ServerConnection implements Downstream, BodySink {
       this.#closeGently()
       return
     }
-    this.#armIdle()
+    this.#idleSinceMs = this.#context.wheel.coarseNowMs
     // Inside #read() the loop goes on by itself; else what the client has already sent is read now.
     if (!this.#isReading && this.#pending !== undefined) this.#read()
     this.#socket.resume()
@@ -246,13 +250,13 @@ export class ServerConnection implements Downstream, BodySink {
   #beginRequest(manager: HttpManagerPlan): void {
     const { head } = this
     this.#manager = manager
-    this.#headersAreTimed = false
     this.#responseStarted = false
     this.#body.begin(head.framing, head.contentLength)
     this.#requestIsRead = !this.#body.active
     if (manager.requestTimeoutMs > 0 && !this.#requestIsRead) {
+      this.#waitsFor = 'request'
       this.#context.wheel.arm(this.#timer, manager.requestTimeoutMs)
-    } else this.#context.wheel.disarm(this.#timer)
+    } else this.#waitsFor = 'idle'
     this.#exchange.begin(manager, this.#source.stats)
   }
 
@@ -276,7 +280,7 @@ export class ServerConnection implements Downstream, BodySink {
 
   onBodyEnd(): void {
     this.#requestIsRead = true
-    this.#context.wheel.disarm(this.#timer)
+    this.#waitsFor = 'idle'
     this.#exchange.onRequestEnd()
   }
 
@@ -288,7 +292,7 @@ export class ServerConnection implements Downstream, BodySink {
     stats.status(error.status).inc()
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
     this.#socket.write(
-      `HTTP/1.1 ${error.status} ${REASON[error.status] ?? 'Bad Request'}\r\ncontent-length: 0\r\n` +
+      `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\ncontent-length: 0\r\n` +
         `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n`,
       'latin1',
     )
@@ -299,32 +303,48 @@ export class ServerConnection implements Downstream, BodySink {
 
   // === life ===
 
+  /**
+   * The timer is not touched for each request: it stays armed, and looks when it fires whether the connection has been
+   * idle for long enough.
+   */
   #armIdle(): void {
     const idleMs = this.#source.manager?.idleTimeoutMs ?? 0
+    this.#waitsFor = 'idle'
     if (idleMs > 0) this.#context.wheel.arm(this.#timer, idleMs)
-    else this.#context.wheel.disarm(this.#timer)
   }
 
   #armHeaders(manager: HttpManagerPlan): void {
-    if (this.#headersAreTimed) return
-    this.#headersAreTimed = true
+    if (this.#waitsFor === 'headers') return
+    this.#waitsFor = 'headers'
     this.#context.wheel.arm(this.#timer, manager.requestHeadersTimeoutMs || DEFAULT_HEADERS_TIMEOUT_MS)
   }
 
   #onTimer(): void {
     const { stats } = this.#source
-    if (this.#isClosed || this.#socket.writableEnded) {
+    if (this.#isClosed || this.#waitsFor === 'close') {
       this.#socket.destroy()
-    } else if (this.#exchange.isActive || this.#pending !== undefined) {
+    } else if (this.#waitsFor === 'idle') {
+      this.#onIdleTimer()
+    } else {
       stats.downstream_rq_header_timeout.inc()
       this.#exchange.onDownstreamClosed()
       if (this.#manager !== undefined || this.#source.manager !== undefined) {
         this.#refuse((this.#manager ?? this.#source.manager) as HttpManagerPlan, TIMED_OUT)
       }
-    } else {
-      stats.downstream_cx_idle_timeout.inc()
-      this.#socket.destroy()
     }
+  }
+
+  #onIdleTimer(): void {
+    const { wheel } = this.#context
+    const idleMs = this.#source.manager?.idleTimeoutMs ?? 0
+    const idleForMs = this.#exchange.isActive ? 0 : wheel.coarseNowMs - this.#idleSinceMs
+    if (idleMs === 0) return
+    if (idleForMs < idleMs) {
+      wheel.arm(this.#timer, idleMs - idleForMs)
+      return
+    }
+    this.#source.stats.downstream_cx_idle_timeout.inc()
+    this.#socket.destroy()
   }
 
   #onEnd(): void {
@@ -345,6 +365,7 @@ export class ServerConnection implements Downstream, BodySink {
     this.#socket.removeAllListeners('data')
     this.#socket.on('data', () => {})
     if (this.#clientEnded) return
+    this.#waitsFor = 'close'
     this.#context.wheel.arm(this.#timer, DELAYED_CLOSE_MS)
   }
 
@@ -362,17 +383,6 @@ export class ServerConnection implements Downstream, BodySink {
 }
 
 const TIMED_OUT: HeadError = { status: 408, detail: 'request_header_timeout' }
-
-const REASON: Record<number, string> = {
-  400: 'Bad Request',
-  403: 'Forbidden',
-  408: 'Request Timeout',
-  417: 'Expectation Failed',
-  426: 'Upgrade Required',
-  431: 'Request Header Fields Too Large',
-  501: 'Not Implemented',
-  505: 'HTTP Version Not Supported',
-}
 
 /** A line feed without its carriage return can never become part of a good head: no need to wait for more. */
 function hasBareLf(bytes: Buffer, start: number): boolean {

@@ -9,8 +9,8 @@ export interface Downstream {
    * Starts the response. `hasStartLine` says that `fields` came with a status line that can be passed on as it is. What
    * is written may be held until flush().
    */
-  writeHead(status: number, reason: string, fields: HeaderBlock, hasStartLine: boolean, framing: Framing): void
-  /** A piece of the body. False asks to wait for Exchange.onDownstreamWritable(). */
+  writeHead(status: number, fields: HeaderBlock, hasStartLine: boolean, framing: Framing): void
+  /** A piece of the body, only lent for the call. False asks to wait for Exchange.onDownstreamWritable(). */
   writeData(data: Buffer): boolean
   /** Ends the response; the exchange is over. */
   endResponse(trailers: string): void

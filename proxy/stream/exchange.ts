@@ -245,7 +245,7 @@ export class Exchange implements Call, TryOwner {
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     this.#answerStarted = true
     this.#countStatus(head.status)
-    this.#downstream.writeHead(head.status, head.reason, head, head.minorVersion === 1, head.framing)
+    this.#downstream.writeHead(head.status, head, head.minorVersion === 1, head.framing)
   }
 
   onTryData(data: Buffer): void {
@@ -284,7 +284,7 @@ export class Exchange implements Call, TryOwner {
     head.set('connection', 'Upgrade')
     head.set('upgrade', this.head.upgrade)
     this.#countStatus(101)
-    this.#downstream.writeHead(101, head.reason, head, head.minorVersion === 1, FRAMING.none)
+    this.#downstream.writeHead(101, head, head.minorVersion === 1, FRAMING.none)
     this.#downstream.flush()
     this.#try = undefined
     this.#finish()
@@ -458,7 +458,7 @@ export class Exchange implements Call, TryOwner {
     this.#countStatus(reply.status)
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
-    this.#downstream.writeHead(reply.status, reply.reason, reply.fields, false, framing)
+    this.#downstream.writeHead(reply.status, reply.fields, false, framing)
     if (body !== undefined) this.#downstream.writeData(body)
     this.#downstream.endResponse('')
   }

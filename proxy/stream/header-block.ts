@@ -9,20 +9,18 @@ export const MAX_HEADERS = 100
 const STRIDE = 4
 
 /**
- * The header fields of one message: the text as it came with the place of each field in it, and the edits made since.
- * No object is made for a field until someone asks for it, and fields that nobody touched are written out again as
- * the runs of text they came in, in their order and case.
+ * The header fields of one message: the bytes as they came with the place of each field in them, and the edits made
+ * since. No object or text is made for a field until someone asks for it, and fields that nobody touched are written out again as
+ * the runs of bytes they came in, in their order and case.
  *
  * One block lives as long as its connection and is filled anew for every message.
  */
 export class HeaderBlock {
-  /** The message head as latin1 text; offsets in `at` point into it. */
-  text = ''
-  /** The bytes that `text` was made of, at `base`; what is passed on unchanged is copied from here. */
+  /** The bytes that the head came in; it begins at `base`. What is passed on unchanged is copied from here. */
   bytes: Buffer = NO_BYTES
   base = 0
   count = 0
-  /** Offsets of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
+  /** Offsets from `base` of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
   readonly at = new Int32Array(STRIDE * (MAX_HEADERS + 1))
   readonly #removed = new Uint8Array(MAX_HEADERS)
   #removedCount = 0
@@ -31,7 +29,6 @@ export class HeaderBlock {
   #addedCount = 0
 
   clear(): void {
-    this.text = ''
     this.count = 0
     if (this.#removedCount > 0) {
       this.#removedCount = 0
@@ -47,17 +44,21 @@ export class HeaderBlock {
     for (let i = from; i < count; i++) {
       const start = at[i * STRIDE] as number
       if ((at[i * STRIDE + 1] as number) - start !== length || this.#removed[i] === 1) continue
-      if (equalsIgnoringCase(this.text, start, lowerName)) return i
+      if (spells(this.bytes, this.base + start, lowerName)) return i
     }
     return -1
   }
 
   name(index: number): string {
-    return this.text.slice(this.at[index * STRIDE], this.at[index * STRIDE + 1])
+    return this.#slice(this.at[index * STRIDE] as number, this.at[index * STRIDE + 1] as number)
   }
 
   value(index: number): string {
-    return this.text.slice(this.at[index * STRIDE + 2], this.at[index * STRIDE + 3])
+    return this.#slice(this.at[index * STRIDE + 2] as number, this.at[index * STRIDE + 3] as number)
+  }
+
+  #slice(from: number, to: number): string {
+    return this.bytes.toString('latin1', this.base + from, this.base + to)
   }
 
   has(lowerName: string): boolean {
@@ -140,20 +141,20 @@ export class HeaderBlock {
   /** The fields as HTTP/1.1 lines, each ended by CRLF. */
   toLines(): string {
     let out = ''
-    const { at, count, text } = this
+    const { at, count } = this
     if (count > 0) {
-      if (this.#removedCount === 0) out = text.slice(at[0], at[count * STRIDE])
+      if (this.#removedCount === 0) out = this.#slice(at[0] as number, at[count * STRIDE] as number)
       else {
         let runStart = -1
         for (let i = 0; i < count; i++) {
           if (this.#removed[i] === 0) {
             if (runStart < 0) runStart = at[i * STRIDE] as number
           } else if (runStart >= 0) {
-            out += text.slice(runStart, at[i * STRIDE])
+            out += this.#slice(runStart, at[i * STRIDE] as number)
             runStart = -1
           }
         }
-        if (runStart >= 0) out += text.slice(runStart, at[count * STRIDE])
+        if (runStart >= 0) out += this.#slice(runStart, at[count * STRIDE] as number)
       }
     }
     for (let i = 0; i < this.#addedCount; i++) out += `${this.#addedNames[i]}: ${this.#addedValues[i]}\r\n`
@@ -169,8 +170,17 @@ export class HeaderBlock {
   }
 }
 
-/** Whether `text` from `start` spells `lower`, letting ASCII capitals in `text` pass. */
-export function equalsIgnoringCase(text: string, start: number, lower: string): boolean {
+/** Whether the bytes from `start` spell `lower`, letting ASCII capitals pass. */
+export function spells(bytes: Uint8Array, start: number, lower: string): boolean {
+  for (let i = 0; i < lower.length; i++) {
+    const code = bytes[start + i] as number
+    const wanted = lower.charCodeAt(i)
+    if (code !== wanted && (code + 32 !== wanted || code < 65 || code > 90)) return false
+  }
+  return true
+}
+
+function equalsIgnoringCase(text: string, start: number, lower: string): boolean {
   for (let i = 0; i < lower.length; i++) {
     const code = text.charCodeAt(start + i)
     const wanted = lower.charCodeAt(i)

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import type { Decision } from '../decide/decision.ts'
 import { HeaderBlock } from './header-block.ts'
 
@@ -8,7 +7,6 @@ const GRPC_UNKNOWN = 2
 
 export interface LocalReply {
   status: number
-  reason: string
   fields: HeaderBlock
   body: Buffer | undefined
 }
@@ -30,7 +28,7 @@ export function localReply(decision: Decision, isGrpcCall: boolean): LocalReply 
   const body = decision.body !== undefined && decision.body.length > 0 ? decision.body : undefined
   if (body !== undefined) fields.append('content-type', 'text/plain')
   fields.append('content-length', String(body?.length ?? 0))
-  return { status: decision.status, reason: STATUS_CODES[decision.status] ?? '', fields, body }
+  return { status: decision.status, fields, body }
 }
 
 function grpcReply(decision: Decision, fields: HeaderBlock): LocalReply {
@@ -40,7 +38,7 @@ function grpcReply(decision: Decision, fields: HeaderBlock): LocalReply {
   const message = decision.body?.toString('utf8') ?? ''
   if (message !== '') fields.append('grpc-message', percentEncode(message))
   fields.append('content-length', '0')
-  return { status: 200, reason: 'OK', fields, body: undefined }
+  return { status: 200, fields, body: undefined }
 }
 
 /** grpc-message's encoding (gRPC over HTTP/2, "Percent-Encoded"). */

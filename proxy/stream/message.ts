@@ -48,7 +48,6 @@ export class RequestHead extends HeaderBlock {
 /** A response head. Owned by its upstream connection and filled anew for every response. */
 export class ResponseHead extends HeaderBlock {
   status = 0
-  reason = ''
   minorVersion = 1
   framing: Framing = FRAMING.none
   contentLength = 0
@@ -62,7 +61,6 @@ export class ResponseHead extends HeaderBlock {
     this.dateIndex = -1
     this.serverIndex = -1
     this.status = 0
-    this.reason = ''
     this.minorVersion = 1
     this.framing = FRAMING.none
     this.contentLength = 0

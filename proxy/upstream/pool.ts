@@ -76,7 +76,7 @@ export class ConnectionPool {
     } else if (this.host.isRemoved || this.cluster.isRemoved) connection.close()
     else {
       this.#idle.push(connection)
-      connection.armIdleTimer()
+      connection.noteIdle()
     }
   }
 
