@@ -54,7 +54,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
   }
 
   connect(pool: ConnectionPool): ClientConnection {
-    return new ClientConnection(pool, this.wheel)
+    return new ClientConnection(pool, this.wheel, this.out)
   }
 
   cluster(name: string): Cluster | undefined {

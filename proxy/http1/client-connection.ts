@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import { ResponseHead } from '../stream/message.ts'
+import { AT_ONCE, GATHER_BYTES, type OutBuffer } from '../stream/out-buffer.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
 import type { ConnectionPool } from '../upstream/pool.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
@@ -24,6 +25,7 @@ type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed'
  */
 export class ClientConnection implements BodySink {
   readonly socket: Socket
+  readonly out: OutBuffer
   readonly #pool: ConnectionPool
   readonly #wheel: TimerWheel
   readonly #timer: WheelTimer
@@ -38,8 +40,9 @@ export class ClientConnection implements BodySink {
   #receivedAny = false
   #idleSinceMs = 0
 
-  constructor(pool: ConnectionPool, wheel: TimerWheel) {
+  constructor(pool: ConnectionPool, wheel: TimerWheel, out: OutBuffer) {
     this.#pool = pool
+    this.out = out
     this.#wheel = wheel
     const { plan } = pool.host
     const where = plan.unixPath === '' ? { host: plan.address, port: plan.port } : { path: plan.unixPath }
@@ -81,9 +84,17 @@ export class ClientConnection implements BodySink {
     attempt.onConnection(this)
   }
 
-  /** Writes a piece of the request. False asks to wait for onWritable. */
+  /** Writes a piece of the request: small ones leave with the rest of this turn. False asks to wait for onWritable. */
   write(data: string | Buffer): boolean {
-    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data)
+    const { out } = this
+    if (data.length > GATHER_BYTES && typeof data !== 'string') {
+      out.leave()
+      return this.socket.write(data)
+    }
+    out.claim(AT_ONCE)
+    if (typeof data === 'string') out.text(data)
+    else out.copy(data, 0, data.length)
+    return out.writeTo(this.socket)
   }
 
   /** The request is completely written. */
@@ -119,6 +130,7 @@ export class ClientConnection implements BodySink {
    * Hands the socket over after a 101: from now on bytes pass as they come. Returns what had been read beyond the head.
    */
   becomeTunnel(): Buffer | undefined {
+    this.out.leave()
     const early = this.#partial
     this.#partial = undefined
     this.#detach()

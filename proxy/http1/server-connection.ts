@@ -8,14 +8,14 @@ import { Exchange } from '../stream/exchange.ts'
 import type { HeaderBlock } from '../stream/header-block.ts'
 import type { ManagerStats } from '../stream/manager-stats.ts'
 import { FRAMING, type Framing, RequestHead } from '../stream/message.ts'
+import { GATHER_BYTES } from '../stream/out-buffer.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
 import { CR, LF } from './chars.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { parseRequestHead } from './request-parser.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
-/** Pieces up to this size are gathered as text and leave in one write; larger ones go out as they are. */
-const GATHER_BYTES = 4096
+const CRLF = Buffer.from('\r\n')
 /** How long a client may take for a request's head when the configuration does not say (slow-loris). */
 const DEFAULT_HEADERS_TIMEOUT_MS = 60_000
 /** How long we wait for a client to close after an answer that ends the connection (Envoy's delayed_close_timeout). */
@@ -85,7 +85,9 @@ export class ServerConnection implements Downstream, BodySink {
   /** Closes once the request under way is answered; at once when there is none. */
   drain(): void {
     this.#closeAfterResponse = true
-    if (this.isIdle) this.#socket.destroy()
+    if (!this.isIdle) return
+    this.#context.out.leave()
+    this.#socket.destroy()
   }
 
   // === Downstream: what the exchange asks ===
@@ -132,17 +134,11 @@ export class ServerConnection implements Downstream, BodySink {
       if (out.length > GATHER_BYTES * 4) return this.#flush()
       return !socket.writableNeedDrain
     }
-    socket.cork()
+    // What waits, the piece and its framing become one buffer of their own: the piece is only lent, and must be copied.
     if (chunked) out.text(`${data.length.toString(16)}\r\n`)
-    this.#flush()
-    let isWritable = socket.write(Buffer.from(data))
-    if (chunked) {
-      out.claim(this)
-      out.text('\r\n')
-      isWritable = this.#flush()
-    }
-    socket.uncork()
-    return isWritable
+    const before = out.take()
+    out.leave()
+    return socket.write(Buffer.concat(chunked ? [before, data, CRLF] : [before, data]))
   }
 
   endResponse(trailers: string): void {
@@ -167,6 +163,7 @@ export class ServerConnection implements Downstream, BodySink {
   }
 
   writeContinue(): void {
+    this.#context.out.leave()
     this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }
 
@@ -184,6 +181,7 @@ export class ServerConnection implements Downstream, BodySink {
 
   becomeTunnel(): { socket: Socket; early: Buffer | undefined } {
     const socket = this.#socket
+    this.#context.out.leave()
     this.#context.wheel.disarm(this.#timer)
     for (const event of ['data', 'end', 'drain', 'error']) socket.removeAllListeners(event)
     const early = this.#pending
@@ -291,6 +289,7 @@ export class ServerConnection implements Downstream, BodySink {
     stats.downstream_rq_total.inc()
     stats.status(error.status).inc()
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
+    this.#context.out.leave()
     this.#socket.write(
       `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\ncontent-length: 0\r\n` +
         `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n`,
@@ -349,6 +348,7 @@ export class ServerConnection implements Downstream, BodySink {
 
   #onEnd(): void {
     this.#clientEnded = true
+    this.#context.out.leave()
     if (!this.#exchange.isActive) this.#socket.destroy()
     else if (!this.#requestIsRead) {
       // The rest of the request will never come.
@@ -360,6 +360,7 @@ export class ServerConnection implements Downstream, BodySink {
   /** Sends what was written and our close, then waits a little for the client's, so that it is not cut off by a reset. */
   #closeGently(): void {
     this.#closeAfterResponse = true
+    this.#context.out.leave()
     this.#socket.end()
     this.#socket.resume()
     this.#socket.removeAllListeners('data')

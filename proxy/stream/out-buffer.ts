@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net'
 
 const SLAB_BYTES = 64 * 1024
-/** A slab with less room than this is left to whoever still writes from it. */
-const MIN_ROOM_BYTES = 24 * 1024
+/** Pieces up to this size are gathered with what else is written in a turn; larger ones leave on their own. */
+export const GATHER_BYTES = 4096
+/** Most messages that wait for the end of a turn. */
+const MAX_QUEUED = 256
 /** Texts up to this length are copied by a loop, which beats a call into the runtime. */
 const LOOP_CHARS = 48
 
@@ -15,15 +17,21 @@ export interface OutOwner {
 }
 
 /**
- * Where messages are put together before they leave in one write: one for the whole thread, since a message is
- * written in one go. Whoever begins while another's bytes wait has them flushed first. Bytes that the kernel took at
- * once leave their place free again, so that in the usual case nothing is ever allocated.
+ * Where messages are put together before they leave: one for the whole thread, since a message is put together in one
+ * go. Whoever begins while another's bytes wait has them flushed first. All that is written in one turn of the event
+ * loop leaves at its end, one write a socket. Bytes that the kernel took at once leave their place free again, so that
+ * in the usual case nothing is ever allocated.
  */
 export class OutBuffer {
   #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
   #start = 0
   #end = 0
   #owner: OutOwner | undefined
+  readonly #sockets: Socket[] = []
+  readonly #starts = new Int32Array(MAX_QUEUED)
+  readonly #ends = new Int32Array(MAX_QUEUED)
+  #queued = 0
+  #isScheduled = false
 
   /** Bytes of the owner that wait. */
   get length(): number {
@@ -75,20 +83,58 @@ export class OutBuffer {
     return copy
   }
 
-  /** Hands the owner's bytes to its socket. False asks to wait for the socket's `drain`. */
+  /**
+   * Gives the owner's bytes to a socket. They leave at the end of this turn of the event loop, together with what others
+   * write in it: writes in a row are cheaper than writes between other work, and wake a sleeping peer once. False asks
+   * to wait for the socket's `drain`.
+   */
   writeTo(socket: Socket): boolean {
     this.#owner = undefined
     if (this.#end === this.#start) return !socket.writableNeedDrain
-    const isWritable = socket.write(this.#bytes.subarray(this.#start, this.#end))
-    if (socket.writableLength === 0) this.#end = this.#start
+    const last = this.#queued - 1
+    if (last >= 0 && this.#sockets[last] === socket && this.#ends[last] === this.#start) this.#ends[last] = this.#end
     else {
-      this.#start = this.#end
-      if (SLAB_BYTES - this.#end < MIN_ROOM_BYTES) this.#renew(0)
+      this.#sockets[this.#queued] = socket
+      this.#starts[this.#queued] = this.#start
+      this.#ends[this.#queued++] = this.#end
     }
-    return isWritable
+    this.#start = this.#end
+    if (this.#queued === MAX_QUEUED) this.leave()
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true
+      setImmediate(this.#onTurnEnd)
+    }
+    return !socket.writableNeedDrain
+  }
+
+  /** Lets everything leave that was given so far. Must be called before a socket is written to or ended directly. */
+  leave(): void {
+    const queued = this.#queued
+    if (queued === 0) return
+    this.#queued = 0
+    let allTaken = true
+    for (let i = 0; i < queued; i++) {
+      const socket = this.#sockets[i] as Socket
+      if (socket.destroyed) continue
+      socket.write(this.#bytes.subarray(this.#starts[i], this.#ends[i]))
+      if (socket.writableLength > 0) allTaken = false
+    }
+    // The kernel has a copy of what it took; what it did not take is still read from this slab.
+    if (!allTaken) this.#renew(0)
+    else if (this.#start === this.#end) {
+      this.#start = 0
+      this.#end = 0
+    }
+  }
+
+  readonly #onTurnEnd = () => {
+    this.#isScheduled = false
+    this.leave()
   }
 
   #reserve(size: number): void {
+    if (this.#end + size <= this.#bytes.length) return
+    this.leave()
     if (this.#end + size > this.#bytes.length) this.#renew(size)
   }
 

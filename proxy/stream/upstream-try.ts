@@ -48,27 +48,17 @@ export class UpstreamTry implements Attempt {
     const { connection } = this
     if (connection === undefined) return
     this.requestWasSent = true
-    if (chunks.length === 0) {
-      out.writeTo(connection.socket)
-      return
-    }
-    connection.socket.cork()
     out.writeTo(connection.socket)
     for (const chunk of chunks) this.writeData(chunk)
-    connection.socket.uncork()
   }
 
   writeData(data: Buffer): boolean {
     const { connection } = this
     if (connection === undefined) return true
     if (this.#framing !== FRAMING.chunked) return connection.write(data)
-    const { socket } = connection
-    socket.cork()
     connection.write(`${data.length.toString(16)}\r\n`)
     connection.write(data)
-    const isWritable = connection.write('\r\n')
-    socket.uncork()
-    return isWritable
+    return connection.write('\r\n')
   }
 
   end(trailers: string): void {
