@@ -1,10 +1,13 @@
 import { request } from 'node:http'
 import { systemClock } from '../../lib/clock.ts'
+import { errorText } from '../../lib/errors.ts'
 import { CliError, EXIT } from '../exit.ts'
 import type { Endpoint } from './addresses.ts'
 import { hostPort } from './layout.ts'
 
 const TIMEOUT_MS = 2000
+/** So much of an unexpected answer is shown. */
+const MAX_SHOWN = 200
 
 export interface Answer {
   readonly status: number
@@ -34,13 +37,19 @@ export function fetchText({ host, port }: Endpoint, path: string, method = 'GET'
 
 /** Asks again and again until the answer is 200. */
 export async function waitForOk(name: string, endpoint: Endpoint, path: string, deadlineMs: number): Promise<void> {
-  const isOk = () =>
-    fetchText(endpoint, path).then(
-      ({ status }) => status === 200,
-      () => false,
-    )
-  if (!(await waitUntil(isOk, deadlineMs)))
-    throw new CliError(`${name} was not ready at http://${hostPort(endpoint)}${path} in time`, EXIT.timeout)
+  let last = ''
+  const isOk = async () => {
+    try {
+      const { status, body } = await fetchText(endpoint, path)
+      last = `status ${status}: ${body.trim().slice(0, MAX_SHOWN)}`
+      return status === 200
+    } catch (thrown) {
+      last = errorText(thrown)
+      return false
+    }
+  }
+  if (await waitUntil(isOk, deadlineMs)) return
+  throw new CliError(`${name} was not ready in time: http://${hostPort(endpoint)}${path} said ${last}`, EXIT.timeout)
 }
 
 const POLL_MS = 20

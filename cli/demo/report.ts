@@ -102,7 +102,7 @@ Things to try:
   edit ${config.path}/${ROUTE_FILE} and reload the page, or watch:
     while sleep 0.2; do curl -s http://${hostPort(mesh.gateway)}/api/v1/products/0/reviews | grep -o '"version":"[^"]*"'; done
   lateen proxy-status --pilot ${pilot}
-  lateen proxy-config routes ${hostPort(layout.productpage.admin)}
+  lateen proxy-config routes --admin ${hostPort(layout.productpage.admin)}
   lateen explain GET http://reviews:9080/reviews/0 -H 'end-user: ${TEST_USER}' --config ${config.path} --from ${layout.productpage.name}.default
 `
 }

@@ -12,10 +12,10 @@ export function createDetails(): App {
       year: 1595,
       type: 'paperback',
       pages: 200,
-      publisher: 'PublisherA',
+      publisher: 'Lantern Press',
       language: 'English',
-      'ISBN-10': '1234567890',
-      'ISBN-13': '123-1234567890',
+      'ISBN-10': '0000010596',
+      'ISBN-13': '978-0000010594',
     })
   })
 }
