@@ -27,14 +27,16 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdin.on('error', () => process.exit(0))
     process.stdin.resume()
   }
-  await Promise.all(
-    specs.map((text) => {
-      const spec = parseAppSpec(text)
-      const create = SERVICES[spec.service as keyof typeof SERVICES]
-      if (create === undefined) throw new Error(`there is no service ${spec.service}\n\n${USAGE}`)
-      return create(spec).listen(spec.listen)
-    }),
-  )
+  const apps = specs.map((text) => {
+    const spec = parseAppSpec(text)
+    const create = SERVICES[spec.service as keyof typeof SERVICES]
+    if (create === undefined) throw new Error(`there is no service ${spec.service}\n\n${USAGE}`)
+    return { app: create(spec), listen: spec.listen }
+  })
+  const stop = () => void Promise.all(apps.map(({ app }) => app.close())).then(() => process.exit(0))
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  await Promise.all(apps.map(({ app, listen }) => app.listen(listen)))
   console.log(`listening: ${specs.join(' ')}`)
 }
 

@@ -44,8 +44,8 @@ export class App {
     })
   }
 
+  /** Takes no more connections, and resolves when the requests under way are answered. */
   close(): Promise<void> {
-    this.#server.closeAllConnections()
     return new Promise((resolve) => this.#server.close(() => resolve()))
   }
 
