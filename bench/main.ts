@@ -1,8 +1,10 @@
+import { benchPilot } from './pilot/main.ts'
 import { benchProxy } from './proxy/main.ts'
 
 /** Every bench by name. `npm run bench` runs them all, `npm run bench -- proxy` one. */
 const BENCHES: Record<string, () => Promise<void>> = {
   proxy: benchProxy,
+  pilot: benchPilot,
 }
 
 const wanted = process.argv.slice(2)

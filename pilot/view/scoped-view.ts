@@ -19,6 +19,7 @@ export class ScopedView implements ResourceView {
   readonly #memo: Memo
   readonly #lists = new Map<TypeUrl, readonly EncodedResource[]>()
   readonly #tables = new Map<string, RouteTable | undefined>()
+  readonly #endpoints = new Map<string, EncodedResource>()
   #endpointPlans: ReadonlyMap<string, ClusterPlan> | undefined
   #byName = new Map<TypeUrl, ReadonlyMap<string, EncodedResource>>()
 
@@ -105,8 +106,14 @@ export class ScopedView implements ResourceView {
   }
 
   #endpoint(name: string): EncodedResource | undefined {
-    const plan = this.#planned().get(name)
-    return plan === undefined ? undefined : endpointResource(plan, this.#generation, this.#memo)
+    let resource = this.#endpoints.get(name)
+    if (resource === undefined) {
+      const plan = this.#planned().get(name)
+      if (plan === undefined) return undefined
+      resource = endpointResource(plan, this.#generation, this.#memo)
+      if (resource !== undefined) this.#endpoints.set(name, resource)
+    }
+    return resource
   }
 
   #table(name: string): RouteTable | undefined {

@@ -1,4 +1,5 @@
 import { TYPE_URL } from '../../api/type-urls.ts'
+import { changedNames } from './changes.ts'
 import type { Subscription } from './subscription.ts'
 import type { EncodedResource, ResourceView } from './view.ts'
 
@@ -26,7 +27,7 @@ export function difference(subscription: Subscription, view: ResourceView): Diff
       for (const name of sent.keys()) if (!listed.has(name) && !names.has(name)) removed.push(name)
     }
   }
-  for (const name of names) {
+  for (const name of namesToCheck(subscription, view)) {
     const resource = view.get(type, name)
     if (resource === undefined) {
       const held = sent.get(name)
@@ -34,6 +35,13 @@ export function difference(subscription: Subscription, view: ResourceView): Diff
     } else if (sent.get(name) !== resource.version || forced.has(name)) updated.push(resource)
   }
   return { updated, removed }
+}
+
+/** Endpoints are asked for by the thousand and change one by one: only those that changed are looked at. */
+function namesToCheck(subscription: Subscription, view: ResourceView): Iterable<string> {
+  const { type, names, forced, syncedView } = subscription
+  if (type !== TYPE_URL.endpoint || forced.size > 0 || syncedView === undefined) return names
+  return [...changedNames(syncedView, view, type)].filter((name) => names.has(name))
 }
 
 /** Cluster names whose endpoints must follow, changed or not: a client waits for them while it warms a cluster. */

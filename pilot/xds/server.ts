@@ -6,6 +6,7 @@ import {
   type ServerDuplexStream,
   type ServiceDefinition,
 } from '@grpc/grpc-js'
+import { VHDS_CLIENT_FEATURE } from '../../api/client-features.ts'
 import type { Node } from '../../api/gen/envoy/config/core/v3/base_pb.js'
 import { AggregatedDiscoveryService } from '../../api/gen/envoy/service/discovery/v3/ads_pb.js'
 import {
@@ -23,7 +24,8 @@ import { DeltaStream } from './delta-stream.ts'
 import { xdsMetrics } from './metrics.ts'
 import { SotwStream } from './sotw-stream.ts'
 import type { StreamSink, XdsCounters, XdsStream } from './stream.ts'
-import type { NodeIdentity, ViewSource } from './view.ts'
+import { VhdsView } from './vhds.ts'
+import type { NodeIdentity, ResourceView, ViewSource } from './view.ts'
 
 const SERVICE_PATH = `/${AggregatedDiscoveryService.typeName}`
 /** How many streams get a new generation before the event loop breathes. */
@@ -121,12 +123,18 @@ export class XdsServer {
     for (const stream of this.#pushQueue.splice(0, PUSH_BATCH)) {
       if (!this.#streams.has(stream)) continue
       try {
-        stream.setView(this.#views.viewFor(stream.node))
+        stream.setView(stream instanceof DeltaStream ? this.#viewFor(stream.node) : this.#views.viewFor(stream.node))
       } catch (thrown) {
         this.#log.error('push failed', { node: stream.node.id, error: errorText(thrown) })
       }
     }
     if (this.#pushQueue.length > 0) setImmediate(() => this.#pushBatch())
+  }
+
+  /** What a delta client sees: with virtual hosts apart from their tables, if it takes them so. */
+  #viewFor(node: NodeIdentity): ResourceView {
+    const view = this.#views.viewFor(node)
+    return node.clientFeatures?.includes(VHDS_CLIENT_FEATURE) ? VhdsView.of(view) : view
   }
 
   // === streams ===
@@ -141,7 +149,7 @@ export class XdsServer {
   #serveDelta(call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>): void {
     this.#serve<DeltaDiscoveryRequest, DeltaStream>(
       call,
-      (node, sink) => new DeltaStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
+      (node, sink) => new DeltaStream(node, this.#viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
@@ -191,5 +199,5 @@ export class XdsServer {
 }
 
 function identityOf(node: Node): NodeIdentity {
-  return { id: node.id, cluster: node.cluster, metadata: node.metadata ?? {} }
+  return { id: node.id, cluster: node.cluster, metadata: node.metadata ?? {}, clientFeatures: node.clientFeatures }
 }

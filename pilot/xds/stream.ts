@@ -84,6 +84,7 @@ export abstract class XdsStream {
 
   #remember(subscription: Subscription): void {
     if (subscription.isWildcard) subscription.lastList = this.view.list(subscription.type)
+    subscription.syncedView = this.view
   }
 
   /**

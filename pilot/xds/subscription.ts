@@ -1,5 +1,5 @@
 import { TYPE_URL, type TypeUrl } from '../../api/type-urls.ts'
-import type { EncodedResource } from './view.ts'
+import type { EncodedResource, ResourceView } from './view.ts'
 
 /** Types that a client may subscribe to as a whole by naming nothing (listeners and clusters, by Envoy's custom). */
 export function hasLegacyWildcard(type: TypeUrl): boolean {
@@ -30,6 +30,9 @@ export class Subscription {
   lastError = ''
   /** The list that was sent last, to see at once that nothing changed. */
   lastList: readonly EncodedResource[] | undefined
+
+  /** The view that the client was last brought up to date with, so that only what changed since is looked at. */
+  syncedView: ResourceView | undefined
 
   constructor(type: TypeUrl) {
     this.type = type

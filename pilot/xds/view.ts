@@ -27,6 +27,7 @@ export interface NodeIdentity {
   id: string
   cluster: string
   metadata: Record<string, unknown>
+  clientFeatures?: readonly string[]
 }
 
 /** Where the xDS server takes its views from. */

@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { TYPE_URL } from '../../api/type-urls.ts'
+import { formatTable } from '../../cli/output/table.ts'
+import { cpuSeconds, listening, residentMib, start, stop } from '../process.ts'
+import { BenchClient, type Variant } from './client.ts'
+import { changeEndpoint, changeVirtualService, SERVICE_COUNT, writeConfig } from './config.ts'
+
+/*
+ * The pilot with 1,000 ServiceEntries of two endpoints and 200 streams: what a connect storm, one changed endpoint and
+ * one changed virtual host cost until the last stream has acknowledged. The debounce (100 ms) is part of the times.
+ */
+
+const STREAMS = 200
+const ROUNDS = 3
+const XDS_PORT = 18210
+const HTTP_PORT = 18214
+const QUIET_MS = 1000
+
+interface Row {
+  variant: Variant
+  what: string
+  lastAckMs: number
+  cpuS: number
+  mib: number
+  rssMib: number
+}
+
+export async function benchPilot(): Promise<void> {
+  const rows: Row[] = []
+  for (const variant of ['delta', 'vhds', 'sotw'] as const) rows.push(...(await benchVariant(variant)))
+  process.stdout.write(`${SERVICE_COUNT} ServiceEntries of 2 endpoints, ${STREAMS} streams, medians of ${ROUNDS}\n\n`)
+  process.stdout.write(
+    formatTable(
+      [
+        { header: 'streams', value: (r) => r.variant },
+        { header: 'event', value: (r) => r.what },
+        { header: 'last ack ms', value: (r) => r.lastAckMs.toFixed(0), alignRight: true },
+        { header: 'pilot cpu s', value: (r) => r.cpuS.toFixed(2), alignRight: true },
+        { header: 'sent MiB', value: (r) => r.mib.toFixed(2), alignRight: true },
+        { header: 'pilot rss MiB', value: (r) => r.rssMib.toFixed(0), alignRight: true },
+      ],
+      rows,
+    ),
+  )
+}
+
+async function benchVariant(variant: Variant): Promise<Row[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'lateen-bench-pilot-'))
+  writeConfig(dir)
+  const cli = join(dirname(fileURLToPath(import.meta.url)), '../cli/main.js')
+  const args = [
+    'pilot',
+    '--config',
+    dir,
+    '--xds-address',
+    `127.0.0.1:${XDS_PORT}`,
+    '--http-address',
+    `127.0.0.1:${HTTP_PORT}`,
+  ]
+  const pilot = start(process.execPath, [cli, ...args], 0)
+  const pid = pilot.pid as number
+  let clients: BenchClient[] = []
+  try {
+    await listening(XDS_PORT)
+    await quiet(() => cpuSeconds(pid))
+    const measure = async (what: string, act: () => void): Promise<Row> => {
+      const bytesBefore = received(clients)
+      const cpuBefore = cpuSeconds(pid)
+      const startMs = performance.now()
+      act()
+      await quiet(() => received(clients))
+      return {
+        variant,
+        what,
+        lastAckMs: Math.max(...clients.map((client) => client.lastAckMs)) - startMs,
+        cpuS: cpuSeconds(pid) - cpuBefore,
+        mib: (received(clients) - bytesBefore) / 1024 / 1024,
+        rssMib: residentMib(pid),
+      }
+    }
+    const rows = [
+      await measure('connect storm', () => {
+        clients = Array.from({ length: STREAMS }, (_, i) => new BenchClient(`127.0.0.1:${XDS_PORT}`, variant, i))
+      }),
+    ]
+    const complete = clients.filter((client) => client.typesSeen.has(TYPE_URL.route)).length
+    if (complete !== STREAMS) throw new Error(`only ${complete} of ${STREAMS} streams got their routes`)
+    const endpoint: Row[] = []
+    const host: Row[] = []
+    for (let round = 1; round <= ROUNDS; round++) {
+      endpoint.push(await measure('one endpoint', () => changeEndpoint(dir, round)))
+      host.push(await measure('one VirtualService', () => changeVirtualService(dir, round)))
+    }
+    rows.push(medianRow(endpoint), medianRow(host))
+    return rows
+  } finally {
+    for (const client of clients) client.close()
+    await stop(pilot)
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function received(clients: readonly BenchClient[]): number {
+  return clients.reduce((sum, client) => sum + client.receivedBytes, 0)
+}
+
+function medianRow(rows: readonly Row[]): Row {
+  return [...rows].sort((a, b) => a.lastAckMs - b.lastAckMs)[Math.floor(rows.length / 2)] as Row
+}
+
+/** Waits until `value` has moved and then stood still for a while. */
+async function quiet(value: () => number): Promise<void> {
+  let last = value()
+  let movedAtMs = performance.now()
+  const startMs = movedAtMs
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const now = value()
+    if (now !== last) {
+      last = now
+      movedAtMs = performance.now()
+    }
+    const stillMs = performance.now() - movedAtMs
+    if (stillMs > QUIET_MS && (movedAtMs !== startMs || stillMs > 3000)) return
+    if (performance.now() - startMs > 60_000) throw new Error('it never became quiet')
+  }
+}
