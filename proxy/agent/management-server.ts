@@ -1,4 +1,5 @@
 import { clone } from '@bufbuild/protobuf'
+import { VHDS_CLIENT_FEATURE } from '../../api/client-features.ts'
 import type { Bootstrap } from '../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
 import { NodeSchema } from '../../api/gen/envoy/config/core/v3/base_pb.js'
 import { ApiConfigSource_ApiType as ApiType } from '../../api/gen/envoy/config/core/v3/config_source_pb.js'
@@ -30,6 +31,7 @@ export function managementServer(
   const useDelta = ads.apiType === ApiType.DELTA_GRPC
   const node = clone(NodeSchema, bootstrap.node)
   node.userAgentName = USER_AGENT
+  if (useDelta) node.clientFeatures.push(VHDS_CLIENT_FEATURE)
   if (target?.case === 'googleGrpc') return { server: { target: target.value.targetUri, useDelta, node }, cluster: '' }
   if (target?.case !== 'envoyGrpc') throw invalid('ads_config.grpc_services[0]', 'envoy_grpc or google_grpc is needed')
   const name = target.value.clusterName

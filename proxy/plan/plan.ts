@@ -110,6 +110,8 @@ export interface TcpProxyPlan {
 export interface RouteConfigPlan {
   readonly name: string
   readonly virtualHosts: readonly VirtualHostPlan[]
+  /** The virtual hosts come one by one (VHDS); those above are the ones that have come. */
+  readonly usesVhds: boolean
   readonly domains: DomainIndex
   readonly ignorePortInHost: boolean
   readonly mostSpecificMutationsWin: boolean

@@ -1,4 +1,5 @@
-import type { ClusterPlan, EndpointPlan, ListenerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
+import { indexDomains } from '../plan/compile/route-config.ts'
+import type { ClusterPlan, EndpointPlan, ListenerPlan, Plan, RouteConfigPlan, VirtualHostPlan } from '../plan/plan.ts'
 
 /** What has been accepted so far, static resources included. */
 export interface Accepted {
@@ -6,6 +7,8 @@ export interface Accepted {
   readonly endpoints: ReadonlyMap<string, readonly EndpointPlan[]>
   readonly listeners: ReadonlyMap<string, ListenerPlan>
   readonly routes: ReadonlyMap<string, RouteConfigPlan>
+  /** Virtual hosts that come apart from their route tables, by `<table>/<host>`. */
+  readonly virtualHosts: ReadonlyMap<string, VirtualHostPlan>
   /** True for what has been waited for long enough: it is served as if it had come empty. */
   hasGivenUp(type: 'endpoint' | 'route', name: string): boolean
   /** Whether a cluster that has been removed may still be served while routes name it. */
@@ -37,8 +40,13 @@ export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
     if (served !== undefined) clusters.set(name, served)
   }
   const routeConfigs = new Map<string, RouteConfigPlan>()
-  for (const [name, routes] of accepted.routes) {
-    const waits = clustersOf(routes).some((cluster) => accepted.clusters.has(cluster) && !clusters.has(cluster))
+  const apart = hostsByTable(accepted.virtualHosts)
+  for (const [name, table] of accepted.routes) {
+    const routes = table.usesVhds ? withHosts(table, apart.get(name) ?? [], before.routeConfigs.get(name)) : table
+    // A table whose hosts come apart has at least one, or it has not come yet.
+    const isEmpty = routes.usesVhds && routes.virtualHosts.length === 0 && !accepted.hasGivenUp('route', name)
+    const waits =
+      isEmpty || clustersOf(routes).some((cluster) => accepted.clusters.has(cluster) && !clusters.has(cluster))
     const served = waits ? before.routeConfigs.get(name) : routes
     if (waits) warming.routes.push(name)
     if (served !== undefined) routeConfigs.set(name, served)
@@ -69,6 +77,38 @@ export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
   }
   return { plan: { version: before.version + 1, listeners, routeConfigs, clusters, endpoints }, warming }
 }
+
+/** The hosts of each table, by the part of their name before the last slash. */
+function hostsByTable(hosts: ReadonlyMap<string, VirtualHostPlan>): Map<string, VirtualHostPlan[]> {
+  const tables = new Map<string, VirtualHostPlan[]>()
+  for (const [name, host] of hosts) {
+    const table = name.slice(0, name.lastIndexOf('/'))
+    const found = tables.get(table)
+    if (found === undefined) tables.set(table, [host])
+    else found.push(host)
+  }
+  return tables
+}
+
+/** A table with its hosts; the one of before when they are the same, so that nothing is indexed anew. */
+function withHosts(
+  table: RouteConfigPlan,
+  hosts: readonly VirtualHostPlan[],
+  before: RouteConfigPlan | undefined,
+): RouteConfigPlan {
+  const isSame =
+    before !== undefined &&
+    tableOf.get(before) === table &&
+    before.virtualHosts.length === hosts.length &&
+    hosts.every((host, i) => before.virtualHosts[i] === host)
+  if (isSame) return before
+  const joined = { ...table, virtualHosts: hosts, domains: indexDomains(hosts, table.name, 'keep first') }
+  tableOf.set(joined, table)
+  return joined
+}
+
+/** The table that a joined one was made of. */
+const tableOf = new WeakMap<RouteConfigPlan, RouteConfigPlan>()
 
 const clusterNames = new WeakMap<RouteConfigPlan, readonly string[]>()
 

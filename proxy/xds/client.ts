@@ -92,6 +92,8 @@ export class XdsClient {
 
   /** The names of non-wildcard types that the accepted resources now need. */
   updateNames(): void {
+    const hosts = this.#subscriptions.virtualHost
+    if (this.#delta !== undefined && !hosts.isOpen && this.#resources.usesVhds) this.#openDeltaType(hosts)
     for (const type of CLIENT_TYPES) {
       if (RESOURCE_TYPES[type].isWildcard) continue
       const subscription = this.#subscriptions[type]
@@ -116,6 +118,7 @@ export class XdsClient {
     stream.on('end', () => this.#onStreamOver(stream, 'the server ended the stream'))
     for (const type of CLIENT_TYPES) {
       const subscription = this.#subscriptions[type]
+      if (type === 'virtualHost' && !(this.#server.useDelta && this.#resources.usesVhds)) continue
       if (!RESOURCE_TYPES[type].isWildcard) {
         subscription.names = this.#resources.wantedNames(type)
         if (subscription.names.size === 0) continue

@@ -26,6 +26,7 @@ export class ResourceSet {
     endpoint: new ResourceCache(RESOURCE_TYPES.endpoint),
     listener: new ResourceCache(RESOURCE_TYPES.listener),
     route: new ResourceCache(RESOURCE_TYPES.route),
+    virtualHost: new ResourceCache(RESOURCE_TYPES.virtualHost),
   }
   readonly #options: ResourceSetOptions
   readonly #askedAtMs = new Map<string, number>()
@@ -117,6 +118,12 @@ export class ResourceSet {
     return names
   }
 
+  /** Whether any route table takes its virtual hosts one by one. */
+  get usesVhds(): boolean {
+    for (const { plan } of this.caches.route.resources.values()) if (plan.usesVhds) return true
+    return false
+  }
+
   close(): void {
     this.#wake?.cancel()
   }
@@ -189,6 +196,7 @@ export class ResourceSet {
       endpoints: plans<readonly EndpointPlan[]>(this.caches.endpoint.resources),
       listeners: new Map<string, ListenerPlan>([...staticListeners, ...plans(this.caches.listener.resources)]),
       routes: plans<RouteConfigPlan>(this.caches.route.resources),
+      virtualHosts: plans(this.caches.virtualHost.resources),
       hasGivenUp: (type, name) => {
         const key = `${type}\n${name}`
         const askedAtMs = this.#askedAtMs.get(key)

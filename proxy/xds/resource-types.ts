@@ -2,13 +2,14 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { ClusterSchema } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_pb.js'
+import { VirtualHostSchema } from '../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/route_pb.js'
 import { TYPE_URL } from '../../api/type-urls.ts'
 import { compileCluster } from '../plan/compile/cluster.ts'
 import { compileEndpoints } from '../plan/compile/endpoints.ts'
 import { compileListener } from '../plan/compile/listener.ts'
-import { compileRouteConfig } from '../plan/compile/route-config.ts'
-import type { ClusterPlan, EndpointPlan, ListenerPlan, RouteConfigPlan } from '../plan/plan.ts'
+import { compileRouteConfig, compileVirtualHost } from '../plan/compile/route-config.ts'
+import type { ClusterPlan, EndpointPlan, ListenerPlan, RouteConfigPlan, VirtualHostPlan } from '../plan/plan.ts'
 
 /** What becomes of a resource of each type. */
 export interface CompiledTypes {
@@ -16,6 +17,7 @@ export interface CompiledTypes {
   endpoint: readonly EndpointPlan[]
   listener: ListenerPlan
   route: RouteConfigPlan
+  virtualHost: VirtualHostPlan
 }
 
 export type ClientType = keyof CompiledTypes
@@ -59,6 +61,14 @@ export const RESOURCE_TYPES: { readonly [T in ClientType]: ResourceType<T> } = {
     nameOf: (bytes) => fromBinary(RouteConfigurationSchema, bytes).name,
     compile: (bytes) => compileRouteConfig(fromBinary(RouteConfigurationSchema, bytes)),
   },
+  virtualHost: {
+    type: 'virtualHost',
+    typeUrl: TYPE_URL.virtualHost,
+    // All of them at once: nothing on the data path waits for a host to be asked for.
+    isWildcard: true,
+    nameOf: (bytes) => fromBinary(VirtualHostSchema, bytes).name,
+    compile: (bytes) => compileVirtualHost(fromBinary(VirtualHostSchema, bytes), ''),
+  },
 }
 
-export const CLIENT_TYPES: readonly ClientType[] = ['cluster', 'endpoint', 'listener', 'route']
+export const CLIENT_TYPES: readonly ClientType[] = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost']

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf'
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import type { Any } from '@bufbuild/protobuf/wkt'
 import { anyPack, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { BootstrapConfigDumpSchema, ConfigDumpSchema } from '../../../api/gen/envoy/admin/v3/config_dump_pb.js'
@@ -12,6 +13,7 @@ import {
 import { ClusterSchema } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import { REGISTRY } from '../../../api/registry.ts'
+import type { RouteConfigPlan } from '../../plan/plan.ts'
 import type { CachedResource, RejectedResource } from '../../xds/resource-cache.ts'
 import { type ClientType, RESOURCE_TYPES } from '../../xds/resource-types.ts'
 import type { Agent } from '../agent.ts'
@@ -97,7 +99,7 @@ function routesDump(agent: Agent): Any {
       dynamicRouteConfigs: [
         ...[...resources.values()].map((resource) => ({
           versionInfo: resource.version,
-          routeConfig: asAny('route', resource),
+          routeConfig: { typeUrl: RESOURCE_TYPES.route.typeUrl, value: withVirtualHosts(agent, resource) },
           lastUpdated: timestampFromMs(resource.updatedMs),
           errorState: failure(rejected.get(resource.name)),
         })),
@@ -106,6 +108,20 @@ function routesDump(agent: Agent): Any {
     }),
   )
 }
+
+/** A route table with the virtual hosts that came apart from it, as if they had come together. */
+function withVirtualHosts(agent: Agent, table: CachedResource<RouteConfigPlan>): Uint8Array {
+  if (!table.plan.usesVhds) return table.bytes
+  const writer = new BinaryWriter().raw(table.bytes)
+  for (const [name, { bytes }] of agent.resources.caches.virtualHost.resources) {
+    if (name.slice(0, name.lastIndexOf('/')) !== table.name) continue
+    writer.tag(VIRTUAL_HOSTS_FIELD, WireType.LengthDelimited).bytes(bytes)
+  }
+  return writer.finish()
+}
+
+/** RouteConfiguration.virtual_hosts. */
+const VIRTUAL_HOSTS_FIELD = 2
 
 function endpointsDump(agent: Agent): Any {
   const { resources, rejected } = agent.resources.caches.endpoint

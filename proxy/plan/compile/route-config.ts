@@ -16,6 +16,7 @@ export function compileRouteConfig(config: RouteConfiguration, path = ''): Route
   return {
     name: config.name,
     virtualHosts,
+    usesVhds: config.vhds !== undefined,
     domains: indexDomains(virtualHosts, at('virtual_hosts')),
     ignorePortInHost: config.ignorePortInHostMatching,
     mostSpecificMutationsWin: config.mostSpecificHeaderMutationsWins,
@@ -51,8 +52,15 @@ function compileRoute(route: Route, path: string): RoutePlan {
   }
 }
 
-/** Envoy's search order: exact, longest suffix, longest prefix, `*`. The same domain twice refuses the resource. */
-export function indexDomains(hosts: readonly VirtualHostPlan[], path: string): DomainIndex {
+/**
+ * Envoy's search order: exact, longest suffix, longest prefix, `*`. The same domain twice refuses the resource; hosts
+ * that come one by one cannot be refused together, and there the first keeps it.
+ */
+export function indexDomains(
+  hosts: readonly VirtualHostPlan[],
+  path: string,
+  onTwice: 'refuse' | 'keep first' = 'refuse',
+): DomainIndex {
   const exact = new Map<string, VirtualHostPlan>()
   const suffixes = new Map<string, VirtualHostPlan>()
   const prefixes = new Map<string, VirtualHostPlan>()
@@ -60,10 +68,12 @@ export function indexDomains(hosts: readonly VirtualHostPlan[], path: string): D
   hosts.forEach((host, i) => {
     for (const written of host.domains) {
       const domain = written.toLowerCase()
-      const twice = () => refuse(`${path}[${i}].domains`, `domain ${JSON.stringify(written)} is already taken`)
+      const twice = () => {
+        if (onTwice === 'refuse') refuse(`${path}[${i}].domains`, `domain ${JSON.stringify(written)} is already taken`)
+      }
       if (domain === '*') {
         if (any !== undefined) twice()
-        any = host
+        any ??= host
         continue
       }
       const [map, key] = domain.startsWith('*')
@@ -72,7 +82,7 @@ export function indexDomains(hosts: readonly VirtualHostPlan[], path: string): D
           ? ([prefixes, domain.slice(0, -1)] as const)
           : ([exact, domain] as const)
       if (map.has(key)) twice()
-      map.set(key, host)
+      else map.set(key, host)
     }
   })
   const byLength = (map: Map<string, VirtualHostPlan>) => [...map].sort((a, b) => b[0].length - a[0].length)
