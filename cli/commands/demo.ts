@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { systemClock } from '../../lib/clock.ts'
 import type { CliCommand } from '../command.ts'
 import { BookinfoMesh } from '../demo/bookinfo-mesh.ts'
+import { interruption } from '../demo/interruption.ts'
 import { hasPassed, introText, resultText, stayText, stepText, summaryText, writtenText } from '../demo/report.ts'
 import { SampleFiles } from '../demo/sample-files.ts'
 import { tellStory } from '../demo/story.ts'
@@ -51,15 +52,4 @@ async function run(flags: DemoFlags): Promise<void> {
   } finally {
     await mesh.stop()
   }
-}
-
-/** Resolves when the user, or whoever runs this, wants it to end. */
-function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    process.on('SIGINT', () => resolve())
-    process.on('SIGTERM', () => resolve())
-    process.on('SIGHUP', () => resolve())
-    // The reader of a pipe is gone: `lateen demo | head`.
-    process.stdout.on('error', () => resolve())
-  })
 }

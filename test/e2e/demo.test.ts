@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeAll, expect, test } from '@jest/globals'
@@ -96,6 +96,8 @@ test('children end with a demo that is killed hard', async () => {
   await demo.exited
   await until(() => !children.some(isRunning), PATIENCE_MS)
   expect(children.filter(isRunning)).toEqual([])
+  // Nobody was left to do it.
+  rmSync(demo.folder, { recursive: true })
 }, 90_000)
 
 test('SIGTERM in the middle ends everything and removes the folder', async () => {
