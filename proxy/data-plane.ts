@@ -37,6 +37,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
   readonly #clusters = new Map<string, Cluster>()
   readonly #listeners = new Map<string, Listener>()
   readonly #dns: DnsRefresher
+  readonly #ignored = new Set<string>()
   #isDraining = false
 
   constructor(options: DataPlaneOptions = {}) {
@@ -79,6 +80,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
    * had is reported by name; the others are served.
    */
   async setPlan(plan: Plan): Promise<readonly ListenerFailure[]> {
+    this.#reportIgnored(plan)
     for (const clusterPlan of plan.clusters.values()) this.#setCluster(clusterPlan, plan)
     this.plan = plan
     const failures = await this.#setListeners(plan)
@@ -89,6 +91,20 @@ export class DataPlane implements StreamContext, UpstreamContext {
       cluster.remove()
     }
     return failures
+  }
+
+  /** Says once of each field that it is not honoured, with the first resource that has it. */
+  #reportIgnored(plan: Plan): void {
+    const report = (type: string, name: string, fields: readonly string[]) => {
+      for (const field of fields) {
+        if (this.#ignored.has(`${type} ${field}`)) continue
+        this.#ignored.add(`${type} ${field}`)
+        this.#log.warning('a field is not honoured yet; serving without it', { type, field, first: name })
+      }
+    }
+    for (const cluster of plan.clusters.values()) report('cluster', cluster.name, cluster.ignored)
+    for (const listener of plan.listeners.values()) report('listener', listener.name, listener.ignored)
+    this.metrics.gauge('server.fields_not_honoured').set(this.#ignored.size)
   }
 
   #setCluster(clusterPlan: ClusterPlan, plan: Plan): void {

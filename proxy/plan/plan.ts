@@ -39,6 +39,8 @@ export interface ListenerPlan {
   readonly trafficDirection: 'inbound' | 'outbound' | 'unspecified'
   readonly filterChains: readonly FilterChainPlan[]
   readonly defaultFilterChain: FilterChainPlan | undefined
+  /** Fields that were given and are not honoured, by their path. */
+  readonly ignored: readonly string[]
   readonly origin: Origin | undefined
 }
 
@@ -259,6 +261,8 @@ export interface ClusterPlan {
   readonly dnsRefreshMs: number
   /** Endpoints of the resource itself; those of EDS come apart. */
   readonly endpoints: readonly EndpointPlan[]
+  /** Fields that were given and are not honoured, by their path. */
+  readonly ignored: readonly string[]
   readonly origin: Origin | undefined
   /** Changes with the resource; a cluster of an equal version is kept as it runs. */
   readonly resourceVersion: string

@@ -41,9 +41,21 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
     endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
+    ignored: ignoredFields(cluster),
     origin: originOf(cluster.metadata),
     resourceVersion,
   }
+}
+
+/** What does not change where a call goes, and is not done yet: served without, and said so. */
+function ignoredFields(cluster: Cluster): string[] {
+  const ignored: string[] = []
+  if (cluster.outlierDetection !== undefined) ignored.push('outlier_detection')
+  if (cluster.upstreamConnectionOptions?.tcpKeepalive !== undefined) {
+    ignored.push('upstream_connection_options.tcp_keepalive')
+  }
+  if (cluster.transportSocketMatches.length > 0) ignored.push('transport_socket_matches')
+  return ignored
 }
 
 function discoveryOf(cluster: Cluster): ClusterPlan['discovery'] {
