@@ -1,5 +1,5 @@
-import type { BigIntStats, Dirent } from 'node:fs'
-import { readdir, realpath, stat } from 'node:fs/promises'
+import { type BigIntStats, type Dirent, statSync } from 'node:fs'
+import { readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { errorText } from '../../lib/errors.ts'
 
@@ -31,6 +31,8 @@ export interface Scan {
 
 /** The link that is replaced when a mounted ConfigMap changes. */
 const CONFIG_MAP_LINK = '..data'
+/** Other work gets a turn after so many files were looked at. */
+const STATS_AT_ONCE = 256
 const EXTENSIONS = new Set(['.yaml', '.yml', '.json'])
 
 /**
@@ -50,7 +52,7 @@ class Scanner {
   readonly #visited = new Set<string>()
 
   async visitRoot(path: string): Promise<void> {
-    const stats = await this.#stat(path, false)
+    const stats = this.#stat(path, false)
     // A root may come and go: whoever makes it does so in its parent.
     await this.#noteDirectory(dirname(path), basename(path))
     if (stats?.isDirectory()) await this.#visitDirectory(path, stats)
@@ -73,13 +75,10 @@ class Scanner {
       return
     }
     entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-    const children = await Promise.all(
-      entries.map(async (entry) => {
-        const child = join(path, entry.name)
-        return { child, entry, stats: await this.#stat(child, !EXTENSIONS.has(extname(entry.name))) }
-      }),
-    )
-    for (const { child, entry, stats: childStats } of children) {
+    for (const [i, entry] of entries.entries()) {
+      if (i % STATS_AT_ONCE === STATS_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve))
+      const child = join(path, entry.name)
+      const childStats = this.#stat(child, !EXTENSIONS.has(extname(entry.name)))
       if (childStats?.isDirectory()) await this.#visitDirectory(child, childStats)
       else if (childStats?.isFile() && EXTENSIONS.has(extname(child))) {
         this.#addFile(child, childStats)
@@ -113,14 +112,15 @@ class Scanner {
       noted.names?.add(name)
       return
     }
-    const stats = await this.#stat(path, true)
+    const stats = this.#stat(path, true)
     if (!stats?.isDirectory()) return
     this.scan.directories.set(path, { identity: identityOf(stats), names: new Set([name, CONFIG_MAP_LINK]) })
   }
 
-  async #stat(path: string, quiet: boolean): Promise<BigIntStats | undefined> {
+  /** Synchronous: a look at a file takes microseconds, and a tenth of what it takes through the thread pool. */
+  #stat(path: string, quiet: boolean): BigIntStats | undefined {
     try {
-      return await stat(path, { bigint: true })
+      return statSync(path, { bigint: true })
     } catch (thrown) {
       if (!quiet) this.scan.problems.push({ path, message: errorText(thrown) })
       return undefined
