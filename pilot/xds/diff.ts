@@ -18,7 +18,15 @@ export function difference(subscription: Subscription, view: ResourceView): Diff
   const { type, sent, forced, names, isWildcard } = subscription
   if (isWildcard) {
     const list = view.list(type)
-    if (list !== subscription.lastList || forced.size > 0) {
+    if (list === subscription.lastList && forced.size === 0) {
+      // The very list that was sent.
+    } else if (isInStep(subscription)) {
+      for (const name of changedNames(subscription.syncedView as ResourceView, view, type)) {
+        const resource = view.get(type, name)
+        if (resource !== undefined && sent.get(name) !== resource.version) updated.push(resource)
+        else if (resource === undefined && sent.has(name)) removed.push(name)
+      }
+    } else {
       const listed = new Set<string>()
       for (const resource of list) {
         listed.add(resource.name)
@@ -35,6 +43,11 @@ export function difference(subscription: Subscription, view: ResourceView): Diff
     } else if (sent.get(name) !== resource.version || forced.has(name)) updated.push(resource)
   }
   return { updated, removed }
+}
+
+/** Whether the client was brought up to date with a view as a whole, so that what changed since is all that it lacks. */
+function isInStep({ syncedView, forced, names, lastList }: Subscription): boolean {
+  return syncedView !== undefined && lastList !== undefined && forced.size === 0 && names.size === 0
 }
 
 /** Endpoints are asked for by the thousand and change one by one: only those that changed are looked at. */

@@ -16,7 +16,10 @@ export interface EncodedResource {
 export interface ResourceView {
   /** Number of the generation that this view belongs to. */
   readonly generation: number
-  /** Every resource of the type that a wildcard subscription gets (listeners, clusters), in a stable order. */
+  /**
+   * Every resource of the type, in a stable order: what a wildcard subscription gets, and what two views are compared
+   * by. The same array while nothing of the type changed.
+   */
   list(type: TypeUrl): readonly EncodedResource[]
   /** One resource by name, or undefined when this view has none of that name. */
   get(type: TypeUrl, name: string): EncodedResource | undefined
