@@ -16,6 +16,8 @@ import type { Trace } from './trace.ts'
 export interface SymbolicCall {
   method: string
   url: URL
+  /** The request target exactly as it would be sent; the URL's path and query when absent. */
+  target?: string
   headers: readonly (readonly [name: string, value: string])[]
   direction: 'outbound' | 'inbound' | 'gateway'
   /** What capture would see as the destination, `ip:port`; '' when the connection goes to the listener itself. */
@@ -128,7 +130,7 @@ function explainHttp(
 function headOf(call: SymbolicCall, head: RequestHead): string | undefined {
   const hasHost = call.headers.some(([name]) => name.toLowerCase() === 'host')
   const lines = [
-    `${call.method} ${call.url.pathname}${call.url.search} HTTP/1.1`,
+    `${call.method} ${call.target ?? call.url.pathname + call.url.search} HTTP/1.1`,
     ...(hasHost ? [] : [`Host: ${call.url.host}`]),
     ...call.headers.map(([name, value]) => `${name}: ${value}`),
   ]
