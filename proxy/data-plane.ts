@@ -7,6 +7,7 @@ import { TimerWheel } from '../lib/timer-wheel.ts'
 import { ClientConnection } from './http1/client-connection.ts'
 import { Listener } from './listener/listener.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
+import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
 import { OutBuffer } from './stream/out-buffer.ts'
@@ -32,6 +33,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
   readonly date: DateHeader
   readonly out = new OutBuffer()
   readonly metrics: MetricStore
+  readonly bugs: BugReporter
   plan: Plan = EMPTY_PLAN
   readonly #log: Logger
   readonly #clusters = new Map<string, Cluster>()
@@ -45,6 +47,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
     this.random = options.random ?? systemRandom
     this.metrics = options.metrics ?? new MetricStore()
     this.#log = options.log ?? createLogger('proxy')
+    this.bugs = new BugReporter(this.metrics, this.#log)
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.#log)
@@ -55,7 +58,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
   }
 
   connect(pool: ConnectionPool): ClientConnection {
-    return new ClientConnection(pool, this.wheel, this.out)
+    return new ClientConnection(pool, this.wheel, this.out, this.bugs)
   }
 
   cluster(name: string): Cluster | undefined {

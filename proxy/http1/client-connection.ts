@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
+import type { BugReporter } from '../stream/bugs.ts'
 import { ResponseHead } from '../stream/message.ts'
 import { AT_ONCE, GATHER_BYTES, type OutBuffer } from '../stream/out-buffer.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
@@ -27,6 +28,7 @@ export class ClientConnection implements BodySink {
   readonly socket: Socket
   readonly out: OutBuffer
   readonly #pool: ConnectionPool
+  readonly #bugs: BugReporter
   readonly #wheel: TimerWheel
   readonly #timer: WheelTimer
   readonly #head = new ResponseHead()
@@ -39,9 +41,11 @@ export class ClientConnection implements BodySink {
   #responseIsRead = false
   #receivedAny = false
   #idleSinceMs = 0
+  #error = ''
 
-  constructor(pool: ConnectionPool, wheel: TimerWheel, out: OutBuffer) {
+  constructor(pool: ConnectionPool, wheel: TimerWheel, out: OutBuffer, bugs: BugReporter) {
     this.#pool = pool
+    this.#bugs = bugs
     this.out = out
     this.#wheel = wheel
     const { plan } = pool.host
@@ -49,15 +53,34 @@ export class ClientConnection implements BodySink {
     this.socket = connect({
       ...where,
       noDelay: true,
+      // An upgraded connection may be closed one way only.
+      allowHalfOpen: true,
       onread: { buffer: READ_BUFFER, callback: (length) => this.#onRead(length) },
     })
-    this.#timer = new WheelTimer(() => this.#onTimer())
+    const guard = (handle: () => void) => bugs.guard('upstream', handle, () => this.#giveUp())
+    this.#timer = new WheelTimer(guard(() => this.#onTimer()))
     wheel.arm(this.#timer, pool.cluster.plan.connectTimeoutMs)
-    this.socket.on('connect', () => this.#onConnect())
-    this.socket.on('end', () => this.#onEnd())
-    this.socket.on('drain', () => this.#attempt?.onWritable())
-    this.socket.on('error', (error) => this.#onError(error))
-    this.socket.on('close', () => this.#onClose(''))
+    this.socket.on(
+      'connect',
+      guard(() => this.#onConnect()),
+    )
+    this.socket.on(
+      'end',
+      guard(() => this.#onEnd()),
+    )
+    this.socket.on(
+      'drain',
+      guard(() => this.#attempt?.onWritable()),
+    )
+    this.socket.on('error', (error) => {
+      this.#error = error.message
+      onError()
+    })
+    const onError = guard(() => this.#onError(this.#error))
+    this.socket.on(
+      'close',
+      guard(() => this.#onClose('')),
+    )
   }
 
   get isUsable(): boolean {
@@ -181,8 +204,13 @@ export class ClientConnection implements BodySink {
   /** Bytes are in the common buffer until this returns: what is kept longer is copied. */
   #onRead(length: number): boolean {
     const chunk = READ_BUFFER.subarray(0, length)
-    if (this.#state === 'tunnel') this.socket.emit('data', Buffer.from(chunk))
-    else this.#onData(chunk)
+    try {
+      if (this.#state === 'tunnel') this.socket.emit('data', Buffer.from(chunk))
+      else this.#onData(chunk)
+    } catch (thrown) {
+      this.#bugs.report('upstream', thrown)
+      this.#giveUp()
+    }
     return true
   }
 
@@ -274,9 +302,18 @@ export class ClientConnection implements BodySink {
     const reusable = this.#head.keepAlive && !spent && !this.socket.destroyed && this.socket.readable
     this.#state = 'idle'
     if (this.socket.isPaused()) this.socket.resume()
-    attempt.onResponseEnd()
+    // Free first: the end of this answer may bring the next request at once.
     if (reusable) this.#pool.onIdle(this)
     else this.close()
+    attempt.onResponseEnd()
+  }
+
+  /** After a bug: neither this connection nor the exchange on it can go on. */
+  #giveUp(): void {
+    const attempt = this.#attempt
+    this.#detach()
+    this.socket.destroy()
+    attempt?.onReset('internal_error', '')
   }
 
   #detach(): void {
@@ -302,9 +339,9 @@ export class ClientConnection implements BodySink {
     this.socket.destroy()
   }
 
-  #onError(error: Error): void {
-    if (this.#state === 'connecting') this.#failConnect('connect_failure', error.message)
-    else this.#onClose(error.message)
+  #onError(message: string): void {
+    if (this.#state === 'connecting') this.#failConnect('connect_failure', message)
+    else this.#onClose(message)
   }
 
   #failConnect(reason: 'connect_failure' | 'connect_timeout', detail: string): void {

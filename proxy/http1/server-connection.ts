@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Metric } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
@@ -20,6 +21,8 @@ const CRLF = Buffer.from('\r\n')
 const DEFAULT_HEADERS_TIMEOUT_MS = 60_000
 /** How long we wait for a client to close after an answer that ends the connection (Envoy's delayed_close_timeout). */
 const DELAYED_CLOSE_MS = 1_000
+/** How long a client may take to read what was written before (Envoy's stream_flush_timeout), when nothing is set. */
+const DEFAULT_FLUSH_MS = 300_000
 
 /** Where a connection gets its connection manager from, asked anew before each request: a listener may have changed. */
 export interface ManagerSource {
@@ -38,7 +41,9 @@ export class ServerConnection implements Downstream, BodySink {
   readonly #source: ManagerSource
   readonly #exchange: Exchange
   readonly #body = new BodyReader()
-  readonly #timer = new WheelTimer(() => this.#onTimer())
+  readonly #timer: WheelTimer
+  /** Kept, since the source's stats are others once the listener has changed. */
+  readonly #active: Metric
   #manager: HttpManagerPlan | undefined
   /** Bytes that came and were not read yet: part of a head, or what follows the request under way. */
   #pending: Buffer | undefined
@@ -48,8 +53,11 @@ export class ServerConnection implements Downstream, BodySink {
   #responseStarted = false
   #closeAfterResponse = false
   #clientEnded = false
+  /** Our last answer is written: whatever else comes is read away. */
+  #isClosing = false
+  #isTunnel = false
   /** What the timer is armed for. */
-  #waitsFor: 'idle' | 'headers' | 'request' | 'close' = 'idle'
+  #waitsFor: 'idle' | 'headers' | 'request' | 'flush' | 'close' = 'idle'
   #idleSinceMs = 0
   #isClosed = false
   #onClosed: (connection: ServerConnection) => void
@@ -67,13 +75,23 @@ export class ServerConnection implements Downstream, BodySink {
     this.#exchange = new Exchange(context, this)
     this.#exchange.downstreamAddress = `${socket.remoteAddress}:${socket.remotePort}`
     this.#exchange.downstreamLocalAddress = `${socket.localAddress}:${socket.localPort}`
+    this.#active = source.stats.downstream_cx_active
+    this.#active.inc()
     source.stats.downstream_cx_total.inc()
-    source.stats.downstream_cx_active.inc()
+    const guard = (handle: () => void) => context.bugs.guard('downstream', handle, () => socket.destroy())
+    this.#timer = new WheelTimer(guard(() => this.#onTimer()))
+    const onClose = guard(() => this.#onClose())
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
-    socket.on('end', () => this.#onEnd())
-    socket.on('drain', () => this.#exchange.onDownstreamWritable())
-    socket.on('error', () => this.#onClose())
-    socket.on('close', () => this.#onClose())
+    socket.on(
+      'end',
+      guard(() => this.#onEnd()),
+    )
+    socket.on(
+      'drain',
+      guard(() => this.#onDrain()),
+    )
+    socket.on('error', onClose)
+    socket.on('close', onClose)
     this.#idleSinceMs = context.wheel.coarseNowMs
     this.#armIdle()
   }
@@ -82,12 +100,10 @@ export class ServerConnection implements Downstream, BodySink {
     return !this.#exchange.isActive
   }
 
-  /** Closes once the request under way is answered; at once when there is none. */
+  /** Closes once the request under way is answered; at once when there is none. Tunnels go on. */
   drain(): void {
     this.#closeAfterResponse = true
-    if (!this.isIdle) return
-    this.#context.out.leave()
-    this.#socket.destroy()
+    if (this.isIdle && !this.#isClosing && !this.#isTunnel) this.#closeGently()
   }
 
   // === Downstream: what the exchange asks ===
@@ -148,14 +164,13 @@ export class ServerConnection implements Downstream, BodySink {
       out.text(`0\r\n${trailers}\r\n`)
     }
     this.#flush()
-    if (this.#closeAfterResponse || !this.#requestIsRead || this.#clientEnded) {
+    if (this.#closeAfterResponse || !this.#requestIsRead) {
       this.#closeGently()
       return
     }
     this.#idleSinceMs = this.#context.wheel.coarseNowMs
     // Inside #read() the loop goes on by itself; else what the client has already sent is read now.
-    if (!this.#isReading && this.#pending !== undefined) this.#read()
-    this.#socket.resume()
+    if (!this.#isReading) this.#read()
   }
 
   flush(): void {
@@ -181,6 +196,7 @@ export class ServerConnection implements Downstream, BodySink {
 
   becomeTunnel(): { socket: Socket; early: Buffer | undefined } {
     const socket = this.#socket
+    this.#isTunnel = true
     this.#context.out.leave()
     this.#context.wheel.disarm(this.#timer)
     for (const event of ['data', 'end', 'drain', 'error']) socket.removeAllListeners(event)
@@ -198,27 +214,47 @@ export class ServerConnection implements Downstream, BodySink {
 
   #onData(chunk: Buffer): void {
     this.#pending = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk])
-    // The next request waits until this one is answered; more of it is not taken from the socket.
-    if (this.#exchange.isActive && this.#requestIsRead) {
-      this.#socket.pause()
-      return
-    }
     this.#read()
   }
 
+  /** Reads what has come as far as it can be served now. Nothing is thrown from here, whoever called. */
   #read(): void {
     this.#isReading = true
-    while (this.#pending !== undefined && !this.#isClosed) {
-      const bytes = this.#pending
-      const pos = this.#body.active ? this.#readBody(bytes) : this.#readHead(bytes)
-      if (pos === 0) break
-      this.#pending = pos < bytes.length ? bytes.subarray(pos) : undefined
-      if (this.#exchange.isActive && this.#requestIsRead) {
-        if (this.#pending !== undefined) this.#socket.pause()
-        break
+    try {
+      while (this.#pending !== undefined && !this.#isHeldBack) {
+        const bytes = this.#pending
+        const pos = this.#body.active ? this.#readBody(bytes) : this.#readHead(bytes)
+        if (pos === 0) break
+        this.#pending = pos < bytes.length ? bytes.subarray(pos) : undefined
       }
+      if (!this.#isClosing && !this.#isClosed) this.#afterRead()
+    } catch (thrown) {
+      this.#context.bugs.report('downstream', thrown)
+      this.#socket.destroy()
     }
     this.#isReading = false
+  }
+
+  /**
+   * The next request waits until this one is answered and the client has taken most of the answer: who asks and asks
+   * but never reads must not fill our memory.
+   */
+  get #isHeldBack(): boolean {
+    if (this.#isClosing || this.#isClosed || this.#isTunnel) return true
+    return this.#requestIsRead && (this.#exchange.isActive || this.#socket.writableNeedDrain)
+  }
+
+  #afterRead(): void {
+    const socket = this.#socket
+    if (this.#pending !== undefined && this.#isHeldBack) socket.pause()
+    else if (this.#exchange.isActive || this.#isTunnel) return
+    else if (this.#clientEnded) this.#closeGently()
+    else if (socket.isPaused()) socket.resume()
+  }
+
+  #onDrain(): void {
+    this.#exchange.onDownstreamWritable()
+    if (!this.#exchange.isActive && this.#pending !== undefined) this.#read()
   }
 
   /** Returns how many bytes were used; 0 when more are needed or the connection is done for. */
@@ -320,10 +356,14 @@ export class ServerConnection implements Downstream, BodySink {
 
   #onTimer(): void {
     const { stats } = this.#source
-    if (this.#isClosed || this.#waitsFor === 'close') {
+    if (this.#isClosed || this.#waitsFor === 'close' || this.#waitsFor === 'flush') {
       this.#socket.destroy()
     } else if (this.#waitsFor === 'idle') {
       this.#onIdleTimer()
+    } else if (this.#waitsFor === 'request' && this.#responseStarted) {
+      // Part of an answer is out: another cannot follow it.
+      this.#exchange.onDownstreamClosed()
+      this.#socket.destroy()
     } else {
       stats.downstream_rq_header_timeout.inc()
       this.#exchange.onDownstreamClosed()
@@ -349,8 +389,10 @@ export class ServerConnection implements Downstream, BodySink {
   #onEnd(): void {
     this.#clientEnded = true
     this.#context.out.leave()
-    if (!this.#exchange.isActive) this.#socket.destroy()
-    else if (!this.#requestIsRead) {
+    if (!this.#exchange.isActive) {
+      // What was asked before the end and waits for our answers to be read is still answered.
+      if (this.#isClosing || this.#pending === undefined || !this.#isHeldBack) this.#closeGently()
+    } else if (!this.#requestIsRead) {
       // The rest of the request will never come.
       this.#exchange.onDownstreamClosed()
       this.#socket.destroy()
@@ -359,15 +401,24 @@ export class ServerConnection implements Downstream, BodySink {
 
   /** Sends what was written and our close, then waits a little for the client's, so that it is not cut off by a reset. */
   #closeGently(): void {
+    if (this.#isClosing || this.#isClosed) return
+    this.#isClosing = true
     this.#closeAfterResponse = true
+    this.#pending = undefined
     this.#context.out.leave()
-    this.#socket.end()
-    this.#socket.resume()
-    this.#socket.removeAllListeners('data')
-    this.#socket.on('data', () => {})
-    if (this.#clientEnded) return
-    this.#waitsFor = 'close'
-    this.#context.wheel.arm(this.#timer, DELAYED_CLOSE_MS)
+    const socket = this.#socket
+    socket.removeAllListeners('data')
+    socket.on('data', () => {})
+    socket.resume()
+    // A slow client may take long to read the answer; the wait for its close begins when it has.
+    this.#waitsFor = 'flush'
+    const flushMs = this.#source.manager?.streamIdleTimeoutMs || DEFAULT_FLUSH_MS
+    this.#context.wheel.arm(this.#timer, flushMs)
+    socket.end(() => {
+      if (this.#isClosed) return
+      this.#waitsFor = 'close'
+      this.#context.wheel.arm(this.#timer, DELAYED_CLOSE_MS)
+    })
   }
 
   #onClose(): void {
@@ -376,10 +427,10 @@ export class ServerConnection implements Downstream, BodySink {
     this.#context.out.discard(this)
     this.#pending = undefined
     this.#context.wheel.disarm(this.#timer)
-    this.#source.stats.downstream_cx_active.dec()
-    this.#exchange.onDownstreamClosed()
+    this.#active.dec()
     this.#socket.destroy()
     this.#onClosed(this)
+    this.#exchange.onDownstreamClosed()
   }
 }
 

@@ -87,6 +87,15 @@ export class Listener {
   }
 
   #onConnection(socket: Socket): void {
+    try {
+      this.#serve(socket)
+    } catch (thrown) {
+      this.#context.bugs.report('listener', thrown)
+      socket.destroy()
+    }
+  }
+
+  #serve(socket: Socket): void {
     const facts: ConnectionFacts = {
       destinationAddress: socket.localAddress ?? '',
       destinationPort: socket.localPort ?? 0,

@@ -3,6 +3,7 @@ import type { Random } from '../../lib/random.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Cluster } from '../upstream/cluster.ts'
+import type { BugReporter } from './bugs.ts'
 import type { DateHeader } from './date.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
@@ -13,6 +14,7 @@ export interface StreamContext {
   readonly wheel: TimerWheel
   readonly date: DateHeader
   readonly out: OutBuffer
+  readonly bugs: BugReporter
   /** The plan in force now. A request keeps the one it began with. */
   readonly plan: Plan
   cluster(name: string): Cluster | undefined

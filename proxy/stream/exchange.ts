@@ -44,9 +44,9 @@ export class Exchange implements Call, TryOwner {
   readonly #downstream: Downstream
   readonly #decision: Decision = newDecision()
   readonly #buffer = new RequestBuffer()
-  readonly #routeTimer = new WheelTimer(() => this.#onRouteTimeout())
-  readonly #tryTimer = new WheelTimer(() => this.#onTryTimeout())
-  readonly #waitTimer = new WheelTimer(() => this.#onWaited())
+  readonly #routeTimer: WheelTimer
+  readonly #tryTimer: WheelTimer
+  readonly #waitTimer: WheelTimer
 
   #manager: HttpManagerPlan | undefined
   #stats: ManagerStats | undefined
@@ -68,6 +68,10 @@ export class Exchange implements Call, TryOwner {
     this.#downstream = downstream
     this.head = downstream.head
     this.random = context.random
+    const timer = (onDue: () => void) => new WheelTimer(context.bugs.guard('stream', onDue, () => downstream.destroy()))
+    this.#routeTimer = timer(() => this.#onRouteTimeout())
+    this.#tryTimer = timer(() => this.#onTryTimeout())
+    this.#waitTimer = timer(() => this.#onWaited())
   }
 
   newRequestId(): string {
@@ -303,6 +307,10 @@ export class Exchange implements Call, TryOwner {
     if (this.#answerStarted) {
       this.#finish()
       this.#downstream.destroy()
+      return
+    }
+    if (failure === 'internal_error') {
+      this.#fail(500, 'internal_error', '', REPLY_BODY.internalError)
       return
     }
     if (failure === 'overflow') {

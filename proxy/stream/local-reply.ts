@@ -56,6 +56,7 @@ export const REPLY_BODY = {
   noHealthyUpstream: Buffer.from('no healthy upstream'),
   timeout: Buffer.from('upstream request timeout'),
   perTryTimeout: Buffer.from('upstream request timeout'),
+  internalError: Buffer.from('internal error'),
   reset: (reason: string) =>
     Buffer.from(`upstream connect error or disconnect/reset before headers. reset reason: ${reason}`),
 } as const

@@ -21,7 +21,7 @@ export class TcpConnection {
   readonly #context: StreamContext
   readonly #stats: TcpStats
   readonly #onClosed: (connection: TcpConnection) => void
-  readonly #timer = new WheelTimer(() => this.#upstream?.destroy(new Error('connection timeout')))
+  readonly #timer: WheelTimer
   #upstream: Socket | undefined
   #cluster: Cluster | undefined
   #attempts = 0
@@ -39,11 +39,13 @@ export class TcpConnection {
     this.#context = context
     this.#stats = stats
     this.#onClosed = onClosed
+    this.#timer = new WheelTimer(this.#guard(() => this.#upstream?.destroy(new Error('connection timeout'))))
     stats.downstream_cx_total.inc()
     stats.downstream_cx_active.inc()
     client.pause()
-    client.on('error', () => this.#finish())
-    client.on('close', () => this.#finish())
+    const finish = this.#guard(() => this.#finish())
+    client.on('error', finish)
+    client.on('close', finish)
     const choice = pick(plan.clusters, Math.floor(context.random.next() * RANDOM_VALUE_BOUND))
     this.#cluster = context.cluster(choice.cluster)
     if (this.#cluster === undefined) {
@@ -79,19 +81,26 @@ export class TcpConnection {
       cluster.connections--
       cluster.stats.upstream_cx_active.dec()
     })
-    const onConnectError = () => {
+    const onConnectError = this.#guard(() => {
       this.#context.wheel.disarm(this.#timer)
       cluster.stats.upstream_cx_connect_fail.inc()
       if (this.#isClosed) return
       if (this.#attempts < MAX_CONNECT_ATTEMPTS) this.#connect(cluster)
       else this.#client.resetAndDestroy()
-    }
-    upstream.once('error', onConnectError)
-    upstream.once('connect', () => {
-      this.#context.wheel.disarm(this.#timer)
-      upstream.off('error', onConnectError)
-      new Tunnel(this.#client, upstream, this.#context.wheel, this.#plan.idleTimeoutMs, () => this.#finish())
     })
+    upstream.once('error', onConnectError)
+    upstream.once(
+      'connect',
+      this.#guard(() => {
+        this.#context.wheel.disarm(this.#timer)
+        upstream.off('error', onConnectError)
+        new Tunnel(this.#client, upstream, this.#context.wheel, this.#plan.idleTimeoutMs, () => this.#finish())
+      }),
+    )
+  }
+
+  #guard(handle: () => void): () => void {
+    return this.#context.bugs.guard('tcp', handle, () => this.destroy())
   }
 
   #finish(): void {

@@ -4,8 +4,8 @@ import type { ResponseHead } from '../stream/message.ts'
 /** Why no connection could be had. */
 export type PoolFailure = 'connect_failure' | 'connect_timeout' | 'overflow' | 'no_healthy_upstream'
 
-/** Why an exchange broke off on its connection. */
-export type ResetReason = 'reset' | 'protocol_error'
+/** Why an exchange broke off on its connection; `internal_error` is a bug of ours. */
+export type ResetReason = 'reset' | 'protocol_error' | 'internal_error'
 
 /** One try of one request: what a pool serves, and what a connection reports to. Exactly one ending is called. */
 export interface Attempt {
