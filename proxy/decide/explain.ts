@@ -1,5 +1,7 @@
+import { STATUS_CODES } from 'node:http'
 import { parseClusterName } from '../../api/names.ts'
 import { formatOrigin, type Origin } from '../../api/origin.ts'
+import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
 import { RequestHead } from '../stream/message.ts'
@@ -79,7 +81,7 @@ export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
   if (chain === undefined) return finish(result, trace, `no filter chain of listener ${listener.name} matches`)
   result.filterChain = chain.name === '' ? `#${listener.filterChains.indexOf(chain) + 1}` : chain.name
   if (chain.filter.kind === 'tcp') return explainTcp(plan, listener, chain.filter, call, result, trace)
-  return explainHttp(plan, chain.filter, call, result, trace)
+  return explainHttp(plan, listener, chain.filter, call, result, trace)
 }
 
 function explainTcp(
@@ -100,6 +102,7 @@ function explainTcp(
 
 function explainHttp(
   plan: Plan,
+  listener: ListenerPlan,
   manager: HttpManagerPlan,
   call: SymbolicCall,
   result: Explanation,
@@ -107,7 +110,10 @@ function explainHttp(
 ): Explanation {
   const head = new RequestHead()
   const parseError = headOf(call, head)
-  if (parseError !== undefined) return finish(result, trace, `bad request: ${parseError}`)
+  if (parseError !== undefined) {
+    result.directResponse = { status: parseError.status, body: STATUS_CODES[parseError.status] ?? '', headers: {} }
+    return finish(result, trace, `bad request: ${parseError.detail}`)
+  }
   const asked: Call = {
     head,
     downstreamAddress: '127.0.0.1:0',
@@ -123,11 +129,27 @@ function explainHttp(
   if (decision.outcome === 'forward' && routes !== undefined) {
     mutateHeaders(routes, decision, asked, head, 'request')
     result.requestHeaders = { host: decision.authority, ...fieldsOf(head) }
+    const hostless = whyNoHost(plan, listener, decision.choice?.cluster ?? '')
+    if (hostless !== undefined) {
+      result.directResponse = { status: 503, body: 'no healthy upstream', headers: {} }
+      return finish(result, trace, hostless)
+    }
   }
   return finish(result, trace, missOf(decision, result, manager))
 }
 
-function headOf(call: SymbolicCall, head: RequestHead): string | undefined {
+/** Why a request that is forwarded to this cluster can reach no host, as far as the configuration tells. */
+function whyNoHost(plan: Plan, listener: ListenerPlan, clusterName: string): string | undefined {
+  const cluster = plan.clusters.get(clusterName)
+  if (cluster?.discovery === 'original_dst' && listener.bindToPort) {
+    return `cluster ${clusterName} needs a captured connection, and listener ${listener.name} takes connections of its own`
+  }
+  if (cluster?.discovery !== 'eds' && cluster?.discovery !== 'static') return undefined
+  const endpoints = cluster.discovery === 'eds' ? plan.endpoints.get(cluster.edsServiceName) : cluster.endpoints
+  return endpoints === undefined || endpoints.length === 0 ? `cluster ${clusterName} has no endpoints` : undefined
+}
+
+function headOf(call: SymbolicCall, head: RequestHead): HeadError | undefined {
   const hasHost = call.headers.some(([name]) => name.toLowerCase() === 'host')
   const lines = [
     `${call.method} ${call.target ?? call.url.pathname + call.url.search} HTTP/1.1`,
@@ -135,7 +157,7 @@ function headOf(call: SymbolicCall, head: RequestHead): string | undefined {
     ...call.headers.map(([name, value]) => `${name}: ${value}`),
   ]
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-  return parseRequestHead(bytes, 0, bytes.length - 4, head)?.detail
+  return parseRequestHead(bytes, 0, bytes.length - 4, head)
 }
 
 function describeDecision(result: Explanation, decision: Decision): void {

@@ -1,3 +1,4 @@
+import type { HeaderMatcher } from '../plan/matchers.ts'
 import type { RequestHead } from '../stream/message.ts'
 
 /** A field or pseudo-header by lower-case name. */
@@ -15,6 +16,22 @@ export function fieldOf(head: RequestHead, name: string): string | undefined {
     default:
       return undefined
   }
+}
+
+/**
+ * Envoy's rule for one header: a missing field matches only an inverted `present`, unless it is to be treated as
+ * empty; else any of its values must match, or none when the match is inverted.
+ */
+export function headerMatches({ name, value, invert, treatMissingAsEmpty }: HeaderMatcher, head: RequestHead): boolean {
+  if (name.charCodeAt(0) === 58) {
+    const pseudo = fieldOf(head, name)
+    if (pseudo === undefined) return value === 'present' && invert
+    return (value === 'present' || value.test(pseudo)) !== invert
+  }
+  const isThere = head.has(name)
+  if (value === 'present') return isThere !== invert
+  if (!isThere) return treatMissingAsEmpty && value.test('') !== invert
+  return head.anyValue(name, value) !== invert
 }
 
 /** The path without its query. */

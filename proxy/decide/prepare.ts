@@ -13,6 +13,10 @@ import { normalizePath } from './normalize.ts'
 export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: Decision): boolean {
   const { head } = call
   if (head.minorVersion === 0 && !manager.acceptHttp10) return refuse(decision, 426, 'low_version')
+  if (!isKnownMethod(head.method) && !manager.allowCustomMethods) {
+    decision.body = BAD_REQUEST
+    return refuse(decision, 400, 'http1.codec_error')
+  }
   if (head.path !== '') {
     if (head.path.charCodeAt(0) !== 47) return refuse(decision, 404, 'absolute_path_rejected')
     const path = normalizePath(head.path, manager)
@@ -30,6 +34,21 @@ export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: D
   addForwardingHeaders(manager, call)
   if (head.upgrade !== '' && !manager.upgrades.has(head.upgrade)) return refuse(decision, 403, 'upgrade_failed')
   return true
+}
+
+const BAD_REQUEST = Buffer.from('Bad Request')
+
+/** The methods that Envoy passes unless `allow_custom_methods` is set; their case counts (RFC 9110 section 9.1). */
+const KNOWN_METHODS = new Set(
+  (
+    'ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH NOTIFY ' +
+    'OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK ' +
+    'UNSUBSCRIBE'
+  ).split(' '),
+)
+
+function isKnownMethod(method: string): boolean {
+  return method === 'GET' || method === 'POST' || KNOWN_METHODS.has(method)
 }
 
 function refuse(decision: Decision, status: number, detail: string): false {

@@ -1,7 +1,7 @@
-import { headerMatches, queryValue } from '../plan/matchers.ts'
+import { queryValue } from '../plan/matchers.ts'
 import type { DomainIndex, Fraction, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan/plan.ts'
 import type { Call } from './call.ts'
-import { fieldOf, hostWithoutPort, pathname, queryOf } from './fields.ts'
+import { headerMatches, hostWithoutPort, pathname, queryOf } from './fields.ts'
 import {
   describeRefusal,
   MATCHED,
@@ -50,8 +50,7 @@ export function findRoute(host: VirtualHostPlan, call: Call, trace: Trace | unde
 function matchRoute({ match }: RoutePlan, call: Call, path: string): number {
   if (!pathMatches(match.path, path, call.head.method)) return REFUSED_PATH
   for (let i = 0; i < match.headers.length; i++) {
-    const matcher = match.headers[i]!
-    if (!headerMatches(matcher, fieldOf(call.head, matcher.name))) return i
+    if (!headerMatches(match.headers[i]!, call.head)) return i
   }
   if (match.query.length > 0) {
     const query = queryOf(call.head.path)

@@ -325,10 +325,11 @@ export class ServerConnection implements Downstream, BodySink {
     stats.downstream_rq_total.inc()
     stats.status(error.status).inc()
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
+    const reason = STATUS_CODES[error.status] ?? ''
     this.#context.out.leave()
     this.#socket.write(
-      `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\ncontent-length: 0\r\n` +
-        `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n`,
+      `HTTP/1.1 ${error.status} ${reason}\r\ncontent-length: ${reason.length}\r\ncontent-type: text/plain\r\n` +
+        `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n${reason}`,
       'latin1',
     )
     this.#pending = undefined

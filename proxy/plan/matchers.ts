@@ -63,19 +63,6 @@ export function rangeMatcher(start: number, end: number): StringMatcher {
   }
 }
 
-/**
- * Envoy's rule for one header: a missing field matches only an inverted `present`, unless it is to be treated as
- * empty; else the value is tested and the answer perhaps inverted.
- */
-export function headerMatches(matcher: HeaderMatcher, value: string | undefined): boolean {
-  if (matcher.value === 'present') return (value !== undefined) !== matcher.invert
-  if (value === undefined) {
-    if (!matcher.treatMissingAsEmpty) return false
-    value = ''
-  }
-  return matcher.value.test(value) !== matcher.invert
-}
-
 /** The first value of a query parameter, not percent-decoded; undefined when there is none. `query` begins after `?`. */
 export function queryValue(query: string, name: string): string | undefined {
   let start = 0

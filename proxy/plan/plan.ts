@@ -79,6 +79,7 @@ export interface HttpManagerPlan {
   readonly mergeSlashes: boolean
   readonly escapedSlashes: 'keep' | 'reject' | 'unescape'
   readonly acceptHttp10: boolean
+  readonly allowCustomMethods: boolean
   readonly generateRequestId: boolean
   readonly preserveExternalRequestId: boolean
   readonly serverHeader: 'overwrite' | 'append_if_absent' | 'pass_through'

@@ -65,7 +65,7 @@ export class HeaderBlock {
     return this.find(lowerName) >= 0 || this.#findAdded(lowerName, 0) >= 0
   }
 
-  /** The field's value; several of one name are joined with `,` in order, as Envoy's matchers see them. */
+  /** The field's value; several of one name are joined with `,` in order. */
   get(lowerName: string): string | undefined {
     let value: string | undefined
     for (let i = this.find(lowerName); i >= 0; i = this.find(lowerName, i + 1)) {
@@ -76,6 +76,17 @@ export class HeaderBlock {
       value = value === undefined ? added : `${value},${added}`
     }
     return value
+  }
+
+  /** Whether any value of the field passes; several of one name are tried one by one. */
+  anyValue(lowerName: string, matcher: { test(value: string): boolean }): boolean {
+    for (let i = this.find(lowerName); i >= 0; i = this.find(lowerName, i + 1)) {
+      if (matcher.test(this.value(i))) return true
+    }
+    for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i + 1)) {
+      if (matcher.test(this.#addedValues[i] as string)) return true
+    }
+    return false
   }
 
   append(name: string, value: string): void {

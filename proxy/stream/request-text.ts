@@ -13,8 +13,16 @@ export function finishRequestHead(head: RequestHead, decision: Decision): void {
   if (route?.action.kind === 'forward' && route.action.rewrite !== undefined) {
     head.set('x-envoy-original-path', head.path)
   }
+  if (head.framing === FRAMING.none && head.upgrade === '' && definesContent(head.method)) {
+    head.set('content-length', '0')
+  }
   const expectedMs = decision.retry?.perTryTimeoutMs || decision.timeoutMs
   if (expectedMs > 0) head.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)))
+}
+
+/** Methods whose requests say that they have no content (RFC 9110 section 8.6); Envoy draws the same line. */
+function definesContent(method: string): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'TRACE' && method !== 'CONNECT'
 }
 
 /**

@@ -42,6 +42,8 @@ export const HOSTS = [
   'weights',
   'unknown',
   'plain',
+  'exported',
+  'private',
 ] as const
 
 export function infrastructure(at: Addresses): string {
@@ -62,11 +64,13 @@ export function infrastructure(at: Addresses): string {
 
 function service(name: string): string {
   const app = name === 'shadow' ? 'shadow' : 'echo'
+  // Which of several hosts a balancer picks is its own business; this one, with no subset, has one.
+  const selector = name === 'plain' || name === 'private' ? `${app}, version: v1` : app
   return `apiVersion: v1
 kind: Service
 metadata: { name: ${name} }
 spec:
-  selector: { app: ${app} }
+  selector: { app: ${selector} }
   ports:
   - { name: http, port: ${HTTP_PORT}, targetPort: ${HTTP_PORT} }
   - { name: http-alt, port: ${ALT_PORT}, targetPort: ${HTTP_PORT} }
@@ -97,7 +101,7 @@ function sidecar(plane: PlaneName, at: Addresses): string {
   const listener = (port: number) => `  - port: { number: ${port}, protocol: HTTP, name: http-${port} }
     bind: ${at.sidecar[plane]}
     captureMode: NONE
-    hosts: ["./*"]
+    hosts: ["*/*"]
 `
   return `apiVersion: networking.istio.io/v1
 kind: Sidecar

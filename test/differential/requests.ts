@@ -180,6 +180,8 @@ const SEEDS: readonly Seed[] = [
   { host: 'weights', paths: ['/all', '/some'] },
   { host: 'unknown', paths: ['/subset', '/host', '/none'] },
   { host: 'plain', paths: ['/', '/a%20b?c=%2F', '/x?'], methods: ['GET', 'POST', 'OPTIONS', 'HEAD'] },
+  { host: 'exported', paths: ['/rule', '/rule/x', '/other'] },
+  { host: 'private', paths: ['/', '/x'] },
   { host: 'nobody', paths: ['/'] },
   {
     host: 'api.example.com',

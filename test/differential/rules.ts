@@ -1,10 +1,10 @@
 const V1 = '{ destination: { host: echo, subset: v1, port: { number: 9080 } } }'
 const V2 = '{ destination: { host: echo, subset: v2, port: { number: 9080 } } }'
 
-function virtualService(name: string, spec: string): string {
+function virtualService(name: string, spec: string, namespace = 'default'): string {
   return `apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: ${name} }
+metadata: { name: ${name}, namespace: ${namespace} }
 spec:
 ${spec
   .split('\n')
@@ -128,7 +128,7 @@ http:
     allowCredentials: true
   route: [ ${V1} ]
 - match: [ { uri: { prefix: /ignore } } ]
-  corsPolicy: { allowOrigins: [ { exact: "https://a.example.org" } ], allowMethods: [ GET ], unmatchedPreflights: IGNORE }
+  corsPolicy: { allowOrigins: [ { exact: "https://a.example.org" } ], allowMethods: [ GET ], allowHeaders: [ x-h ], exposeHeaders: [ x-e ], maxAge: 1h, allowCredentials: true, unmatchedPreflights: IGNORE }
   route: [ ${V1} ]
 - { route: [ ${V2} ] }`
 
@@ -179,22 +179,38 @@ gateways: [gateway-envoy, gateway-lateen]
 http:
 - { match: [ { uri: { exact: /wild } } ], route: [ ${V1} ] }`
 
+/** Of another namespace: one is for everybody, the other only for its own namespace. */
+const exported = `hosts: [exported.default.svc.cluster.local]
+exportTo: ["*"]
+http:
+- { match: [ { uri: { prefix: /rule } } ], directResponse: { status: 218 } }
+- { route: [ { destination: { host: echo.default.svc.cluster.local, subset: v2, port: { number: 9080 } } } ] }`
+
+const kept = `hosts: [private.default.svc.cluster.local]
+exportTo: ["."]
+http:
+- { directResponse: { status: 500 } }`
+
 /** By file name. */
-export const RULES: Record<string, string> = Object.fromEntries(
-  Object.entries({
-    match,
-    rewrite,
-    redirect,
-    direct,
-    headers,
-    fault,
-    cors,
-    mirrored,
-    delegating,
-    team,
-    weights,
-    unknown,
-    gateways,
-    wildcard,
-  }).map(([name, spec]) => [`${name}.yaml`, virtualService(name, spec)]),
-)
+export const RULES: Record<string, string> = {
+  'exported.yaml': virtualService('exported', exported, 'elsewhere'),
+  'kept.yaml': virtualService('kept', kept, 'elsewhere'),
+  ...Object.fromEntries(
+    Object.entries({
+      match,
+      rewrite,
+      redirect,
+      direct,
+      headers,
+      fault,
+      cors,
+      mirrored,
+      delegating,
+      team,
+      weights,
+      unknown,
+      gateways,
+      wildcard,
+    }).map(([name, spec]) => [`${name}.yaml`, virtualService(name, spec)]),
+  ),
+}

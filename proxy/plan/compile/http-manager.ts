@@ -37,6 +37,7 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     mergeSlashes: config.mergeSlashes,
     escapedSlashes: ESCAPED_SLASHES[config.pathWithEscapedSlashesAction],
     acceptHttp10: config.httpProtocolOptions?.acceptHttp10 ?? false,
+    allowCustomMethods: config.httpProtocolOptions?.allowCustomMethods ?? false,
     generateRequestId: config.generateRequestId ?? true,
     preserveExternalRequestId: config.preserveExternalRequestId,
     serverHeader: SERVER_HEADER[config.serverHeaderTransformation],

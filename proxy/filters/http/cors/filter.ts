@@ -3,8 +3,8 @@ import type { HttpFilter } from '../filter.ts'
 import { type CorsConfig, compileCors, compileCorsPolicy } from './config.ts'
 
 /**
- * Cross-origin requests (envoy.filters.http.cors): an allowed preflight is answered here, an allowed plain request gets
- * its response headers.
+ * Cross-origin requests (envoy.filters.http.cors): a preflight is answered here, an allowed plain request gets its
+ * response headers. What is not allowed gets no access-control-allow-origin, which is how the browser learns of it.
  */
 export const cors: HttpFilter<CorsConfig | undefined> = {
   name: 'envoy.filters.http.cors',
@@ -19,29 +19,24 @@ export const cors: HttpFilter<CorsConfig | undefined> = {
     if (origin === undefined || origin === '') return false
     const isAllowed = config.allowOrigins.some((matcher) => matcher.test(origin))
     const isPreflight = head.method === 'OPTIONS' && (head.get('access-control-request-method') ?? '') !== ''
-    if (isPreflight && (isAllowed || !config.forwardNotMatchingPreflights)) {
-      answer(decision, 200, 'cors_response', '')
-      if (isAllowed) addPreflightHeaders(config, origin, decision)
-      return true
-    }
+    const isAnswered = isPreflight && (isAllowed || !config.forwardNotMatchingPreflights)
     if (isAllowed) {
       addResponseHeader(decision, 'access-control-allow-origin', origin)
-      if (config.allowCredentials) addResponseHeader(decision, 'access-control-allow-credentials', 'true')
       if (config.exposeHeaders !== '') {
         addResponseHeader(decision, 'access-control-expose-headers', config.exposeHeaders)
       }
     }
-    return false
+    if (config.allowCredentials && (isAllowed || isAnswered)) {
+      addResponseHeader(decision, 'access-control-allow-credentials', 'true')
+    }
+    if (!isAnswered) return false
+    answer(decision, 200, 'cors_response', '')
+    addPreflightHeaders(config, decision)
+    return true
   },
 }
 
-function addPreflightHeaders(
-  config: CorsConfig,
-  origin: string,
-  decision: Parameters<typeof addResponseHeader>[0],
-): void {
-  addResponseHeader(decision, 'access-control-allow-origin', origin)
-  if (config.allowCredentials) addResponseHeader(decision, 'access-control-allow-credentials', 'true')
+function addPreflightHeaders(config: CorsConfig, decision: Parameters<typeof addResponseHeader>[0]): void {
   if (config.allowMethods !== '') addResponseHeader(decision, 'access-control-allow-methods', config.allowMethods)
   if (config.allowHeaders !== '') addResponseHeader(decision, 'access-control-allow-headers', config.allowHeaders)
   if (config.maxAge !== '') addResponseHeader(decision, 'access-control-max-age', config.maxAge)

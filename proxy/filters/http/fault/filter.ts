@@ -1,8 +1,7 @@
 import type { Call } from '../../../decide/call.ts'
 import type { Decision } from '../../../decide/decision.ts'
 import { answer } from '../../../decide/decision.ts'
-import { fieldOf } from '../../../decide/fields.ts'
-import { headerMatches } from '../../../plan/matchers.ts'
+import { headerMatches } from '../../../decide/fields.ts'
 import type { Fraction } from '../../../plan/plan.ts'
 import type { HttpFilter } from '../filter.ts'
 import { compileFault, type FaultConfig } from './config.ts'
@@ -19,7 +18,7 @@ export const fault: HttpFilter<FaultConfig> = {
   compileForRoute: compileFault,
 
   judge(config, call, decision) {
-    for (const matcher of config.headers) if (!headerMatches(matcher, fieldOf(call.head, matcher.name))) return false
+    for (const matcher of config.headers) if (!headerMatches(matcher, call.head)) return false
     if (config.delay !== undefined && isDrawn(config.delay.fraction, call)) {
       decision.delayMs = config.delay.ms
       decision.flag = 'DI'
