@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomInt, seededRandom, systemRandom } from '../../lib/random.ts'
 import { explainCall } from '../../proxy/decide/explain.ts'
 import { peerOrSkip } from '../peers/peers.ts'
+import { loopbackBlock } from '../support/mesh.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { addresses, type PlaneName } from './config.ts'
 import { foretold, type Outcome, outcomeOf } from './outcome.ts'
@@ -16,7 +17,7 @@ const seed = Number(process.env.LATEEN_TEST_SEED || randomInt(systemRandom, 1_00
 const REQUESTS = 500
 const AT_ONCE = 16
 
-const block = `127.${20 + randomInt(systemRandom, 200)}.${randomInt(systemRandom, 250)}`
+const block = loopbackBlock()
 const planes = new Planes(addresses(block))
 const requests = generateRequests(seededRandom(seed), REQUESTS)
 

@@ -1,0 +1,136 @@
+import { connect } from 'node:net'
+import { formatNodeId, type NodeType } from '../../api/node.ts'
+import { planOfView } from '../../cli/explain/plan-of-view.ts'
+import type { ConfigSource } from '../../config/store.ts'
+import { silentLogger } from '../../lib/log.ts'
+import { randomInt, systemRandom } from '../../lib/random.ts'
+import { Pilot } from '../../pilot/pilot.ts'
+import { Agent } from '../../proxy/agent/agent.ts'
+import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
+import type { Plan } from '../../proxy/plan/plan.ts'
+
+/** Who a proxy stands beside. */
+export interface Workload {
+  type: NodeType
+  name: string
+  namespace?: string
+  ip: string
+  labels: Record<string, string>
+}
+
+/** A pilot and proxies in this process, on a configuration that the test gives. The caller closes the source. */
+export class Mesh {
+  readonly #source: ConfigSource
+  readonly #agents: Agent[] = []
+  pilot: Pilot
+
+  constructor(source: ConfigSource) {
+    const errors = source.current().findings.filter((finding) => finding.severity === 'error')
+    if (errors.length > 0) throw new Error(JSON.stringify(errors, null, 1))
+    this.#source = source
+    this.pilot = this.#newPilot(0)
+  }
+
+  start(): Promise<void> {
+    return this.pilot.start()
+  }
+
+  /** Ends the pilot as a crash would: its streams break and its port is closed. */
+  stopPilot(): Promise<void> {
+    return this.pilot.close()
+  }
+
+  /** A new pilot where the old one was. */
+  async restartPilot(): Promise<void> {
+    this.pilot = this.#newPilot(this.pilot.xdsPort)
+    await this.pilot.start()
+  }
+
+  async addProxy(workload: Workload): Promise<Agent> {
+    const file = `${workload.name}.json`
+    const agent = new Agent(parseBootstrap(bootstrapText(workload, this.pilot.xdsPort), file), file, {
+      log: silentLogger,
+    })
+    this.#agents.push(agent)
+    await agent.start()
+    return agent
+  }
+
+  /** The plan that a proxy of this workload has, made anew from what the pilot would send it. */
+  plan(workload: Workload): Plan {
+    const { id, metadata } = identityOf(workload)
+    const { plan, refused } = planOfView(this.pilot.publisher.viewFor({ id, cluster: 'test', metadata }))
+    if (refused.length > 0) throw new Error(refused.join('\n'))
+    return plan
+  }
+
+  async stop(): Promise<void> {
+    for (const agent of this.#agents) await agent.stop(0)
+    await this.pilot.close()
+  }
+
+  #newPilot(xdsPort: number): Pilot {
+    return new Pilot({
+      source: this.#source,
+      xdsAddress: `127.0.0.1:${xdsPort}`,
+      httpAddress: '127.0.0.1:0',
+      log: silentLogger,
+    })
+  }
+}
+
+function identityOf({ type, name, namespace = 'default', ip, labels }: Workload) {
+  return {
+    id: formatNodeId({ type, ip, name, namespace, domain: 'cluster.local' }),
+    metadata: { NAMESPACE: namespace, LABELS: labels },
+  }
+}
+
+/** A bootstrap file, for Envoy or for our proxy, that takes everything from the pilot on this port. */
+export function bootstrapText(workload: Workload, xdsPort: number): string {
+  const { id, metadata } = identityOf(workload)
+  const address = { socket_address: { address: '127.0.0.1', port_value: xdsPort } }
+  const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  return JSON.stringify({
+    node: { id, cluster: 'test', metadata },
+    dynamic_resources: {
+      ads_config: {
+        api_type: 'DELTA_GRPC',
+        transport_api_version: 'V3',
+        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+      },
+      cds_config: { ads: {}, resource_api_version: 'V3' },
+      lds_config: { ads: {}, resource_api_version: 'V3' },
+    },
+    static_resources: {
+      clusters: [
+        {
+          name: 'xds',
+          type: 'STATIC',
+          typed_extension_protocol_options: {
+            [httpOptions]: {
+              '@type': `type.googleapis.com/${httpOptions}`,
+              explicit_http_config: { http2_protocol_options: {} },
+            },
+          },
+          load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+        },
+      ],
+    },
+  })
+}
+
+/** `127.x.y`: a block of loopback addresses of one's own, so that runs beside each other do not meet. */
+export function loopbackBlock(): string {
+  return `127.${20 + randomInt(systemRandom, 200)}.${randomInt(systemRandom, 250)}`
+}
+
+export function canConnect(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host, () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.on('error', reject)
+  })
+}
