@@ -6,6 +6,7 @@ export const ENVIRONMENT = {
   npm_command: { default: '', doc: 'set by npm and npx: the demo then ends when they do' },
   LATEEN_TEST_PATIENCE_MS: { default: '10000', doc: 'how long a test waits for something that must happen' },
   LATEEN_TEST_SEED: { default: '', doc: 'seed of the property and differential tests; printed by each run' },
+  LATEEN_ISTIO_SAMPLES: { default: '', doc: "folder of Istio's own samples, to test on those instead of ours" },
   LATEEN_PEERS_DIR: { default: '', doc: 'folder of the test peers (envoy); default .peers in the repository' },
 } as const
 
