@@ -45,7 +45,7 @@ export const command: CliCommand = {
       .option('--sni <name>', 'server name of the TLS handshake', '')
       .option('--alpn <list>', 'application protocols of the TLS handshake, separated by commas')
       .option('--peer <spiffe-id>', "the caller's identity", '')
-      .option('--random <n>', 'fixes the weighted pick', parseRandom, 0)
+      .option('--random <n>', 'the dice: below 100, the percentile that this call falls in', parseRandom, 0)
       .option('--json', 'print the explanation as JSON')
       .action(run)
   },
@@ -79,6 +79,7 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
     alpn: flags.alpn?.split(',') ?? [],
     peer: flags.peer,
     randomValue: flags.random,
+    faultDraw: (flags.random % 100) / 100,
   }
   const result = explainCall(source.plan, call)
   for (const note of source.notes) console.error(`note: ${note}`)

@@ -5,6 +5,7 @@ import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
 import { RequestHead } from '../stream/message.ts'
+import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
 import { decide, pick, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
@@ -32,8 +33,10 @@ export interface SymbolicCall {
   alpn: readonly string[]
   /** SPIFFE id of the caller; '' for none. */
   peer: string
-  /** Fixes the weighted pick and the draws of fractions. */
+  /** Fixes the weighted pick and the fractions of routes and mirrors. */
   randomValue: number
+  /** In [0, 1): fixes whether a fault that meets a part of the calls meets this one. */
+  faultDraw: number
 }
 
 /** What `explain` prints. `error` names the miss when the call goes nowhere. */
@@ -118,7 +121,7 @@ function explainHttp(
     head,
     downstreamAddress: '127.0.0.1:0',
     downstreamLocalAddress: `${hostOf(call.destination) || '127.0.0.1'}:${portOfUrl(call.url)}`,
-    random: { next: () => 0 },
+    random: { next: () => call.faultDraw },
     randomValue: call.randomValue,
     newRequestId: () => '<generated>',
   }
@@ -128,6 +131,8 @@ function explainHttp(
   describeDecision(result, decision)
   if (decision.outcome === 'forward' && routes !== undefined) {
     mutateHeaders(routes, decision, asked, head, 'request')
+    finishRequestHead(head, decision)
+    if (decision.virtualHost?.includeAttemptCount === true) head.set('x-envoy-attempt-count', '1')
     result.requestHeaders = { host: decision.authority, ...fieldsOf(head) }
     const hostless = whyNoHost(plan, listener, decision.choice?.cluster ?? '')
     if (hostless !== undefined) {

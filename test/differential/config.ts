@@ -42,6 +42,7 @@ export const HOSTS = [
   'weights',
   'unknown',
   'plain',
+  'random',
   'exported',
   'private',
 ] as const

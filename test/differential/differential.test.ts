@@ -82,6 +82,7 @@ test(`explain foretells what our proxy does with ${REQUESTS} requests (seed ${se
       alpn: [],
       peer: '',
       randomValue: 0,
+      faultDraw: 0,
     })
     const [seen, expected] = foretold(outcome, explanation)
     try {

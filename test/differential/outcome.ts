@@ -1,5 +1,5 @@
 import type { Explanation } from '../../proxy/decide/explain.ts'
-import type { Echo } from '../support/echo-server.ts'
+import { echoOf } from '../support/echo-server.ts'
 import type { RawResponse } from '../support/raw-http.ts'
 
 /** What became of a request, in the form in which planes are compared. */
@@ -45,11 +45,6 @@ export function outcomeOf(response: RawResponse): Outcome {
     responseHeaders: without(response.headers, VARYING_RESPONSE_HEADERS, []),
     body: echo === undefined ? response.body : '',
   }
-}
-
-function echoOf(response: RawResponse): Echo | undefined {
-  if (response.headers['content-type'] !== 'application/json' || response.body === '') return undefined
-  return JSON.parse(response.body) as Echo
 }
 
 function without(

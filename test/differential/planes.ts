@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { NodeType } from '../../api/node.ts'
 import { MemorySource } from '../../config/sources/memory.ts'
+import { type Random, systemRandom } from '../../lib/random.ts'
 import type { Plan } from '../../proxy/plan/plan.ts'
 import { EchoServer } from '../support/echo-server.ts'
 import { eventually } from '../support/eventually.ts'
@@ -27,14 +28,14 @@ export class Planes {
     this.mesh = new Mesh(this.#source)
   }
 
-  /** `envoy` is the path of the real one; without it only our own plane runs. */
-  async start(envoy: string | undefined): Promise<void> {
+  /** `envoy` is the path of the real one; without it only our own plane runs. `random` are our dice. */
+  async start(envoy: string | undefined, random: Random = systemRandom): Promise<void> {
     await this.mesh.start()
     await this.upstreams.v1.listen(HTTP_PORT, this.at.v1)
     await this.upstreams.v2.listen(HTTP_PORT, this.at.v2)
     await this.upstreams.shadow.listen(HTTP_PORT, this.at.mirror)
     for (const type of ['sidecar', 'router'] as const) {
-      await this.mesh.addProxy(this.#workload(type, 'lateen'))
+      await this.mesh.addProxy(this.#workload(type, 'lateen'), random)
       if (envoy !== undefined) this.#startEnvoy(envoy, type)
     }
     const planes: PlaneName[] = envoy === undefined ? ['lateen'] : ['lateen', 'envoy']
@@ -44,6 +45,13 @@ export class Planes {
       })
       await eventually(() => canConnect(this.at.gateway[plane], GATEWAY_PORT), 30_000)
     }
+  }
+
+  /** Gives a file of the configuration its text. */
+  set(file: string, text: string): void {
+    this.#source.set(file, text)
+    const errors = this.#source.current().findings.filter((finding) => finding.severity === 'error')
+    if (errors.length > 0) throw new Error(JSON.stringify(errors, null, 1))
   }
 
   /** What our proxy of this type has. */

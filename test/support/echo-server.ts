@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http'
+import type { RawResponse } from './raw-http.ts'
 
 /** What an echo server says it received. */
 export interface Echo {
@@ -7,6 +8,12 @@ export interface Echo {
   path: string
   headers: Record<string, string>
   body: string
+}
+
+/** What an echo server said in this response; undefined when it said nothing, as to a HEAD. */
+export function echoOf(response: RawResponse): Echo | undefined {
+  if (response.headers['content-type'] !== 'application/json' || response.body === '') return undefined
+  return JSON.parse(response.body) as Echo
 }
 
 /** Answers every request with what it received. Counts the requests by path, for mirrors. */

@@ -3,7 +3,7 @@ import { formatNodeId, type NodeType } from '../../api/node.ts'
 import { planOfView } from '../../cli/explain/plan-of-view.ts'
 import type { ConfigSource } from '../../config/store.ts'
 import { silentLogger } from '../../lib/log.ts'
-import { randomInt, systemRandom } from '../../lib/random.ts'
+import { type Random, randomInt, systemRandom } from '../../lib/random.ts'
 import { Pilot } from '../../pilot/pilot.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
@@ -46,10 +46,12 @@ export class Mesh {
     await this.pilot.start()
   }
 
-  async addProxy(workload: Workload): Promise<Agent> {
+  /** `random` are the dice of all its decisions. */
+  async addProxy(workload: Workload, random: Random = systemRandom): Promise<Agent> {
     const file = `${workload.name}.json`
     const agent = new Agent(parseBootstrap(bootstrapText(workload, this.pilot.xdsPort), file), file, {
       log: silentLogger,
+      random,
     })
     this.#agents.push(agent)
     await agent.start()
