@@ -25,6 +25,8 @@ export interface RandomRuleOptions {
   mirror?: string
   /** Only rules that hand the request to a destination, untouched by faults. */
   onlyForwards?: boolean
+  /** Nothing is left to chance: one destination a route, percentages of 0 or 100. */
+  withoutDice?: boolean
 }
 
 /** A valid VirtualService whose last route takes everything. */
@@ -88,19 +90,22 @@ function randomAction(random: Random, options: RandomRuleOptions): object {
   if (maybe(random, 0.2))
     action.retries = { attempts: 1 + randomInt(random, 3), perTryTimeout: '3s', retryOn: '5xx,connect-failure' }
   if (options.mirror !== undefined && maybe(random, 0.2)) {
-    const percentage = { value: pick(random, [0, 25, 50, 100]) }
+    const percentage = { value: pick(random, options.withoutDice ? [0, 100] : [0, 25, 50, 100]) }
     action.mirrors = [{ destination: { host: options.mirror, port: { number: options.port } }, percentage }]
   }
   if (!options.onlyForwards && maybe(random, 0.15)) {
     action.fault = {
-      abort: { httpStatus: pick(random, [418, 500, 555]), percentage: { value: pick(random, [0, 30, 100]) } },
+      abort: {
+        httpStatus: pick(random, [418, 500, 555]),
+        percentage: { value: pick(random, options.withoutDice ? [0, 100] : [0, 30, 100]) },
+      },
     }
   }
   return action
 }
 
-function randomRoute(random: Random, { destinations, port }: RandomRuleOptions): object[] {
-  const chosen = destinations.filter(() => maybe(random, 0.7))
+function randomRoute(random: Random, { destinations, port, withoutDice }: RandomRuleOptions): object[] {
+  const chosen = withoutDice ? [] : destinations.filter(() => maybe(random, 0.7))
   if (chosen.length === 0) chosen.push(pick(random, destinations))
   const shares: number[] = chosen.map(() => randomInt(random, 4) * 10)
   if (!shares.some((share) => share > 0)) shares[0] = 100
