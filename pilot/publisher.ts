@@ -57,7 +57,7 @@ export class Publisher implements ViewSource {
     this.#logger = options.logger ?? silentLogger
     this.#mesh = { ...DEFAULT_MESH_OPTIONS, ...options.mesh }
     this.#quietMs = options.quietMs ?? 100
-    this.#maxDelayMs = options.maxDelayMs ?? 10_000
+    this.#maxDelayMs = options.maxDelayMs ?? 1_000
     this.#snapshot = options.source.current()
     this.#generation = buildGeneration(this.#snapshot.objects, 1, this.#mesh, this.#memo)
     this.#stopSource = options.source.onChange((snapshot) => this.#onChange(snapshot))

@@ -171,19 +171,20 @@ export class DirectorySource implements ConfigSource {
       const message = `has ${file.sizeBytes} bytes, at most ${MAX_FILE_BYTES} are read`
       return known(unreadableFile(file.path, 'LTN0002', message, before?.loaded), file.signature)
     }
-    if (file.sizeBytes === 0 && before !== undefined && before.loaded.objects.length > 0) {
-      const nowMs = this.#clock.nowMs()
-      const emptySinceMs = before.emptySinceMs ?? nowMs
-      if (nowMs - emptySinceMs < EMPTY_GRACE_MS) {
-        this.#schedule(EMPTY_GRACE_MS)
-        return { ...before, signature: '', emptySinceMs }
-      }
-    }
     const settled = this.#clock.wallMs() - file.modifiedMs > RACY_MS
     const signature = settled ? file.signature : ''
     try {
       const bytes = await readFile(file.path)
       this.#filesRead++
+      // Asked of what was read: the file may have been truncated since its size was looked at.
+      if (bytes.length === 0 && before !== undefined && before.loaded.objects.length > 0) {
+        const nowMs = this.#clock.nowMs()
+        const emptySinceMs = before.emptySinceMs ?? nowMs
+        if (nowMs - emptySinceMs < EMPTY_GRACE_MS) {
+          this.#schedule(EMPTY_GRACE_MS)
+          return { ...before, signature: '', emptySinceMs }
+        }
+      }
       const loaded = isUtf8(bytes)
         ? loadFile(file.path, bytes.toString('utf8'), before?.loaded)
         : unreadableFile(file.path, 'LTN0001', 'is not UTF-8 text', before?.loaded)

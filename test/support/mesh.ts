@@ -9,6 +9,8 @@ import { Agent } from '../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
 import type { Plan } from '../../proxy/plan/plan.ts'
 
+const DEBOUNCE_MS = 10
+
 /** Who a proxy stands beside. */
 export interface Workload {
   type: NodeType
@@ -77,6 +79,7 @@ export class Mesh {
       xdsAddress: `127.0.0.1:${xdsPort}`,
       httpAddress: '127.0.0.1:0',
       log: silentLogger,
+      debounceMs: DEBOUNCE_MS,
     })
   }
 }
