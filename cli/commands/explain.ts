@@ -80,6 +80,7 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
     peer: flags.peer,
     randomValue: flags.random,
     faultDraw: (flags.random % 100) / 100,
+    assumeHosts: source.assumeHosts,
   }
   const result = explainCall(source.plan, call)
   for (const note of source.notes) console.error(`note: ${note}`)

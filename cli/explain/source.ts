@@ -11,10 +11,15 @@ import { EMPTY_PLAN, type Plan } from '../../proxy/plan/plan.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { planOfView } from './plan-of-view.ts'
 
+/** Kinds that say which hosts of a Kubernetes service there are; manifests for a cluster have none of them. */
+const KINDS_WITH_ENDPOINTS = new Set(['Pod', 'Endpoints', 'EndpointSlice', 'WorkloadEntry'])
+
 /** Where a plan to explain comes from. `notes` are for the user, beside the answer. */
 export interface ExplainSource {
   plan: Plan
   notes: string[]
+  /** Whether the source tells nothing of endpoints, so that a cluster without them is no miss. */
+  assumeHosts: boolean
   /** The address that a name in a URL stands for, '' when not known. */
   resolve(hostname: string): string
 }
@@ -22,7 +27,7 @@ export interface ExplainSource {
 /** The static resources of one Envoy bootstrap file. */
 export function sourceOfBootstrap(file: string): ExplainSource {
   const { listeners, clusters } = compileStatic(readBootstrap(file), file)
-  return { plan: { ...EMPTY_PLAN, listeners, clusters }, notes: [], resolve: () => '' }
+  return { plan: { ...EMPTY_PLAN, listeners, clusters }, notes: [], assumeHosts: false, resolve: () => '' }
 }
 
 /** What the pilot would send to `from` (workload.namespace), with no pilot and no cluster running. */
@@ -58,7 +63,9 @@ export async function sourceOfConfig(
     }
     const { plan, refused } = planOfView(publisher.viewFor(identity))
     notes.push(...refused.map((text) => `a Lateen proxy would refuse ${text}`))
-    return { plan, notes, resolve: (hostname) => addressOf(mesh, namespace, hostname) }
+    const assumeHosts = !source.current().objects.some((object) => KINDS_WITH_ENDPOINTS.has(object.kind))
+    if (assumeHosts) notes.push('the configuration has no Pods or EndpointSlices: every cluster is taken to have hosts')
+    return { plan, notes, assumeHosts, resolve: (hostname) => addressOf(mesh, namespace, hostname) }
   } finally {
     publisher.close()
     source.close()

@@ -37,6 +37,8 @@ export interface SymbolicCall {
   randomValue: number
   /** In [0, 1): fixes whether a fault that meets a part of the calls meets this one. */
   faultDraw: number
+  /** Takes clusters without endpoints to have some: for configuration that tells nothing of endpoints. */
+  assumeHosts?: boolean
 }
 
 /** What `explain` prints. `error` names the miss when the call goes nowhere. */
@@ -134,7 +136,7 @@ function explainHttp(
     finishRequestHead(head, decision)
     if (decision.virtualHost?.includeAttemptCount === true) head.set('x-envoy-attempt-count', '1')
     result.requestHeaders = { host: decision.authority, ...fieldsOf(head) }
-    const hostless = whyNoHost(plan, listener, decision.choice?.cluster ?? '')
+    const hostless = whyNoHost(plan, listener, decision.choice?.cluster ?? '', call.assumeHosts === true)
     if (hostless !== undefined) {
       result.directResponse = { status: 503, body: 'no healthy upstream', headers: {} }
       return finish(result, trace, hostless)
@@ -144,12 +146,13 @@ function explainHttp(
 }
 
 /** Why a request that is forwarded to this cluster can reach no host, as far as the configuration tells. */
-function whyNoHost(plan: Plan, listener: ListenerPlan, clusterName: string): string | undefined {
+function whyNoHost(plan: Plan, listener: ListenerPlan, clusterName: string, assumeHosts: boolean): string | undefined {
   const cluster = plan.clusters.get(clusterName)
   if (cluster?.discovery === 'original_dst' && listener.bindToPort) {
     return `cluster ${clusterName} needs a captured connection, and listener ${listener.name} takes connections of its own`
   }
   if (cluster?.discovery !== 'eds' && cluster?.discovery !== 'static') return undefined
+  if (assumeHosts && cluster.discovery === 'eds') return undefined
   const endpoints = cluster.discovery === 'eds' ? plan.endpoints.get(cluster.edsServiceName) : cluster.endpoints
   return endpoints === undefined || endpoints.length === 0 ? `cluster ${clusterName} has no endpoints` : undefined
 }
