@@ -131,6 +131,33 @@ test('a file that is empty for a moment keeps its objects, one that stays empty 
   expect(hosts(source)).toEqual([])
 })
 
+test('a file written during a scan is not read without what was written before it', async () => {
+  // Between them, files enough that the first is long read when the last is.
+  for (let i = 0; i < 64; i++) write(`between-${i}.yaml`, rule(`between-${i}`))
+  write('a-first.yaml', rule('first', 'v0'))
+  write('z-last.yaml', rule('last', 'v0'))
+  const source = await quiet([dir])
+  const seen: string[] = []
+  source.onChange(() => {
+    const hostOf = (name: string) => {
+      const object = source.current().objects.find(({ metadata }) => metadata.name === name)
+      return (object?.body as { spec: { host: string } }).spec.host
+    }
+    seen.push(`${hostOf('first')} ${hostOf('last')}`)
+  })
+  const wanted: string[] = []
+  for (let round = 1; round <= 50; round++) {
+    const isDone = source.rescan()
+    for (let turns = round % 10; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+    write('a-first.yaml', rule('first', `v${round}`))
+    write('z-last.yaml', rule('last', `v${round}`))
+    await isDone
+    await source.rescan()
+    wanted.push(`v${round} v${round}`)
+  }
+  expect(seen).toEqual(wanted)
+})
+
 test('what is no text, or too large, is a finding and leaves what was known', async () => {
   write('a.yaml', rule('a'))
   write('b.yaml', rule('b'))

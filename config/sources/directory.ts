@@ -8,7 +8,7 @@ import { Assembler } from '../assemble.ts'
 import { type LoadedFile, loadFile, MAX_FILE_BYTES, unreadableFile } from '../load.ts'
 import type { ConfigSnapshot, ConfigSource } from '../store.ts'
 import { Listeners } from './listeners.ts'
-import { type Scan, type ScannedFile, scanPaths } from './scan.ts'
+import { type Scan, type ScannedFile, scanPaths, signatureOf } from './scan.ts'
 import { DirectoryWatchers } from './watch.ts'
 
 export interface DirectoryOptions {
@@ -53,6 +53,8 @@ export class DirectorySource implements ConfigSource {
   #debounceTimer: Timer | undefined
   #restatTimer: Timer | undefined
   #firstEventMs: number | undefined
+  /** Since when files have changed during every scan; undefined when the last scan met none. */
+  #changingSinceMs: number | undefined
   #closed = false
   #filesRead = 0
 
@@ -139,7 +141,10 @@ export class DirectorySource implements ConfigSource {
       const scan = await scanPaths(this.#paths)
       // What changed before a new watch began was not announced, so look once more.
       if (!this.#closed && this.#options.watch && this.#watchers.sync(scan.directories)) this.#scanAgain = true
-      await this.#read(scan)
+      const files = await this.#read(scan)
+      if (this.#closed) return
+      if (files !== undefined) this.#use(scan, files)
+      else this.#scanAgain = true
     }
     this.#armRestat()
   }
@@ -150,16 +155,32 @@ export class DirectorySource implements ConfigSource {
     this.#restatTimer = this.#clock.setTimer(this.#options.restatMs, () => this.#rescanUnasked())
   }
 
-  async #read(scan: Scan): Promise<void> {
+  /**
+   * What all files held when they were scanned. Undefined when one was written since: half of it may have been read, or
+   * all of it without the edits of other files that came before.
+   */
+  async #read(scan: Scan): Promise<Map<string, KnownFile> | undefined> {
     const files = new Map<string, KnownFile>()
+    let hasChanged = false
     for (let at = 0; at < scan.files.length; at += READS_AT_ONCE) {
       const batch = scan.files.slice(at, at + READS_AT_ONCE)
       const known = await Promise.all(batch.map((file) => this.#readFile(file)))
-      batch.forEach((file, index) => {
-        files.set(file.path, known[index] as KnownFile)
-      })
+      for (const [index, file] of batch.entries()) {
+        const result = known[index] as KnownFile
+        files.set(file.path, result)
+        if (result !== this.#files.get(file.path) && signatureOf(file.path) !== file.signature) hasChanged = true
+      }
     }
-    if (this.#closed) return
+    if (!hasChanged) {
+      this.#changingSinceMs = undefined
+      return files
+    }
+    const nowMs = this.#clock.nowMs()
+    this.#changingSinceMs ??= nowMs
+    return nowMs - this.#changingSinceMs < this.#options.maxDebounceMs ? undefined : files
+  }
+
+  #use(scan: Scan, files: Map<string, KnownFile>): void {
     this.#files = files
     if (this.#assembler.update(this.#withUnreadable(scan, files))) this.#listeners.call(this.#assembler.current)
   }

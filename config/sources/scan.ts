@@ -90,7 +90,7 @@ class Scanner {
   #addFile(path: string, stats: BigIntStats): void {
     this.scan.files.push({
       path,
-      signature: `${identityOf(stats)} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`,
+      signature: signatureFrom(stats),
       sizeBytes: Number(stats.size),
       modifiedMs: Number(stats.mtimeMs),
     })
@@ -126,6 +126,19 @@ class Scanner {
       return undefined
     }
   }
+}
+
+/** The signature that a scan would find now; undefined when the file cannot be looked at. */
+export function signatureOf(path: string): string | undefined {
+  try {
+    return signatureFrom(statSync(path, { bigint: true }))
+  } catch {
+    return undefined
+  }
+}
+
+function signatureFrom(stats: BigIntStats): string {
+  return `${identityOf(stats)} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`
 }
 
 function identityOf(stats: BigIntStats): string {
