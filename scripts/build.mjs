@@ -1,6 +1,6 @@
 // Bundles the entry points into dist/. Our own modules are bundled so that a command starts in a tenth of a second;
 // npm's packages stay outside and are loaded from node_modules.
-import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -10,12 +10,15 @@ const entryPoints = ['cli/main.ts', 'samples/bookinfo/main.ts', 'bench/main.ts']
   existsSync(join(root, file)),
 )
 
-rmSync(join(root, 'dist'), { recursive: true, force: true })
+// Built beside and renamed, so that a build that fails or is in its middle leaves the commands as they were.
+const dist = join(root, 'dist')
+const beside = join(root, 'dist.new')
+rmSync(beside, { recursive: true, force: true })
 await build({
   absWorkingDir: root,
   entryPoints,
   outbase: '.',
-  outdir: 'dist',
+  outdir: beside,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -26,5 +29,6 @@ await build({
   chunkNames: 'chunks/[name]-[hash]',
   logLevel: 'warning',
 })
-const cli = join(root, 'dist/cli/main.js')
-if (existsSync(cli)) chmodSync(cli, 0o755)
+chmodSync(join(beside, 'cli/main.js'), 0o755)
+rmSync(dist, { recursive: true, force: true })
+renameSync(beside, dist)
