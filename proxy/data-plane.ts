@@ -107,6 +107,10 @@ export class DataPlane implements StreamContext, UpstreamContext {
     }
     for (const cluster of plan.clusters.values()) report('cluster', cluster.name, cluster.ignored)
     for (const listener of plan.listeners.values()) report('listener', listener.name, listener.ignored)
+    for (const routes of plan.routeConfigs.values()) {
+      report('route configuration', routes.name, routes.ignored)
+      for (const host of routes.virtualHosts) report('virtual host', host.name, host.ignored)
+    }
     this.metrics.gauge('server.fields_not_honoured').set(this.#ignored.size)
   }
 

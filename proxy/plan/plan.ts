@@ -120,6 +120,8 @@ export interface RouteConfigPlan {
   readonly mostSpecificMutationsWin: boolean
   readonly mutations: HeaderMutations
   readonly filterConfigs: FilterConfigs
+  /** Fields that were given and are not honoured, by their path. */
+  readonly ignored: readonly string[]
 }
 
 export interface DomainIndex {
@@ -142,6 +144,8 @@ export interface VirtualHostPlan {
   readonly retry: RetryPlan | undefined
   readonly includeAttemptCount: boolean
   readonly filterConfigs: FilterConfigs
+  /** Like that of a route configuration, for a virtual host that comes apart; otherwise empty. */
+  readonly ignored: readonly string[]
   readonly origin: Origin | undefined
 }
 

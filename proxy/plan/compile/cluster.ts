@@ -2,6 +2,7 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { CircuitBreakers } from '../../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js'
 import {
   type Cluster,
+  ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
@@ -11,6 +12,7 @@ import type { CircuitBreakerPlan, ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
+import { notHonoured } from './honoured.ts'
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
@@ -41,21 +43,10 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
     endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
-    ignored: ignoredFields(cluster),
+    ignored: notHonoured(ClusterSchema, cluster),
     origin: originOf(cluster.metadata),
     resourceVersion,
   }
-}
-
-/** What does not change where a call goes, and is not done yet: served without, and said so. */
-function ignoredFields(cluster: Cluster): string[] {
-  const ignored: string[] = []
-  if (cluster.outlierDetection !== undefined) ignored.push('outlier_detection')
-  if (cluster.upstreamConnectionOptions?.tcpKeepalive !== undefined) {
-    ignored.push('upstream_connection_options.tcp_keepalive')
-  }
-  if (cluster.transportSocketMatches.length > 0) ignored.push('transport_socket_matches')
-  return ignored
 }
 
 function discoveryOf(cluster: Cluster): ClusterPlan['discovery'] {

@@ -1,15 +1,14 @@
-import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { TrafficDirection } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import type {
   Filter,
   FilterChain,
   FilterChainMatch,
 } from '../../../api/gen/envoy/config/listener/v3/listener_components_pb.js'
-import type { Listener } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
-import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { type Listener, ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import type { FilterChainMatchPlan, FilterChainPlan, ListenerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { compileAddress, originOf } from './common.ts'
+import { notHonoured } from './honoured.ts'
 import { compileHttpManager, HTTP_MANAGER } from './http-manager.ts'
 import { compileTcpProxy, TCP_PROXY } from './tcp-proxy.ts'
 
@@ -44,26 +43,9 @@ export function compileListener(listener: Listener): ListenerPlan {
     trafficDirection: DIRECTION[listener.trafficDirection],
     filterChains: chains,
     defaultFilterChain: fallback === undefined ? undefined : compileFilterChain(fallback, 'default_filter_chain'),
-    ignored: ignoredFields(listener),
+    ignored: notHonoured(ListenerSchema, listener),
     origin: originOf(listener.metadata),
   }
-}
-
-/** What does not change where a call goes, and is not done yet: served without, and said so. */
-function ignoredFields(listener: Listener): string[] {
-  const ignored = new Set<string>()
-  if (listener.accessLog.length > 0) ignored.add('access_log')
-  for (const chain of listener.filterChains) {
-    for (const { configType } of chain.filters) {
-      const manager =
-        configType.case === 'typedConfig' ? anyUnpack(configType.value, HttpConnectionManagerSchema) : undefined
-      if (manager === undefined) continue
-      if (manager.accessLog.length > 0) ignored.add('http_connection_manager.access_log')
-      if (manager.tracing !== undefined) ignored.add('http_connection_manager.tracing')
-      if (manager.localReplyConfig !== undefined) ignored.add('http_connection_manager.local_reply_config')
-    }
-  }
-  return [...ignored]
 }
 
 const DIRECTION = {

@@ -1,9 +1,14 @@
-import type { Route, VirtualHost } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
-import type { RouteConfiguration } from '../../../api/gen/envoy/config/route/v3/route_pb.js'
+import {
+  type Route,
+  type VirtualHost,
+  VirtualHostSchema,
+} from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import { type RouteConfiguration, RouteConfigurationSchema } from '../../../api/gen/envoy/config/route/v3/route_pb.js'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
 import type { DomainIndex, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { originOf } from './common.ts'
+import { notHonoured } from './honoured.ts'
 import { compileMutations } from './mutations.ts'
 import { compileRetry } from './retry.ts'
 import { compileAction } from './route-action.ts'
@@ -22,6 +27,7 @@ export function compileRouteConfig(config: RouteConfiguration, path = ''): Route
     mostSpecificMutationsWin: config.mostSpecificHeaderMutationsWins,
     mutations: compileMutations(config, path),
     filterConfigs: compileFilterConfigs(config.typedPerFilterConfig, path),
+    ignored: path === '' ? notHonoured(RouteConfigurationSchema, config) : [],
   }
 }
 
@@ -37,6 +43,7 @@ export function compileVirtualHost(host: VirtualHost, path: string): VirtualHost
     retry: host.retryPolicy === undefined ? undefined : compileRetry(host.retryPolicy, `${path}.retry_policy`),
     includeAttemptCount: host.includeRequestAttemptCount,
     filterConfigs: compileFilterConfigs(host.typedPerFilterConfig, path),
+    ignored: path === '' ? notHonoured(VirtualHostSchema, host) : [],
     origin: originOf(host.metadata),
   }
 }

@@ -1,0 +1,190 @@
+import { type DescField, type DescMessage, fromBinary, isFieldSet, type Message } from '@bufbuild/protobuf'
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt'
+import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
+import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
+import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
+import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { HttpProtocolOptionsSchema } from '../../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+
+/*
+ * The fields that the compilers beside this file read, or refuse by name. Whoever teaches a compiler a field adds it
+ * here; every other field that a resource sets is served without, and said so.
+ *
+ * A message that is not in the table is honoured or refused as a whole by whoever reads the field that holds it.
+ */
+
+const HONOURED: Readonly<Record<string, string>> = {
+  'envoy.config.cluster.v3.Cluster': `name type cluster_type eds_cluster_config connect_timeout lb_policy load_assignment
+    max_requests_per_connection circuit_breakers typed_extension_protocol_options http2_protocol_options
+    common_http_protocol_options dns_refresh_rate lb_subset_config least_request_lb_config common_lb_config
+    load_balancing_policy health_checks transport_socket metadata alt_stat_name`,
+  'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
+  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds': `priority max_connections max_pending_requests max_requests
+    max_retries retry_budget`,
+  // Downstream is HTTP/1.1, and so is upstream: "as downstream" holds.
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': `common_http_protocol_options explicit_http_config
+    use_downstream_protocol_config`,
+  'envoy.config.core.v3.HttpProtocolOptions': 'idle_timeout max_requests_per_connection',
+
+  'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints',
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority metadata',
+  'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status load_balancing_weight metadata',
+  'envoy.config.endpoint.v3.Endpoint': 'address hostname',
+
+  'envoy.config.listener.v3.Listener': `name address filter_chains default_filter_chain bind_to_port use_original_dst
+    traffic_direction listener_filters additional_addresses metadata stat_prefix`,
+  'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket metadata',
+  'envoy.config.listener.v3.FilterChainMatch': `destination_port prefix_ranges server_names transport_protocol
+    application_protocols source_type source_prefix_ranges source_ports`,
+  'envoy.config.listener.v3.Filter': 'name typed_config',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': `stat_prefix cluster weighted_clusters idle_timeout
+    tunneling_config`,
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': `stat_prefix rds route_config
+    http_filters use_remote_address skip_xff_append xff_num_trusted_hops normalize_path merge_slashes
+    path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
+    preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
+    request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port`,
+  'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10 allow_custom_methods',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
+    'upgrade_type enabled',
+  'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
+  'envoy.extensions.filters.http.router.v3.Router': '',
+  'envoy.extensions.filters.http.cors.v3.CorsPolicy': `allow_origin_string_match allow_methods allow_headers
+    expose_headers max_age allow_credentials forward_not_matching_preflights`,
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': `delay abort headers response_rate_limit upstream_cluster
+    downstream_nodes`,
+
+  'envoy.config.route.v3.RouteConfiguration': `name virtual_hosts vhds ignore_port_in_host_matching request_headers_to_add
+    request_headers_to_remove response_headers_to_add response_headers_to_remove most_specific_header_mutations_wins
+    typed_per_filter_config metadata validate_clusters`,
+  'envoy.config.route.v3.VirtualHost': `name domains routes request_headers_to_add request_headers_to_remove
+    response_headers_to_add response_headers_to_remove retry_policy include_request_attempt_count
+    typed_per_filter_config matcher require_tls metadata`,
+  'envoy.config.route.v3.Route': `name match route redirect direct_response metadata request_headers_to_add
+    request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config`,
+  'envoy.config.route.v3.RouteMatch': `prefix path path_separated_prefix safe_regex connect_matcher case_sensitive headers
+    query_parameters runtime_fraction grpc tls_context dynamic_metadata`,
+  'envoy.config.route.v3.RouteAction': `cluster weighted_clusters cluster_not_found_response_code prefix_rewrite
+    regex_rewrite path_rewrite_policy host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy
+    request_mirror_policies upgrade_configs hash_policy internal_redirect_policy metadata_match rate_limits`,
+  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled',
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction disable_shadow_host_suffix_append',
+  'envoy.config.route.v3.WeightedCluster': 'clusters total_weight',
+  'envoy.config.route.v3.WeightedCluster.ClusterWeight': `name weight request_headers_to_add request_headers_to_remove
+    response_headers_to_add response_headers_to_remove host_rewrite_literal typed_per_filter_config`,
+  'envoy.config.route.v3.RetryPolicy': `retry_on num_retries per_try_timeout retry_back_off retriable_status_codes
+    retry_host_predicate host_selection_retry_max_attempts retriable_headers retriable_request_headers
+    rate_limited_retry_back_off`,
+  'envoy.config.route.v3.RedirectAction': `https_redirect scheme_redirect host_redirect port_redirect path_redirect
+    prefix_rewrite regex_rewrite response_code strip_query`,
+  'envoy.config.route.v3.DirectResponseAction': 'status body',
+}
+
+/** Messages that resources hold packed in an Any. */
+const PACKED: readonly DescMessage[] = [
+  CorsPolicySchema,
+  HTTPFaultSchema,
+  RouterSchema,
+  HttpConnectionManagerSchema,
+  TcpProxySchema,
+  HttpProtocolOptionsSchema,
+]
+
+interface Reading {
+  /** Fields that nobody reads. */
+  readonly unread: readonly DescField[]
+  /** Fields that hold messages to look into. */
+  readonly inner: readonly DescField[]
+}
+
+const readings = new Map<string, Reading | undefined>()
+
+/**
+ * The fields that `message` sets and that are not honoured, as paths of proto names without indices
+ * (`filter_chains.filters.access_log`).
+ */
+export function notHonoured<D extends DescMessage>(schema: D, message: Message, path = ''): string[] {
+  const found = new Set<string>()
+  collect(schema, message, path, found)
+  return [...found]
+}
+
+function collect(schema: DescMessage, message: Message, path: string, found: Set<string>): void {
+  const reading = readingOf(schema)
+  if (reading === undefined) return
+  const at = (field: DescField) => (path === '' ? field.name : `${path}.${field.name}`)
+  for (const field of reading.unread) if (isFieldSet(message, field)) found.add(at(field))
+  for (const unknown of message.$unknown ?? []) found.add(`${path === '' ? '' : `${path}.`}#${unknown.no}`)
+  for (const field of reading.inner) {
+    if (!isFieldSet(message, field)) continue
+    for (const inner of messagesOf(message, field)) collectInner(field, inner, at(field), found)
+  }
+}
+
+function collectInner(field: DescField, inner: Message, path: string, found: Set<string>): void {
+  if (field.message?.typeName !== AnySchema.typeName) {
+    if (field.message !== undefined) collect(field.message, inner, path, found)
+    return
+  }
+  const { typeUrl, value } = inner as Any
+  const packed = PACKED.find((schema) => typeUrl.endsWith(`/${schema.typeName}`))
+  if (packed === undefined) return
+  collect(packed, fromBinary(packed, value), path.slice(0, path.lastIndexOf('.') + 1) + shortName(packed), found)
+}
+
+function readingOf(schema: DescMessage): Reading | undefined {
+  if (readings.has(schema.typeName)) return readings.get(schema.typeName)
+  const names = HONOURED[schema.typeName]
+  let reading: Reading | undefined
+  if (names !== undefined) {
+    const honoured = new Set(names.split(/\s+/))
+    const isInner = (field: DescField) => field.message !== undefined && isLookedInto(field.message)
+    reading = {
+      unread: schema.fields.filter((field) => !honoured.has(field.name)),
+      inner: schema.fields.filter((field) => honoured.has(field.name) && isInner(field)),
+    }
+  }
+  readings.set(schema.typeName, reading)
+  return reading
+}
+
+function isLookedInto(schema: DescMessage): boolean {
+  return schema.typeName === AnySchema.typeName || HONOURED[schema.typeName] !== undefined
+}
+
+function messagesOf(message: Message, field: DescField): Message[] {
+  const fields = message as unknown as Record<string, unknown>
+  const oneof = field.oneof === undefined ? undefined : (fields[field.oneof.localName] as { value: Message })
+  if (oneof !== undefined) return [oneof.value]
+  const value = fields[field.localName]
+  if (field.fieldKind === 'list') return value as Message[]
+  return field.fieldKind === 'map' ? Object.values(value as Record<string, Message>) : [value as Message]
+}
+
+/** `HttpConnectionManager` as `http_connection_manager`. */
+function shortName(schema: DescMessage): string {
+  return schema.name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()
+}
+
+/** The names in the table that no field answers to, for the test. */
+export function unknownNames(schemas: readonly DescMessage[]): string[] {
+  const unknown = new Set(Object.keys(HONOURED))
+  const wrong: string[] = []
+  const visit = (schema: DescMessage) => {
+    if (!unknown.delete(schema.typeName)) return
+    const names = new Set(schema.fields.map((field) => field.name))
+    for (const name of (HONOURED[schema.typeName] as string).split(/\s+/)) {
+      if (name !== '' && !names.has(name)) wrong.push(`${schema.typeName}.${name}`)
+    }
+    for (const field of schema.fields) if (field.message !== undefined) visit(field.message)
+  }
+  for (const schema of [...schemas, ...PACKED]) visit(schema)
+  return [...wrong, ...unknown]
+}
