@@ -141,7 +141,7 @@ test('a file written during a scan is not read without what was written before i
   source.onChange(() => {
     const hostOf = (name: string) => {
       const object = source.current().objects.find(({ metadata }) => metadata.name === name)
-      return (object?.body as { spec: { host: string } }).spec.host
+      return (object?.body as { spec: { host: string } } | undefined)?.spec.host
     }
     seen.push(`${hostOf('first')} ${hostOf('last')}`)
   })
