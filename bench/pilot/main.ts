@@ -10,7 +10,7 @@ import { changeEndpoint, changeVirtualService, SERVICE_COUNT, writeConfig } from
 
 /*
  * The pilot with 1,000 ServiceEntries of two endpoints and 200 streams: what a connect storm, one changed endpoint and
- * one changed virtual host cost until the last stream has acknowledged. The debounce (100 ms) is part of the times.
+ * one changed virtual host cost until the last stream has acknowledged. The waits for more changes (10 and 25 ms) are part of the times.
  */
 
 const STREAMS = 200

@@ -7,7 +7,7 @@ import type { EncodedResource } from './view.ts'
 
 /** The incremental variant (envoy docs: xDS protocol, "Incremental xDS"). */
 export class DeltaStream extends XdsStream {
-  onRequest(type: TypeUrl, request: DeltaDiscoveryRequest): void {
+  onRequest(type: TypeUrl, { message: request }: { readonly message: DeltaDiscoveryRequest }): void {
     const { subscription, isFirst } = this.subscription(type)
     if (isFirst) {
       for (const [name, version] of Object.entries(request.initialResourceVersions))

@@ -12,8 +12,6 @@ import { AggregatedDiscoveryService } from '../../api/gen/envoy/service/discover
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
-  type DiscoveryRequest,
-  DiscoveryRequestSchema,
 } from '../../api/gen/envoy/service/discovery/v3/discovery_pb.js'
 import { isTypeUrl, type TypeUrl } from '../../api/type-urls.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
@@ -22,6 +20,7 @@ import { createLogger, type Logger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { DeltaStream } from './delta-stream.ts'
 import { xdsMetrics } from './metrics.ts'
+import { decodeSotwRequest, type SotwRequest } from './sotw-request.ts'
 import { SotwStream } from './sotw-stream.ts'
 import type { StreamSink, XdsCounters, XdsStream } from './stream.ts'
 import { VhdsView } from './vhds.ts'
@@ -38,7 +37,7 @@ const SERVICE: ServiceDefinition = {
     requestStream: true,
     responseStream: true,
     requestSerialize: (value: Buffer) => value,
-    requestDeserialize: (bytes) => fromBinary(DiscoveryRequestSchema, bytes),
+    requestDeserialize: decodeSotwRequest,
     responseSerialize: (value: Buffer) => value,
     responseDeserialize: (bytes) => bytes,
   },
@@ -47,10 +46,14 @@ const SERVICE: ServiceDefinition = {
     requestStream: true,
     responseStream: true,
     requestSerialize: (value: Buffer) => value,
-    requestDeserialize: (bytes) => fromBinary(DeltaDiscoveryRequestSchema, bytes),
+    requestDeserialize: (bytes) => ({ message: fromBinary(DeltaDiscoveryRequestSchema, bytes) }),
     responseSerialize: (value: Buffer) => value,
     responseDeserialize: (bytes) => bytes,
   },
+}
+
+interface DeltaRequest {
+  readonly message: DeltaDiscoveryRequest
 }
 
 export interface XdsServerOptions {
@@ -85,8 +88,8 @@ export class XdsServer {
       'grpc.max_receive_message_length': 16 * 1024 * 1024,
     })
     this.#server.addService(SERVICE, {
-      streamAggregatedResources: (call: ServerDuplexStream<DiscoveryRequest, Buffer>) => this.#serveSotw(call),
-      deltaAggregatedResources: (call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>) => this.#serveDelta(call),
+      streamAggregatedResources: (call: ServerDuplexStream<SotwRequest, Buffer>) => this.#serveSotw(call),
+      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Buffer>) => this.#serveDelta(call),
     })
     this.#unsubscribe = this.#views.onGeneration(() => this.#onGeneration())
   }
@@ -139,22 +142,22 @@ export class XdsServer {
 
   // === streams ===
 
-  #serveSotw(call: ServerDuplexStream<DiscoveryRequest, Buffer>): void {
-    this.#serve<DiscoveryRequest, SotwStream>(
+  #serveSotw(call: ServerDuplexStream<SotwRequest, Buffer>): void {
+    this.#serve<SotwRequest, SotwStream>(
       call,
       (node, sink) => new SotwStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
-  #serveDelta(call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>): void {
-    this.#serve<DeltaDiscoveryRequest, DeltaStream>(
+  #serveDelta(call: ServerDuplexStream<DeltaRequest, Buffer>): void {
+    this.#serve<DeltaRequest, DeltaStream>(
       call,
       (node, sink) => new DeltaStream(node, this.#viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
   #serve<
-    Request extends { node?: Node; typeUrl: string },
+    Request extends { readonly message: { node?: Node; typeUrl: string } },
     Stream extends XdsStream & { onRequest(type: TypeUrl, request: Request): void },
   >(call: ServerDuplexStream<Request, Buffer>, open: (node: NodeIdentity, sink: StreamSink) => Stream): void {
     let stream: Stream | undefined
@@ -166,17 +169,18 @@ export class XdsServer {
       if (stream !== undefined && this.#streams.delete(stream)) this.#metrics.connected.dec()
     }
     call.on('data', (request: Request) => {
-      if (request.typeUrl === '') {
+      const { node, typeUrl } = request.message
+      if (typeUrl === '') {
         fail(GrpcStatus.INVALID_ARGUMENT, 'type_url is needed on an aggregated stream')
         return
       }
       if (stream === undefined) {
-        if (request.node === undefined || request.node.id === '') {
+        if (node === undefined || node.id === '') {
           fail(GrpcStatus.INVALID_ARGUMENT, 'the first request of a stream must name its node')
           return
         }
         try {
-          stream = open(identityOf(request.node), { write: (message) => call.write(message) })
+          stream = open(identityOf(node), { write: (message) => call.write(message) })
         } catch (thrown) {
           fail(GrpcStatus.INVALID_ARGUMENT, errorText(thrown))
           return
@@ -185,7 +189,7 @@ export class XdsServer {
         this.#metrics.connected.inc()
       }
       // A type that is not served is a type of which there is nothing.
-      if (isTypeUrl(request.typeUrl)) stream.onRequest(request.typeUrl, request)
+      if (isTypeUrl(typeUrl)) stream.onRequest(typeUrl, request)
     })
     call.on('drain', () => stream?.onWritable())
     call.on('error', over)

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import type { DiscoveryRequest } from '../../api/gen/envoy/service/discovery/v3/discovery_pb.js'
 import type { TypeUrl } from '../../api/type-urls.ts'
 import { encodeSotw } from './encode.ts'
+import { namesOf, type SotwRequest } from './sotw-request.ts'
 import { XdsStream } from './stream.ts'
 import { hasLegacyWildcard, type Subscription } from './subscription.ts'
 import type { EncodedResource } from './view.ts'
 
 /** The state-of-the-world variant (envoy docs: xDS protocol, "SotW"). */
 export class SotwStream extends XdsStream {
-  onRequest(type: TypeUrl, request: DiscoveryRequest): void {
+  onRequest(type: TypeUrl, sotwRequest: SotwRequest): void {
+    const { message: request, nameBytes } = sotwRequest
     const { subscription, isFirst } = this.subscription(type)
     // A request that answers an older response is out of date, its names included.
     if (!isFirst && request.responseNonce !== subscription.nonce) {
@@ -16,7 +17,10 @@ export class SotwStream extends XdsStream {
       return
     }
     if (!isFirst && subscription.isAwaitingAck) this.onAnswer(subscription, request.errorDetail?.message)
-    this.#setNames(subscription, request.resourceNames, isFirst)
+    if (isFirst || !subscription.nameBytes.equals(nameBytes)) {
+      this.#setNames(subscription, namesOf(sotwRequest), isFirst)
+      subscription.nameBytes = nameBytes
+    }
     if (isFirst) {
       subscription.mustAnswer = !this.#holdsCurrent(subscription, request.versionInfo)
     }

@@ -6,6 +6,8 @@ export function hasLegacyWildcard(type: TypeUrl): boolean {
   return type === TYPE_URL.listener || type === TYPE_URL.cluster || type === TYPE_URL.virtualHost
 }
 
+const NO_BYTES = Buffer.alloc(0)
+
 /** What one stream wants, was sent and has answered, for one type. */
 export class Subscription {
   readonly type: TypeUrl
@@ -13,6 +15,8 @@ export class Subscription {
   /** Whether any name was ever given: from then on an empty list asks for nothing. */
   hasNamed = false
   names: ReadonlySet<string> = new Set()
+  /** State of the world: the names of the last request, as they were encoded. */
+  nameBytes: Buffer = NO_BYTES
   /** Version of each resource that the client holds, as far as we know; '' for names known to be missing. */
   readonly sent = new Map<string, string>()
   /** Names that must be answered whether or not they changed. */
