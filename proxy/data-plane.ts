@@ -4,7 +4,6 @@ import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
 import { type Random, randomUuid, systemRandom } from '../lib/random.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
-import { ClientConnection } from './http1/client-connection.ts'
 import { Listener } from './listener/listener.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
 import { BugReporter } from './stream/bugs.ts'
@@ -13,7 +12,6 @@ import { DateHeader } from './stream/date.ts'
 import { OutBuffer } from './stream/out-buffer.ts'
 import { Cluster, type UpstreamContext } from './upstream/cluster.ts'
 import { DnsRefresher } from './upstream/dns.ts'
-import type { ConnectionPool } from './upstream/pool.ts'
 
 export interface DataPlaneOptions {
   clock?: Clock
@@ -55,10 +53,6 @@ export class DataPlane implements StreamContext, UpstreamContext {
 
   newRequestId(): string {
     return randomUuid()
-  }
-
-  connect(pool: ConnectionPool): ClientConnection {
-    return new ClientConnection(pool, this.wheel, this.out, this.bugs)
   }
 
   cluster(name: string): Cluster | undefined {

@@ -1,10 +1,12 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
-import type { BugReporter } from '../stream/bugs.ts'
-import { ResponseHead } from '../stream/message.ts'
+import { FRAMING, type RequestHead, ResponseHead } from '../stream/message.ts'
 import { AT_ONCE, GATHER_BYTES, type OutBuffer } from '../stream/out-buffer.ts'
+import { writeRequestHead } from '../stream/request-text.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
-import type { ConnectionPool } from '../upstream/pool.ts'
+import type { ConnectionPool } from '../upstream/connection-pool.ts'
+import type { ByteReader, Connector } from '../upstream/connector.ts'
+import type { PooledConnection, RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
 import { parseResponseHead } from './response-parser.ts'
 
@@ -12,89 +14,68 @@ import { parseResponseHead } from './response-parser.ts'
 const MAX_RESPONSE_HEAD_BYTES = 80 * 1024
 const HEAD_END = Buffer.from('\r\n\r\n')
 
-/**
- * Where all upstream connections read into: a callback is done with the bytes when it returns, so that no buffer is
- * allocated for a read.
- */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
-
-type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed'
+type State = 'idle' | 'head' | 'body' | 'closed'
 
 /**
  * One HTTP/1.1 connection to an upstream host. It serves one attempt at a time and goes back to its pool when both
  * the request and the response are complete.
  */
-export class ClientConnection implements BodySink {
-  readonly socket: Socket
-  readonly out: OutBuffer
+export class ClientConnection implements BodySink, ByteReader, PooledConnection, UpstreamStream {
+  isListed = false
+  readonly #socket: Socket
+  readonly #out: OutBuffer
   readonly #pool: ConnectionPool
-  readonly #bugs: BugReporter
   readonly #wheel: TimerWheel
   readonly #timer: WheelTimer
   readonly #head = new ResponseHead()
   readonly #body = new BodyReader()
-  #state: State = 'connecting'
+  #state: State = 'idle'
   #attempt: Attempt | undefined
   #partial: Buffer | undefined
   #exchanges = 0
+  /** The request's body goes out in chunks. */
+  #isChunked = false
   #requestIsWritten = false
   #responseIsRead = false
   #receivedAny = false
+  /** Both halves pass bytes as they come, and end each on its own. */
+  #isTunnel = false
+  #upstreamHalfIsOver = false
+  #isDraining = false
   #idleSinceMs = 0
   #error = ''
 
-  constructor(pool: ConnectionPool, wheel: TimerWheel, out: OutBuffer, bugs: BugReporter) {
+  constructor(pool: ConnectionPool, connector: Connector) {
+    const { wheel, out, bugs } = pool.context
     this.#pool = pool
-    this.#bugs = bugs
-    this.out = out
+    this.#out = out
     this.#wheel = wheel
-    const { plan } = pool.host
-    const where = plan.unixPath === '' ? { host: plan.address, port: plan.port } : { path: plan.unixPath }
-    this.socket = connect({
-      ...where,
-      noDelay: true,
-      // An upgraded connection may be closed one way only.
-      allowHalfOpen: true,
-      onread: { buffer: READ_BUFFER, callback: (length) => this.#onRead(length) },
-    })
+    const { socket } = connector
+    this.#socket = socket
+    connector.reader = this
     const guard = (handle: () => void) => bugs.guard('upstream', handle, () => this.#giveUp())
     this.#timer = new WheelTimer(guard(() => this.#onTimer()))
-    wheel.arm(this.#timer, pool.cluster.plan.connectTimeoutMs)
-    this.socket.on(
-      'connect',
-      guard(() => this.#onConnect()),
-    )
-    this.socket.on(
-      'end',
-      guard(() => this.#onEnd()),
-    )
-    this.socket.on(
-      'drain',
-      guard(() => this.#attempt?.onWritable()),
-    )
-    this.socket.on('error', (error) => {
+    this.#idleSinceMs = wheel.coarseNowMs
+    const { idleTimeoutMs } = pool.cluster.plan
+    if (idleTimeoutMs > 0) wheel.arm(this.#timer, idleTimeoutMs)
+    const onEnd = guard(() => this.#onEnd())
+    const onDrain = guard(() => this.#attempt?.onWritable())
+    const onError = guard(() => this.#onClose(this.#error))
+    const onClose = guard(() => this.#onClose(''))
+    socket.on('end', onEnd)
+    socket.on('drain', onDrain)
+    socket.on('error', (error) => {
       this.#error = error.message
       onError()
     })
-    const onError = guard(() => this.#onError(this.#error))
-    this.socket.on(
-      'close',
-      guard(() => this.#onClose('')),
-    )
+    socket.on('close', onClose)
   }
 
-  get isUsable(): boolean {
-    return this.#state === 'idle' && !this.socket.destroyed && this.socket.readable
-  }
+  // === PooledConnection ===
 
-  /** Whether the exchange under way came after another on this connection: it may have met a close on its way. */
-  get isReused(): boolean {
-    return this.#exchanges > 1
-  }
-
-  /** Whether any byte of a response to the exchange under way has come. */
-  get hasReceived(): boolean {
-    return this.#receivedAny
+  get room(): number {
+    const socket = this.#socket
+    return this.#state === 'idle' && !this.#isDraining && !socket.destroyed && socket.readable ? 1 : 0
   }
 
   start(attempt: Attempt): void {
@@ -104,63 +85,90 @@ export class ClientConnection implements BodySink {
     this.#requestIsWritten = false
     this.#responseIsRead = false
     this.#receivedAny = false
-    attempt.onConnection(this)
+    this.#isTunnel = false
+    attempt.onStream(this)
   }
 
-  /** Writes a piece of the request: small ones leave with the rest of this turn. False asks to wait for onWritable. */
-  write(data: string | Buffer): boolean {
-    const { out } = this
-    if (data.length > GATHER_BYTES && typeof data !== 'string') {
-      out.leave()
-      return this.socket.write(data)
-    }
+  drain(): void {
+    this.#isDraining = true
+    if (this.#attempt === undefined) this.close()
+  }
+
+  close(): void {
+    if (this.#state !== 'closed') this.#socket.destroy()
+  }
+
+  // === UpstreamStream ===
+
+  get isReused(): boolean {
+    return this.#exchanges > 1
+  }
+
+  get hasReceived(): boolean {
+    return this.#receivedAny
+  }
+
+  get isWritable(): boolean {
+    return !this.#socket.writableNeedDrain
+  }
+
+  writeHead(head: RequestHead, target: RequestTarget, hasBody: boolean): void {
+    const out = this.#out
+    this.#isChunked = hasBody && head.framing === FRAMING.chunked
     out.claim(AT_ONCE)
-    if (typeof data === 'string') out.text(data)
-    else out.copy(data, 0, data.length)
-    return out.writeTo(this.socket)
+    writeRequestHead(out, head, target)
+    out.writeTo(this.#socket)
+    if (!hasBody) this.#onRequestWritten()
   }
 
-  /** The request is completely written. */
-  endRequest(): void {
+  /** Small pieces leave with the rest of this turn. */
+  writeData(data: Buffer): boolean {
+    const out = this.#out
+    const socket = this.#socket
+    const isChunked = this.#isChunked
+    if (data.length <= GATHER_BYTES) {
+      out.claim(AT_ONCE)
+      if (isChunked) out.text(`${data.length.toString(16)}\r\n`)
+      out.copy(data, 0, data.length)
+      if (isChunked) out.text('\r\n')
+      return out.writeTo(socket)
+    }
+    out.leave()
+    if (isChunked) socket.write(`${data.length.toString(16)}\r\n`, 'latin1')
+    const isReady = socket.write(data)
+    return isChunked ? socket.write('\r\n', 'latin1') : isReady
+  }
+
+  endRequest(trailers: string): void {
+    const out = this.#out
+    if (this.#isTunnel) {
+      out.leave()
+      this.#socket.end()
+    } else if (this.#isChunked) {
+      out.claim(AT_ONCE)
+      out.text(`0\r\n${trailers}\r\n`)
+      out.writeTo(this.#socket)
+    }
+    this.#onRequestWritten()
+  }
+
+  #onRequestWritten(): void {
     this.#requestIsWritten = true
     if (this.#responseIsRead) this.#finish()
   }
 
-  /** Gives the exchange up: the connection cannot be used again. No ending is reported. */
+  /** The connection cannot be used again: nobody reads what would still come. */
   abandon(): void {
     this.#detach()
     this.close()
   }
 
   pauseReading(): void {
-    this.socket.pause()
+    this.#socket.pause()
   }
 
   resumeReading(): void {
-    this.socket.resume()
-  }
-
-  /** Nothing waits for this connection. Its timer is not touched: it looks when it fires how long that has been so. */
-  noteIdle(): void {
-    this.#idleSinceMs = this.#wheel.coarseNowMs
-  }
-
-  close(): void {
-    if (this.#state !== 'closed') this.socket.destroy()
-  }
-
-  /**
-   * Hands the socket over after a 101: from now on bytes pass as they come. Returns what had been read beyond the head.
-   */
-  becomeTunnel(): Buffer | undefined {
-    this.out.leave()
-    const early = this.#partial
-    this.#partial = undefined
-    this.#detach()
-    this.#state = 'tunnel'
-    this.socket.removeAllListeners('end')
-    this.socket.removeAllListeners('drain')
-    return early
+    this.#socket.resume()
   }
 
   // --- body, from the reader ---
@@ -177,44 +185,18 @@ export class ClientConnection implements BodySink {
     this.#responseIsRead = true
   }
 
-  // --- socket ---
-
-  #onConnect(): void {
-    this.#state = 'idle'
-    this.#idleSinceMs = this.#wheel.coarseNowMs
-    const { idleTimeoutMs } = this.#pool.cluster.plan
-    if (idleTimeoutMs > 0) this.#wheel.arm(this.#timer, idleTimeoutMs)
-    else this.#wheel.disarm(this.#timer)
-    this.#pool.onConnected(this)
-  }
+  // === from the socket ===
 
   #onTimer(): void {
-    if (this.#state === 'connecting') {
-      this.#pool.cluster.stats.upstream_cx_connect_timeout.inc()
-      this.#failConnect('connect_timeout', 'connection timeout')
-      return
-    }
     const { idleTimeoutMs } = this.#pool.cluster.plan
     const idleForMs = this.#attempt === undefined ? this.#wheel.coarseNowMs - this.#idleSinceMs : 0
-    if (this.#state === 'tunnel' || idleTimeoutMs === 0) return
+    if (idleTimeoutMs === 0) return
+    // Not touched for each exchange: it looks when it fires how long the connection has been idle.
     if (idleForMs < idleTimeoutMs) this.#wheel.arm(this.#timer, idleTimeoutMs - idleForMs)
     else this.close()
   }
 
-  /** Bytes are in the common buffer until this returns: what is kept longer is copied. */
-  #onRead(length: number): boolean {
-    const chunk = READ_BUFFER.subarray(0, length)
-    try {
-      if (this.#state === 'tunnel') this.socket.emit('data', Buffer.from(chunk))
-      else this.#onData(chunk)
-    } catch (thrown) {
-      this.#bugs.report('upstream', thrown)
-      this.#giveUp()
-    }
-    return true
-  }
-
-  #onData(chunk: Buffer): void {
+  onBytes(chunk: Buffer): void {
     if (this.#attempt === undefined) {
       // Bytes that answer nothing: this connection cannot be trusted any more.
       if (this.#state !== 'closed') {
@@ -264,13 +246,10 @@ export class ClientConnection implements BodySink {
       }
       pos = end + 4
       const { status } = this.#head
-      if (status === 101) {
-        if (pos < bytes.length) this.#partial = Buffer.from(bytes.subarray(pos))
-        attempt.onResponseHead(this.#head)
-        return -1
-      }
-      // Other interim answers are the business of this hop: the proxy has said 100 itself if it was asked to.
-      if (status < 200) continue
+      if (status === 101 || (status < 300 && status >= 200 && attempt.method === 'CONNECT')) {
+        this.#isTunnel = true
+        this.#head.framing = FRAMING.untilClose
+      } else if (status < 200) continue // Other interim answers are the business of this hop.
       this.#state = 'body'
       this.#body.begin(this.#head.framing, this.#head.contentLength)
       if (!this.#body.active) this.#responseIsRead = true
@@ -284,7 +263,10 @@ export class ClientConnection implements BodySink {
     if (attempt === undefined) return
     if (hasMore) this.#head.keepAlive = false
     if (this.#requestIsWritten) this.#finish()
-    else {
+    else if (this.#isTunnel) {
+      this.#upstreamHalfIsOver = true
+      attempt.onResponseEnd()
+    } else {
       // The answer came before the request was complete: the rest of it must not be sent into the next exchange.
       this.#detach()
       attempt.onResponseEnd()
@@ -299,20 +281,23 @@ export class ClientConnection implements BodySink {
     const { cluster } = this.#pool
     const spent = cluster.plan.maxRequestsPerConnection > 0 && this.#exchanges >= cluster.plan.maxRequestsPerConnection
     if (spent) cluster.stats.upstream_cx_max_requests.inc()
-    const reusable = this.#head.keepAlive && !spent && !this.socket.destroyed && this.socket.readable
+    const reusable = this.#head.keepAlive && !spent && !this.#isTunnel && this.#state !== 'closed'
+    const socket = this.#socket
     this.#state = 'idle'
-    if (this.socket.isPaused()) this.socket.resume()
+    this.#idleSinceMs = this.#wheel.coarseNowMs
+    if (socket.isPaused()) socket.resume()
     // Free first: the end of this answer may bring the next request at once.
-    if (reusable) this.#pool.onIdle(this)
+    if (reusable && this.room > 0) this.#pool.onRoom(this)
+    else if (this.#isTunnel) socket.destroySoon()
     else this.close()
-    attempt.onResponseEnd()
+    if (!this.#upstreamHalfIsOver) attempt.onResponseEnd()
   }
 
   /** After a bug: neither this connection nor the exchange on it can go on. */
   #giveUp(): void {
     const attempt = this.#attempt
     this.#detach()
-    this.socket.destroy()
+    this.#socket.destroy()
     attempt?.onReset('internal_error', '')
   }
 
@@ -336,20 +321,7 @@ export class ClientConnection implements BodySink {
       return
     }
     this.#onClose('connection termination')
-    this.socket.destroy()
-  }
-
-  #onError(message: string): void {
-    if (this.#state === 'connecting') this.#failConnect('connect_failure', message)
-    else this.#onClose(message)
-  }
-
-  #failConnect(reason: 'connect_failure' | 'connect_timeout', detail: string): void {
-    this.#state = 'closed'
-    this.#wheel.disarm(this.#timer)
-    this.#pool.cluster.stats.upstream_cx_connect_fail.inc()
-    this.socket.destroy()
-    this.#pool.onConnectFailed(this, reason, detail)
+    this.#socket.destroy()
   }
 
   #onClose(detail: string): void {

@@ -39,6 +39,7 @@ export function parseResponseHead(
   head.base = start
   head.status = status
   head.minorVersion = minor
+  head.hasStartLine = minor === 1
   head.keepAlive = minor === 1
   return readFields(head, requestMethod)
 }

@@ -164,6 +164,11 @@ export class ServerConnection implements Downstream, BodySink {
       out.text(`0\r\n${trailers}\r\n`)
     }
     this.#flush()
+    if (this.#isTunnel) {
+      this.#context.out.leave()
+      this.#socket.end()
+      return
+    }
     if (this.#closeAfterResponse || !this.#requestIsRead) {
       this.#closeGently()
       return
@@ -194,15 +199,14 @@ export class ServerConnection implements Downstream, BodySink {
     this.#socket.destroy()
   }
 
-  becomeTunnel(): { socket: Socket; early: Buffer | undefined } {
-    const socket = this.#socket
+  becomeTunnel(): void {
     this.#isTunnel = true
-    this.#context.out.leave()
     this.#context.wheel.disarm(this.#timer)
-    for (const event of ['data', 'end', 'drain', 'error']) socket.removeAllListeners(event)
-    const early = this.#pending
-    this.#pending = undefined
-    return { socket, early }
+    this.#requestIsRead = false
+    this.#body.begin(FRAMING.untilClose, 0)
+    // What came behind the request was held until the upstream had agreed.
+    if (!this.#isReading) this.#read()
+    this.#socket.resume()
   }
 
   #flush(): boolean {
@@ -240,7 +244,7 @@ export class ServerConnection implements Downstream, BodySink {
    * but never reads must not fill our memory.
    */
   get #isHeldBack(): boolean {
-    if (this.#isClosing || this.#isClosed || this.#isTunnel) return true
+    if (this.#isClosing || this.#isClosed) return true
     return this.#requestIsRead && (this.#exchange.isActive || this.#socket.writableNeedDrain)
   }
 
@@ -390,7 +394,9 @@ export class ServerConnection implements Downstream, BodySink {
   #onEnd(): void {
     this.#clientEnded = true
     this.#context.out.leave()
-    if (!this.#exchange.isActive) {
+    if (this.#isTunnel) {
+      if (this.#body.active) this.#body.endOfInput(this)
+    } else if (!this.#exchange.isActive) {
       // What was asked before the end and waits for our answers to be read is still answered.
       if (this.#isClosing || this.#pending === undefined || !this.#isHeldBack) this.#closeGently()
     } else if (!this.#requestIsRead) {
@@ -431,7 +437,7 @@ export class ServerConnection implements Downstream, BodySink {
     this.#active.dec()
     this.#socket.destroy()
     this.#onClosed(this)
-    this.#exchange.onDownstreamClosed()
+    this.#exchange.onDownstreamGone()
   }
 }
 

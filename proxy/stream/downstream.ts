@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { HeaderBlock } from './header-block.ts'
 import type { Framing, RequestHead } from './message.ts'
 
@@ -19,8 +18,11 @@ export interface Downstream {
   writeContinue(): void
   pauseReading(): void
   resumeReading(): void
-  /** Breaks the connection: the response cannot be completed. */
+  /** Breaks off: the response cannot be completed. */
   destroy(): void
-  /** After a 101: bytes pass as they come. Returns the socket and what had been read beyond the request. */
-  becomeTunnel(): { socket: Socket; early: Buffer | undefined }
+  /**
+   * After the head of an accepted upgrade or CONNECT: bytes pass as they come, both ways, as data of the request and of the
+   * response; endResponse() ends our half only.
+   */
+  becomeTunnel(): void
 }

@@ -13,14 +13,12 @@ import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
 import { localReply, REPLY_BODY } from './local-reply.ts'
 import type { ManagerStats } from './manager-stats.ts'
-import { FRAMING, type RequestHead, type ResponseHead } from './message.ts'
+import { FRAMING, type Framing, type RequestHead, type ResponseHead } from './message.ts'
 import { sendMirror } from './mirror.ts'
-import { AT_ONCE } from './out-buffer.ts'
 import { RequestBuffer } from './request-buffer.ts'
-import { finishRequestHead, writeRequestHead } from './request-text.ts'
+import { finishRequestHead } from './request-text.ts'
 import { completeLocalFields, completeResponseHead } from './response-text.ts'
 import { isIdempotent, retriesFailure, retriesResponse, type TryFailure } from './retry-policy.ts'
-import { Tunnel } from './tunnel.ts'
 import { type TryOwner, UpstreamTry } from './upstream-try.ts'
 
 /** Tries on a reused connection that broke before any answer do not count as retries; this bounds them. */
@@ -47,6 +45,9 @@ export class Exchange implements Call, TryOwner {
   readonly #routeTimer: WheelTimer
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
+  /** Not touched for each request: it looks when it fires how long nothing has passed. */
+  readonly #idleTimer: WheelTimer
+  readonly #target = { path: '', authority: '', attemptCount: 0 }
 
   #manager: HttpManagerPlan | undefined
   #stats: ManagerStats | undefined
@@ -62,6 +63,13 @@ export class Exchange implements Call, TryOwner {
   #triedHosts: Host[] | undefined
   #isWaiting = false
   #answerStarted = false
+  #isTunnel = false
+  /** In a tunnel: the upstream has ended its half. */
+  #responseIsOver = false
+  #idleTimeoutMs = 0
+  /** What the idle timer was armed for; a longer time-out waits for it to fire. */
+  #armedIdleMs = 0
+  #lastActivityMs = 0
 
   constructor(context: StreamContext, downstream: Downstream) {
     this.#context = context
@@ -72,6 +80,7 @@ export class Exchange implements Call, TryOwner {
     this.#routeTimer = timer(() => this.#onRouteTimeout())
     this.#tryTimer = timer(() => this.#onTryTimeout())
     this.#waitTimer = timer(() => this.#onWaited())
+    this.#idleTimer = timer(() => this.#onIdleTimer())
   }
 
   newRequestId(): string {
@@ -93,6 +102,8 @@ export class Exchange implements Call, TryOwner {
     this.#backoffMs = 0
     this.#triedHosts = undefined
     this.#answerStarted = false
+    this.#isTunnel = false
+    this.#responseIsOver = false
     this.#buffer.reset()
     this.#buffer.isEnded = this.head.framing === FRAMING.none
     stats.downstream_rq_total.inc()
@@ -100,6 +111,7 @@ export class Exchange implements Call, TryOwner {
     this.randomValue = Math.floor(this.random.next() * RANDOM_VALUE_BOUND)
     const decision = this.#decision
     resetDecision(decision)
+    this.#watchIdle(manager.streamIdleTimeoutMs)
     if (prepareRequest(manager, this, decision)) {
       this.#routes = routesOf(this.#plan, manager)
       decide(this.#plan, manager, this.#routes, this, decision)
@@ -113,14 +125,19 @@ export class Exchange implements Call, TryOwner {
 
   onRequestData(data: Buffer): void {
     if (!this.isActive) return
+    this.#lastActivityMs = this.#context.wheel.coarseNowMs
+    const stream = this.#try?.stream
+    if (this.#isTunnel) {
+      if (stream?.writeData(data) === false) this.#downstream.pauseReading()
+      return
+    }
     const buffer = this.#buffer
     buffer.add(data)
-    const current = this.#try
-    if (current?.connection === undefined) {
+    if (stream === undefined) {
       if (buffer.isFull) this.#downstream.pauseReading()
       return
     }
-    if (!current.writeData(data)) this.#downstream.pauseReading()
+    if (!stream.writeData(data)) this.#downstream.pauseReading()
     if (buffer.dropIfFull()) this.#cluster?.stats.retry_or_shadow_abandoned.inc()
   }
 
@@ -131,15 +148,26 @@ export class Exchange implements Call, TryOwner {
   onRequestEnd(): void {
     if (!this.isActive) return
     this.#buffer.isEnded = true
+    if (this.#isTunnel) {
+      this.#try?.stream?.endRequest('')
+      if (this.#responseIsOver) this.#finish()
+      return
+    }
     if (this.#decision.outcome === 'forward' && !this.#isWaiting) this.#onForwardedRequestEnd()
   }
 
   /** The downstream socket takes bytes again. */
   onDownstreamWritable(): void {
-    this.#try?.connection?.resumeReading()
+    this.#try?.stream?.resumeReading()
   }
 
-  /** The client is gone. */
+  /** The client is gone, and nothing will be asked of this exchange again. */
+  onDownstreamGone(): void {
+    this.#context.wheel.disarm(this.#idleTimer)
+    this.onDownstreamClosed()
+  }
+
+  /** The client has given the request up, or can no longer be answered. */
   onDownstreamClosed(): void {
     if (!this.isActive) return
     this.#stats?.downstream_rq_rx_reset.inc()
@@ -165,6 +193,10 @@ export class Exchange implements Call, TryOwner {
       return
     }
     this.#cluster = cluster
+    const { route } = decision
+    if (route?.action.kind === 'forward' && route.action.idleTimeoutMs !== undefined) {
+      this.#watchIdle(route.action.idleTimeoutMs)
+    }
     if (this.#routes !== undefined) mutateHeaders(this.#routes, decision, this, this.head, 'request')
     finishRequestHead(this.head, decision)
     if (this.head.expectContinue) this.#downstream.writeContinue()
@@ -176,8 +208,8 @@ export class Exchange implements Call, TryOwner {
   #onForwardedRequestEnd(): void {
     const { timeoutMs, mirrors } = this.#decision
     if (timeoutMs > 0) this.#context.wheel.arm(this.#routeTimer, timeoutMs)
-    const current = this.#try
-    if (current?.connection !== undefined && this.head.framing !== FRAMING.none) current.end(this.#buffer.trailers)
+    const stream = this.#try?.stream
+    if (stream !== undefined && this.head.framing !== FRAMING.none) stream.endRequest(this.#buffer.trailers)
     for (const mirror of mirrors) sendMirror(mirror, this.head, this.#decision, this.#buffer, this.#context)
   }
 
@@ -192,24 +224,26 @@ export class Exchange implements Call, TryOwner {
       return
     }
     this.#tries++
-    const attempt = new UpstreamTry(this, cluster, host, this.head.method, this.head.framing)
+    const attempt = new UpstreamTry(this, cluster, host, this.head.method)
     this.#try = attempt
     const perTryMs = retry?.perTryTimeoutMs ?? 0
     if (perTryMs > 0) this.#context.wheel.arm(this.#tryTimer, perTryMs)
     cluster.send(host, attempt)
   }
 
-  onTryConnection(attempt: UpstreamTry): void {
+  onTryStream(attempt: UpstreamTry): void {
     const decision = this.#decision
-    const { out } = this.#context
+    const target = this.#target
     const { chunks, isEnded, trailers } = this.#buffer
-    out.claim(AT_ONCE)
-    const count = decision.virtualHost?.includeAttemptCount === true ? this.#tries : 0
-    writeRequestHead(out, this.head, decision.path, decision.authority, count)
-    attempt.writeHead(out, chunks)
+    const hasBody = this.head.framing !== FRAMING.none
+    target.path = decision.path
+    target.authority = decision.authority
+    target.attemptCount = decision.virtualHost?.includeAttemptCount === true ? this.#tries : 0
+    attempt.writeHead(this.head, target, hasBody, chunks)
     if (chunks.length > 0 && this.#buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
-    if (isEnded) attempt.end(trailers)
-    else if (attempt.connection?.socket.writableNeedDrain === false) this.#downstream.resumeReading()
+    if (isEnded) {
+      if (hasBody) attempt.stream?.endRequest(trailers)
+    } else if (attempt.stream?.isWritable === true) this.#downstream.resumeReading()
   }
 
   onTryWritable(): void {
@@ -220,11 +254,12 @@ export class Exchange implements Call, TryOwner {
 
   onTryHead(attempt: UpstreamTry, head: ResponseHead): void {
     const { status } = head
-    if (status === 101) {
-      this.#onSwitchingProtocols(attempt, head)
+    this.#lastActivityMs = this.#context.wheel.coarseNowMs
+    this.#countUpstreamStatus(attempt.cluster, status)
+    if (status === 101 || (this.head.method === 'CONNECT' && status < 300)) {
+      this.#startTunnel(attempt, head)
       return
     }
-    this.#countUpstreamStatus(attempt.cluster, status)
     const { retry } = this.#decision
     if (retry !== undefined && retriesResponse(retry, status, head) && this.#mayRetry()) {
       attempt.discard(head)
@@ -234,10 +269,10 @@ export class Exchange implements Call, TryOwner {
     const { wheel } = this.#context
     wheel.disarm(this.#tryTimer)
     if (this.#holdsRetry && status < 500) attempt.cluster.stats.upstream_rq_retry_success.inc()
-    this.#startResponse(head)
+    this.#startResponse(head, head.framing)
   }
 
-  #startResponse(head: ResponseHead): void {
+  #startResponse(head: ResponseHead, framing: Framing): void {
     if (this.#routes !== undefined) mutateHeaders(this.#routes, this.#decision, this, head, 'response')
     const { responseHeaders } = this.#decision
     if (responseHeaders !== undefined) {
@@ -249,11 +284,12 @@ export class Exchange implements Call, TryOwner {
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     this.#answerStarted = true
     this.#countStatus(head.status)
-    this.#downstream.writeHead(head.status, head, head.minorVersion === 1, head.framing)
+    this.#downstream.writeHead(head.status, head, head.hasStartLine, framing)
   }
 
   onTryData(data: Buffer): void {
-    if (!this.#downstream.writeData(data)) this.#try?.connection?.pauseReading()
+    this.#lastActivityMs = this.#context.wheel.coarseNowMs
+    if (!this.#downstream.writeData(data)) this.#try?.stream?.pauseReading()
   }
 
   #trailers = ''
@@ -269,35 +305,38 @@ export class Exchange implements Call, TryOwner {
   onTryEnd(): void {
     const trailers = this.#trailers
     this.#trailers = ''
+    if (this.#isTunnel && !this.#buffer.isEnded) {
+      this.#responseIsOver = true
+      this.#downstream.endResponse('')
+      return
+    }
     this.#try = undefined
     this.#cluster?.stats.upstream_rq_completed.inc()
     this.#finish()
     this.#downstream.endResponse(trailers)
   }
 
-  #onSwitchingProtocols(attempt: UpstreamTry, head: ResponseHead): void {
-    const { connection } = attempt
-    if (this.head.upgrade === '' || connection === undefined) {
+  /** The upstream has taken an upgrade or a CONNECT: from now on bytes pass as they come, and no time-out but idleness ends it. */
+  #startTunnel(attempt: UpstreamTry, head: ResponseHead): void {
+    if (this.head.upgrade === '' && this.head.method !== 'CONNECT') {
       this.#abandonTry()
       this.#fail(502, 'upgrade_failed', 'UPE', REPLY_BODY.reset('protocol error'))
       return
     }
     const { wheel } = this.#context
-    const stats = this.#stats
-    const idleMs = this.#manager?.streamIdleTimeoutMs ?? 0
-    head.set('connection', 'Upgrade')
-    head.set('upgrade', this.head.upgrade)
-    this.#countStatus(101)
-    this.#downstream.writeHead(101, head, head.minorVersion === 1, FRAMING.none)
+    wheel.disarm(this.#routeTimer)
+    wheel.disarm(this.#tryTimer)
+    if (head.status === 101) {
+      head.set('connection', 'Upgrade')
+      head.set('upgrade', this.head.upgrade)
+    }
+    this.#isTunnel = true
+    this.#buffer.reset()
+    this.#stats?.downstream_cx_upgrades_active.inc()
+    this.#startResponse(head, FRAMING.none)
     this.#downstream.flush()
-    this.#try = undefined
-    this.#finish()
-    const client = this.#downstream.becomeTunnel()
-    const early = connection.becomeTunnel()
-    if (early !== undefined) client.socket.write(early)
-    if (client.early !== undefined) connection.socket.write(client.early)
-    stats?.downstream_cx_upgrades_active.inc()
-    new Tunnel(client.socket, connection.socket, wheel, idleMs, () => stats?.downstream_cx_upgrades_active.dec())
+    this.#downstream.becomeTunnel()
+    if (attempt.stream?.isWritable === false) this.#downstream.pauseReading()
   }
 
   // === failures, retries, time-outs ===
@@ -317,7 +356,7 @@ export class Exchange implements Call, TryOwner {
       this.#fail(503, 'overflow', 'UO', REPLY_BODY.reset('overflow'))
       return
     }
-    if (failure === 'reset' && this.#resendsSilently(attempt)) {
+    if ((failure === 'refused' || failure === 'reset') && this.#resendsSilently(attempt, failure)) {
       this.#resends++
       this.#tries--
       this.#startTry()
@@ -352,15 +391,11 @@ export class Exchange implements Call, TryOwner {
   }
 
   /** The peer closed an idle connection just as we used it: nothing was answered, so what is safe to repeat is repeated. */
-  #resendsSilently(attempt: UpstreamTry): boolean {
-    const { connection } = attempt
-    return (
-      connection?.isReused === true &&
-      !connection.hasReceived &&
-      this.#resends < MAX_SILENT_RESENDS &&
-      isIdempotent(this.head.method) &&
-      !this.#buffer.hasOverflowed
-    )
+  #resendsSilently({ stream }: UpstreamTry, failure: 'refused' | 'reset'): boolean {
+    if (this.#resends >= MAX_SILENT_RESENDS || this.#buffer.hasOverflowed) return false
+    // Refused is said of what was not begun: whatever the method, it may be sent again.
+    if (failure === 'refused') return true
+    return stream?.isReused === true && !stream.hasReceived && isIdempotent(this.head.method)
   }
 
   /** Whether another try may be made: tries are left, the body can be sent again, the cluster's breaker lets it. */
@@ -438,6 +473,38 @@ export class Exchange implements Call, TryOwner {
     this.#fail(504, 'response_timeout', 'UT', REPLY_BODY.timeout)
   }
 
+  // === idleness ===
+
+  #watchIdle(timeoutMs: number): void {
+    const { wheel } = this.#context
+    this.#idleTimeoutMs = timeoutMs
+    this.#lastActivityMs = wheel.coarseNowMs
+    if (timeoutMs === 0) return
+    const timer = this.#idleTimer
+    if (!timer.armed || timeoutMs < this.#armedIdleMs) {
+      this.#armedIdleMs = timeoutMs
+      wheel.arm(timer, timeoutMs)
+    }
+  }
+
+  /** Nothing came and nothing left for the stream's idle time-out (Envoy's stream_idle_timeout). */
+  #onIdleTimer(): void {
+    if (!this.isActive || this.#idleTimeoutMs === 0) return
+    const { wheel } = this.#context
+    const leftMs = this.#idleTimeoutMs - (wheel.coarseNowMs - this.#lastActivityMs)
+    if (leftMs > 0 || this.#isWaiting) {
+      this.#armedIdleMs = Math.max(leftMs, 1)
+      wheel.arm(this.#idleTimer, this.#armedIdleMs)
+      return
+    }
+    this.#stats?.downstream_rq_idle_timeout.inc()
+    this.#abandonTry()
+    if (this.#answerStarted) {
+      this.#finish()
+      this.#downstream.destroy()
+    } else this.#fail(this.#buffer.isEnded ? 504 : 408, 'stream_idle_timeout', 'SI', REPLY_BODY.idleTimeout)
+  }
+
   #abandonTry(): void {
     const attempt = this.#try
     this.#try = undefined
@@ -489,6 +556,10 @@ export class Exchange implements Call, TryOwner {
     if (!this.isActive) return
     this.isActive = false
     this.#isWaiting = false
+    if (this.#isTunnel) {
+      this.#isTunnel = false
+      this.#stats?.downstream_cx_upgrades_active.dec()
+    }
     const { wheel } = this.#context
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#tryTimer)

@@ -37,6 +37,21 @@ export class HeaderBlock {
     this.#addedCount = 0
   }
 
+  /** Takes over another block's fields and edits, in bytes of its own. */
+  copyFields(other: HeaderBlock): void {
+    this.clear()
+    const end = other.count === 0 ? 0 : (other.at[other.count * STRIDE] as number)
+    this.bytes = Buffer.from(other.bytes.subarray(other.base, other.base + end))
+    this.base = 0
+    this.count = other.count
+    this.at.set(other.at)
+    this.#removed.set(other.#removed)
+    this.#removedCount = other.#removedCount
+    for (let i = 0; i < other.#addedCount; i++) {
+      this.append(other.#addedNames[i] as string, other.#addedValues[i] as string)
+    }
+  }
+
   /** Index of the first field of this lower-case name that is still there, or -1. Looks at received fields only. */
   find(lowerName: string, from = 0): number {
     const { at, count } = this

@@ -55,6 +55,7 @@ function percentEncode(text: string): string {
 export const REPLY_BODY = {
   noHealthyUpstream: Buffer.from('no healthy upstream'),
   timeout: Buffer.from('upstream request timeout'),
+  idleTimeout: Buffer.from('stream timeout'),
   perTryTimeout: Buffer.from('upstream request timeout'),
   internalError: Buffer.from('internal error'),
   reset: (reason: string) =>

@@ -43,11 +43,36 @@ export class RequestHead extends HeaderBlock {
     this.authorityRewritten = false
     this.hostIndex = -1
   }
+
+  /** From here on Host is written from the decision's authority. */
+  dropHost(): void {
+    if (this.hostIndex >= 0) this.removeAt(this.hostIndex)
+    this.authorityRewritten = true
+  }
+
+  /** A head with bytes of its own, for who needs it longer than the request lasts. */
+  copy(): RequestHead {
+    const copy = new RequestHead()
+    copy.copyFields(this)
+    copy.method = this.method
+    copy.path = this.path
+    copy.receivedPath = this.receivedPath
+    copy.authority = this.authority
+    copy.scheme = this.scheme
+    copy.minorVersion = this.minorVersion
+    copy.framing = this.framing
+    copy.contentLength = this.contentLength
+    copy.authorityRewritten = this.authorityRewritten
+    copy.hostIndex = this.hostIndex
+    return copy
+  }
 }
 
 /** A response head. Owned by its upstream connection and filled anew for every response. */
 export class ResponseHead extends HeaderBlock {
   status = 0
+  /** The bytes begin with an HTTP/1.1 status line that can be passed on as it is. */
+  hasStartLine = false
   minorVersion = 1
   framing: Framing = FRAMING.none
   contentLength = 0
@@ -61,6 +86,7 @@ export class ResponseHead extends HeaderBlock {
     this.dateIndex = -1
     this.serverIndex = -1
     this.status = 0
+    this.hasStartLine = false
     this.minorVersion = 1
     this.framing = FRAMING.none
     this.contentLength = 0

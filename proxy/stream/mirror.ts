@@ -1,10 +1,10 @@
 import type { Decision } from '../decide/decision.ts'
+import { hostWithoutPort } from '../decide/fields.ts'
 import type { MirrorPlan } from '../plan/plan.ts'
+import type { RequestTarget } from '../upstream/upstream-stream.ts'
 import type { StreamContext } from './context.ts'
-import type { RequestHead } from './message.ts'
-import { AT_ONCE } from './out-buffer.ts'
+import { FRAMING, type RequestHead } from './message.ts'
 import type { RequestBuffer } from './request-buffer.ts'
-import { writeRequestHead } from './request-text.ts'
 import { type TryOwner, UpstreamTry } from './upstream-try.ts'
 
 /** A mirrored answer that is longer than this is cut off: it may cost bandwidth, never memory. */
@@ -23,45 +23,46 @@ export function sendMirror(
 ): void {
   const cluster = context.cluster(mirror.cluster)
   const host = cluster?.pickHost()
-  if (cluster === undefined || host === undefined || head.upgrade !== '') return
+  if (cluster === undefined || host === undefined || head.upgrade !== '' || head.method === 'CONNECT') return
   if (buffer.hasOverflowed) {
     cluster.stats.retry_or_shadow_abandoned.inc()
     return
   }
-  const owner = new MirrorOwner(mirrorHead(mirror, head, decision, context), [...buffer.chunks], buffer.trailers)
-  owner.attempt = new UpstreamTry(owner, cluster, host, head.method, head.framing)
+  const { path, authority } = decision
+  const target = { path, authority: mirror.shadowSuffix ? shadowed(authority) : authority, attemptCount: 0 }
+  // The request may be over before the mirror's connection is there.
+  const copy = head.copy()
+  if (mirror.shadowSuffix) copy.dropHost()
+  const owner = new MirrorOwner(copy, target, [...buffer.chunks], buffer.trailers)
+  owner.attempt = new UpstreamTry(owner, cluster, host, head.method)
   cluster.send(host, owner.attempt)
 }
 
-/** The head as bytes of their own: the request may be over before the mirror's connection is there. */
-function mirrorHead(mirror: MirrorPlan, head: RequestHead, decision: Decision, context: StreamContext): Buffer {
-  const { out } = context
-  out.claim(AT_ONCE)
-  writeRequestHead(out, head, decision.path, decision.authority, 0)
-  const bytes = out.take()
-  if (!mirror.shadowSuffix) return bytes
-  // Envoy marks the copy in its authority, before a port.
-  const marked = bytes.toString('latin1').replace(/^(host:\s*)([^\r:]*)(:\d+)?/im, '$1$2-shadow$3')
-  return Buffer.from(marked, 'latin1')
+/** Envoy marks the copy in its authority, before a port. */
+function shadowed(authority: string): string {
+  const host = hostWithoutPort(authority)
+  return `${host}-shadow${authority.slice(host.length)}`
 }
 
 class MirrorOwner implements TryOwner {
-  readonly #head: Buffer
+  readonly #head: RequestHead
+  readonly #target: RequestTarget
   readonly #chunks: readonly Buffer[]
   readonly #trailers: string
   #received = 0
   attempt: UpstreamTry | undefined
 
-  constructor(head: Buffer, chunks: readonly Buffer[], trailers: string) {
+  constructor(head: RequestHead, target: RequestTarget, chunks: readonly Buffer[], trailers: string) {
     this.#head = head
+    this.#target = target
     this.#chunks = chunks
     this.#trailers = trailers
   }
 
-  onTryConnection(attempt: UpstreamTry): void {
-    attempt.connection?.write(this.#head)
-    for (const chunk of this.#chunks) attempt.writeData(chunk)
-    attempt.end(this.#trailers)
+  onTryStream(attempt: UpstreamTry): void {
+    const hasBody = this.#head.framing !== FRAMING.none
+    attempt.writeHead(this.#head, this.#target, hasBody, this.#chunks)
+    if (hasBody) attempt.stream?.endRequest(this.#trailers)
   }
 
   onTryData(data: Buffer): void {

@@ -1,4 +1,5 @@
 import type { Decision } from '../decide/decision.ts'
+import type { RequestTarget } from '../upstream/upstream-stream.ts'
 import { FRAMING, type RequestHead } from './message.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
@@ -25,22 +26,14 @@ function definesContent(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'TRACE' && method !== 'CONNECT'
 }
 
-/**
- * Writes the HTTP/1.1 head of one try: what nobody touched goes out in the bytes, order and case it came in. `authority`
- * stands in Host when that is not what was received. `attempt` is written when it is over 0.
- */
-export function writeRequestHead(
-  out: OutBuffer,
-  head: RequestHead,
-  path: string,
-  authority: string,
-  attempt: number,
-): void {
+/** Writes the HTTP/1.1 head of one try: what nobody touched goes out in the bytes, order and case it came in. */
+export function writeRequestHead(out: OutBuffer, head: RequestHead, target: RequestTarget): void {
+  const { path, authority, attemptCount } = target
   const keepsStartLine = path === head.receivedPath && !head.authorityRewritten
   if (!keepsStartLine) {
     out.text(head.method)
     out.text(' ')
-    out.text(path)
+    out.text(head.method === 'CONNECT' ? authority : path)
     out.text(' HTTP/1.1\r\n')
     if (head.authorityRewritten) {
       out.text('Host: ')
@@ -49,7 +42,7 @@ export function writeRequestHead(
     }
   }
   head.writeLines(out, keepsStartLine)
-  if (attempt > 0) out.text(`x-envoy-attempt-count: ${attempt}\r\n`)
+  if (attemptCount > 0) out.text(`x-envoy-attempt-count: ${attemptCount}\r\n`)
   if (head.framing === FRAMING.chunked) out.text('transfer-encoding: chunked\r\n')
   if (head.upgrade !== '') out.text(`connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`)
   out.text('\r\n')

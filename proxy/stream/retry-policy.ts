@@ -24,13 +24,20 @@ export function retriesResponse(plan: RetryPlan, status: number, head: HeaderBlo
   return condition !== undefined && on.has(condition)
 }
 
-export type TryFailure = 'connect_failure' | 'connect_timeout' | 'reset' | 'protocol_error' | 'per_try_timeout'
+export type TryFailure =
+  | 'connect_failure'
+  | 'connect_timeout'
+  | 'reset'
+  | 'refused'
+  | 'protocol_error'
+  | 'per_try_timeout'
 
 /** Whether the policy asks to try again after a try that gave no response. `requestWasSent`: its head had been written. */
 export function retriesFailure(plan: RetryPlan, failure: TryFailure, requestWasSent: boolean): boolean {
   const { on } = plan
   if (on.has('5xx') || on.has('gateway-error') || on.has('reset')) return true
   if (!requestWasSent && on.has('reset-before-request')) return true
+  if (failure === 'refused' && on.has('refused-stream')) return true
   return (failure === 'connect_failure' || failure === 'connect_timeout') && on.has('connect-failure')
 }
 

@@ -1,16 +1,15 @@
-import type { ClientConnection } from '../http1/client-connection.ts'
 import type { Attempt, PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { FRAMING, type Framing, type ResponseHead } from './message.ts'
-import type { OutBuffer } from './out-buffer.ts'
+import type { RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
+import { FRAMING, type RequestHead, type ResponseHead } from './message.ts'
 
 /** A response that is thrown away for a retry is read to its end when it is at most this long, to keep the connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024
 
 /** What a try tells the exchange it belongs to. */
 export interface TryOwner {
-  onTryConnection(attempt: UpstreamTry): void
+  onTryStream(attempt: UpstreamTry): void
   onTryHead(attempt: UpstreamTry, head: ResponseHead): void
   onTryData(data: Buffer): void
   onTryTrailers(lines: string): void
@@ -25,52 +24,34 @@ export class UpstreamTry implements Attempt {
   readonly cluster: Cluster
   readonly host: Host
   readonly method: string
-  readonly #framing: Framing
   readonly #owner: TryOwner
-  connection: ClientConnection | undefined
-  /** The head has been handed to the socket. */
+  stream: UpstreamStream | undefined
+  /** The head has been handed to the connection. */
   requestWasSent = false
   #isDiscarding = false
   #discardedBytes = 0
 
-  constructor(owner: TryOwner, cluster: Cluster, host: Host, method: string, framing: Framing) {
+  constructor(owner: TryOwner, cluster: Cluster, host: Host, method: string) {
     this.#owner = owner
     this.cluster = cluster
     this.host = host
     this.method = method
-    this.#framing = framing
   }
 
   // --- towards the upstream ---
 
   /** Hands a head to the connection, with as much of the body as there is already. */
-  writeHead(out: OutBuffer, chunks: readonly Buffer[]): void {
-    const { connection } = this
-    if (connection === undefined) return
+  writeHead(head: RequestHead, target: RequestTarget, hasBody: boolean, chunks: readonly Buffer[]): void {
     this.requestWasSent = true
-    out.writeTo(connection.socket)
-    for (const chunk of chunks) this.writeData(chunk)
-  }
-
-  writeData(data: Buffer): boolean {
-    const { connection } = this
-    if (connection === undefined) return true
-    if (this.#framing !== FRAMING.chunked) return connection.write(data)
-    connection.write(`${data.length.toString(16)}\r\n`)
-    connection.write(data)
-    return connection.write('\r\n')
-  }
-
-  end(trailers: string): void {
-    if (this.#framing === FRAMING.chunked) this.connection?.write(`0\r\n${trailers}\r\n`)
-    this.connection?.endRequest()
+    this.stream?.writeHead(head, target, hasBody)
+    for (const chunk of chunks) this.stream?.writeData(chunk)
   }
 
   /** Gives the try up, whatever it is doing. The owner hears nothing more. */
   abandon(): void {
     this.#isDiscarding = true
-    if (this.connection === undefined) this.host.pool?.cancel(this)
-    else this.connection.abandon()
+    if (this.stream === undefined) this.host.pool?.cancel(this)
+    else this.stream.abandon()
   }
 
   /** The response is not wanted: read it away if it is short, so that the connection can be used again. */
@@ -78,14 +59,14 @@ export class UpstreamTry implements Attempt {
     this.#isDiscarding = true
     const isShort =
       head.framing === FRAMING.none || (head.framing === FRAMING.length && head.contentLength <= MAX_DISCARDED_BYTES)
-    if (!isShort && head.framing !== FRAMING.chunked) this.connection?.abandon()
+    if (!isShort && head.framing !== FRAMING.chunked) this.stream?.abandon()
   }
 
   // --- Attempt ---
 
-  onConnection(connection: ClientConnection): void {
-    this.connection = connection
-    this.#owner.onTryConnection(this)
+  onStream(stream: UpstreamStream): void {
+    this.stream = stream
+    this.#owner.onTryStream(this)
   }
 
   onPoolFailure(reason: PoolFailure, detail: string): void {
@@ -100,7 +81,7 @@ export class UpstreamTry implements Attempt {
     if (!this.#isDiscarding) this.#owner.onTryData(data)
     else {
       this.#discardedBytes += data.length
-      if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.connection?.abandon()
+      if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.stream?.abandon()
     }
   }
 

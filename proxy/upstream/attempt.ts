@@ -1,27 +1,31 @@
-import type { ClientConnection } from '../http1/client-connection.ts'
 import type { ResponseHead } from '../stream/message.ts'
+import type { UpstreamStream } from './upstream-stream.ts'
 
 /** Why no connection could be had. */
 export type PoolFailure = 'connect_failure' | 'connect_timeout' | 'overflow' | 'no_healthy_upstream'
 
-/** Why an exchange broke off on its connection; `internal_error` is a bug of ours. */
-export type ResetReason = 'reset' | 'protocol_error' | 'internal_error'
+/**
+ * Why an exchange broke off on its connection. `refused` says that the peer did nothing with it (HTTP/2 REFUSED_STREAM, or
+ * a stream after the last one of a GOAWAY); `internal_error` is a bug of ours.
+ */
+export type ResetReason = 'reset' | 'refused' | 'protocol_error' | 'internal_error'
 
 /** One try of one request: what a pool serves, and what a connection reports to. Exactly one ending is called. */
 export interface Attempt {
   readonly method: string
   /** A connection is there: write the request. */
-  onConnection(connection: ClientConnection): void
+  onStream(stream: UpstreamStream): void
   /** Ending: no connection could be had; nothing was sent. */
   onPoolFailure(reason: PoolFailure, detail: string): void
   /** A final head (or 101). Only valid during the exchange. */
   onResponseHead(head: ResponseHead): void
   /** The bytes are only lent: what is kept after the call must be copied. */
   onResponseData(data: Buffer): void
+  /** HTTP/1.1 lines. */
   onResponseTrailers(lines: string): void
   /** All that has arrived so far was handed over: what was gathered may be flushed. */
   onReadPause(): void
-  /** Ending: the response is complete. */
+  /** Ending: the response is complete. In a tunnel only the upstream's half is over, and the other may go on. */
   onResponseEnd(): void
   /** Ending: the connection broke. */
   onReset(reason: ResetReason, detail: string): void

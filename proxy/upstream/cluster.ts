@@ -1,18 +1,16 @@
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
-import type { ClientConnection } from '../http1/client-connection.ts'
 import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
 import type { Attempt } from './attempt.ts'
+import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { Host, hostKey } from './host.ts'
 import { type Balancer, createBalancer } from './lb/balancer.ts'
-import { ConnectionPool } from './pool.ts'
 import { type ClusterStats, clusterStats } from './stats.ts'
 
 /** What a cluster needs of the proxy around it. */
-export interface UpstreamContext {
+export interface UpstreamContext extends ConnectionContext {
   readonly random: Random
   readonly metrics: MetricStore
-  connect(pool: ConnectionPool): ClientConnection
 }
 
 /** One cluster as it runs: its hosts, its balancer, its circuit breakers. */
@@ -102,12 +100,8 @@ export class Cluster {
   }
 
   send(host: Host, attempt: Attempt): void {
-    host.pool ??= new ConnectionPool(this, host)
+    host.pool ??= new ConnectionPool(this, host, this.#context)
     host.pool.request(attempt)
-  }
-
-  openConnection(pool: ConnectionPool): ClientConnection {
-    return this.#context.connect(pool)
   }
 
   /** The cluster is gone from the plan: idle connections close, busy ones when they are done. */

@@ -1,5 +1,5 @@
 import type { EndpointPlan } from '../plan/plan.ts'
-import type { ConnectionPool } from './pool.ts'
+import type { ConnectionPool } from './connection-pool.ts'
 
 /** One endpoint as it runs. It outlives changes of the endpoint set as long as its address stays. */
 export class Host {

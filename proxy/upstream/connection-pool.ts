@@ -1,0 +1,174 @@
+import type { TimerWheel } from '../../lib/timer-wheel.ts'
+import { ClientConnection } from '../http1/client-connection.ts'
+import type { BugReporter } from '../stream/bugs.ts'
+import type { OutBuffer } from '../stream/out-buffer.ts'
+import type { Attempt, PoolFailure } from './attempt.ts'
+import type { Cluster } from './cluster.ts'
+import { Connector } from './connector.ts'
+import type { Host } from './host.ts'
+import type { PooledConnection } from './upstream-stream.ts'
+
+/** What connections need of the proxy around them. */
+export interface ConnectionContext {
+  readonly wheel: TimerWheel
+  readonly out: OutBuffer
+  readonly bugs: BugReporter
+}
+
+/**
+ * The connections to one host, the last used first. Attempts that find none with room wait in order of arrival. The
+ * cluster's circuit breakers bound connections, waiting attempts and exchanges.
+ */
+export class ConnectionPool {
+  readonly cluster: Cluster
+  readonly host: Host
+  readonly context: ConnectionContext
+  readonly #connections = new Set<PooledConnection>()
+  readonly #connectors = new Set<Connector>()
+  /** Connections with room; HTTP/1.1 leaves the list while an exchange is under way. */
+  readonly #withRoom: PooledConnection[] = []
+  #waiting: Attempt[] = []
+
+  constructor(cluster: Cluster, host: Host, context: ConnectionContext) {
+    this.cluster = cluster
+    this.host = host
+    this.context = context
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size + this.#connectors.size
+  }
+
+  /** Gives the attempt a connection now or later, or fails it. */
+  request(attempt: Attempt): void {
+    const connection = this.#takeConnection()
+    if (connection !== undefined) {
+      this.#start(connection, attempt)
+      return
+    }
+    const { cluster } = this
+    if (!cluster.reservePending()) {
+      attempt.onPoolFailure('overflow', 'too many requests wait for a connection')
+      return
+    }
+    this.#waiting.push(attempt)
+    if (!this.#wantsConnection) return
+    if (this.#mayConnect) this.#connect()
+    else cluster.stats.upstream_cx_overflow.inc()
+  }
+
+  /** The attempt no longer wants a connection. */
+  cancel(attempt: Attempt): void {
+    const index = this.#waiting.indexOf(attempt)
+    if (index < 0) return
+    this.#waiting.splice(index, 1)
+    this.cluster.releasePending()
+  }
+
+  // === from connectors ===
+
+  onConnected(connector: Connector): void {
+    this.#connectors.delete(connector)
+    const connection = new ClientConnection(this, connector)
+    this.#connections.add(connection)
+    this.onRoom(connection)
+  }
+
+  onConnectFailed(connector: Connector, reason: PoolFailure, detail: string): void {
+    this.#connectors.delete(connector)
+    const { cluster } = this
+    cluster.stats.upstream_cx_connect_fail.inc()
+    if (reason === 'connect_timeout') cluster.stats.upstream_cx_connect_timeout.inc()
+    this.#countClosed()
+    // Whoever waits longest bears the failure, and may try another host.
+    const attempt = this.#waiting.shift()
+    if (attempt === undefined) return
+    cluster.releasePending()
+    attempt.onPoolFailure(reason, detail)
+    if (this.#wantsConnection && this.connectionCount === 0) this.#connect()
+  }
+
+  // === from connections ===
+
+  /** A connection can take another exchange. */
+  onRoom(connection: PooledConnection): void {
+    while (this.#waiting.length > 0 && connection.room > 0) {
+      const attempt = this.#waiting.shift() as Attempt
+      this.cluster.releasePending()
+      this.#start(connection, attempt)
+    }
+    if (connection.room === 0 || connection.isListed) return
+    if (this.host.isRemoved || this.cluster.isRemoved) connection.drain()
+    else {
+      connection.isListed = true
+      this.#withRoom.push(connection)
+    }
+  }
+
+  onClosed(connection: PooledConnection): void {
+    if (!this.#connections.delete(connection)) return
+    this.#unlist(connection)
+    this.#countClosed()
+    if (this.#wantsConnection && this.#mayConnect) this.#connect()
+  }
+
+  /** Closes what is idle; what is busy closes when its exchanges are over (its host or cluster is gone). */
+  drain(): void {
+    for (const connection of [...this.#connections]) {
+      this.#unlist(connection)
+      connection.drain()
+    }
+  }
+
+  get #wantsConnection(): boolean {
+    return this.#waiting.length > this.#connectors.size
+  }
+
+  /** A pool without a connection may always open one, whatever the limit says. */
+  get #mayConnect(): boolean {
+    return this.cluster.hasRoomForConnection() || this.connectionCount === 0
+  }
+
+  #takeConnection(): PooledConnection | undefined {
+    const list = this.#withRoom
+    for (let last = list.length - 1; last >= 0; last--) {
+      const connection = list[last] as PooledConnection
+      const { room } = connection
+      if (room <= 1) {
+        list.pop()
+        connection.isListed = false
+      }
+      if (room > 0) return connection
+    }
+    return undefined
+  }
+
+  #unlist(connection: PooledConnection): void {
+    if (!connection.isListed) return
+    connection.isListed = false
+    this.#withRoom.splice(this.#withRoom.indexOf(connection), 1)
+  }
+
+  #start(connection: PooledConnection, attempt: Attempt): void {
+    if (this.cluster.reserveRequest(this.host)) {
+      connection.start(attempt)
+      return
+    }
+    attempt.onPoolFailure('overflow', 'too many requests are under way')
+    this.onRoom(connection)
+  }
+
+  #connect(): void {
+    const { cluster, host, context } = this
+    cluster.connections++
+    cluster.stats.upstream_cx_total.inc()
+    cluster.stats.upstream_cx_active.inc()
+    const { connectTimeoutMs } = cluster.plan
+    this.#connectors.add(new Connector(host.plan, connectTimeoutMs, this, context.wheel, context.bugs))
+  }
+
+  #countClosed(): void {
+    this.cluster.connections--
+    this.cluster.stats.upstream_cx_active.dec()
+  }
+}
