@@ -157,7 +157,8 @@ export class BodyReader {
 /** Fields that frame, route or authenticate must not come as trailers (RFC 9110 section 6.5.1). */
 const FORBIDDEN_TRAILERS = new Set(['transfer-encoding', 'content-length', 'host', 'connection', 'authorization', 'te'])
 
-function trailersAreValid(lines: string): boolean {
+/** Whether trailer lines, each ended by CRLF, hold only fields that may come there. */
+export function trailersAreValid(lines: string): boolean {
   for (const line of lines.slice(0, -2).split('\r\n')) {
     const colon = line.indexOf(':')
     if (colon <= 0) return false

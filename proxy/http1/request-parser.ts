@@ -183,10 +183,10 @@ function readAbsoluteForm(head: RequestHead, target: string): HeadError | undefi
 }
 
 /** Host characters of RFC 3986 section 3.2.2 and a port; no userinfo, no comma. */
-const HOST = /^[A-Za-z0-9\-._~!$&'()*+;=:[\]%]*$/
+export const HOST_PATTERN = /^[A-Za-z0-9\-._~!$&'()*+;=:[\]%]*$/
 
 function checkHost(head: RequestHead): HeadError | undefined {
   if (head.hostIndex < 0 && head.minorVersion === 1) return HEAD_ERROR.missingHost
   if (head.authority === '') return HEAD_ERROR.missingHost
-  return HOST.test(head.authority) ? undefined : HEAD_ERROR.invalidHost
+  return HOST_PATTERN.test(head.authority) ? undefined : HEAD_ERROR.invalidHost
 }

@@ -39,6 +39,7 @@ export class ServerConnection implements Downstream, BodySink {
   readonly #socket: Socket
   readonly #context: StreamContext
   readonly #source: ManagerSource
+  readonly #scheme: string
   readonly #exchange: Exchange
   readonly #body = new BodyReader()
   readonly #timer: WheelTimer
@@ -66,11 +67,13 @@ export class ServerConnection implements Downstream, BodySink {
     socket: Socket,
     context: StreamContext,
     source: ManagerSource,
+    scheme: string,
     onClosed: (connection: ServerConnection) => void,
   ) {
     this.#socket = socket
     this.#context = context
     this.#source = source
+    this.#scheme = scheme
     this.#onClosed = onClosed
     this.#exchange = new Exchange(context, this)
     this.#exchange.downstreamAddress = `${socket.remoteAddress}:${socket.remotePort}`
@@ -126,7 +129,8 @@ export class ServerConnection implements Downstream, BodySink {
       }
     }
     if (!head.keepAlive || this.#source.isDraining || !this.#requestIsRead) this.#closeAfterResponse = true
-    if (status !== 101) {
+    if (status === 101) own += `connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`
+    else {
       if (this.#closeAfterResponse) own += 'connection: close\r\n'
       else if (head.minorVersion === 0) own += 'connection: keep-alive\r\n'
     }
@@ -287,6 +291,7 @@ export class ServerConnection implements Downstream, BodySink {
 
   #beginRequest(manager: HttpManagerPlan): void {
     const { head } = this
+    head.scheme = this.#scheme
     this.#manager = manager
     this.#responseStarted = false
     this.#body.begin(head.framing, head.contentLength)

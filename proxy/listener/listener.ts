@@ -2,12 +2,13 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Logger } from '../../lib/log.ts'
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 import { type ConnectionFacts, findFilterChain } from '../decide/filter-chain.ts'
-import { type ManagerSource, ServerConnection } from '../http1/server-connection.ts'
+import type { ManagerSource } from '../http1/server-connection.ts'
 import type { HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { type ManagerStats, managerStats } from '../stream/manager-stats.ts'
 import { tcpStats } from '../tcp/stats.ts'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
+import { type HttpConnection, openHttp } from './http-codec.ts'
 
 const BACKLOG = 4096
 
@@ -21,7 +22,7 @@ export class Listener {
   readonly #metrics: MetricStore
   readonly #log: Logger
   readonly #server: Server
-  readonly #http = new Set<ServerConnection>()
+  readonly #http = new Set<HttpConnection>()
   readonly #tcp = new Set<TcpConnection>()
   readonly #noMatch: Metric
   readonly #managerStats = new Map<string, ManagerStats>()
@@ -109,7 +110,8 @@ export class Listener {
       socket.destroy()
     } else if (chain.filter.kind === 'http') {
       const source = new ChainSource(this, facts, chain.filter)
-      this.#http.add(new ServerConnection(socket, this.#context, source, (closed) => this.#http.delete(closed)))
+      const transport = { socket, scheme: 'http', protocol: '' } as const
+      this.#http.add(openHttp(transport, this.#context, source, (closed) => this.#http.delete(closed)))
     } else {
       const stats = tcpStats(this.#metrics, chain.filter.statPrefix)
       this.#tcp.add(new TcpConnection(socket, chain.filter, this.#context, stats, (closed) => this.#tcp.delete(closed)))

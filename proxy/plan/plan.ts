@@ -93,6 +93,10 @@ export interface HttpManagerPlan {
   readonly requestHeadersTimeoutMs: number
   readonly maxRequestHeadersBytes: number
   readonly stripHostPort: boolean
+  /** `auto`: by ALPN, or by the first bytes. */
+  readonly codec: 'auto' | 'http1' | 'http2'
+  /** HTTP/2: requests under way on one connection. */
+  readonly maxConcurrentStreams: number
 }
 
 export interface HttpFilterPlan {

@@ -326,10 +326,6 @@ export class Exchange implements Call, TryOwner {
     const { wheel } = this.#context
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#tryTimer)
-    if (head.status === 101) {
-      head.set('connection', 'Upgrade')
-      head.set('upgrade', this.head.upgrade)
-    }
     this.#isTunnel = true
     this.#buffer.reset()
     this.#stats?.downstream_cx_upgrades_active.inc()

@@ -104,6 +104,23 @@ export class HeaderBlock {
     return false
   }
 
+  isRemoved(index: number): boolean {
+    return this.#removed[index] === 1
+  }
+
+  /** Fields that were added, apart from those received. */
+  get addedCount(): number {
+    return this.#addedCount
+  }
+
+  addedName(index: number): string {
+    return this.#addedNames[index] as string
+  }
+
+  addedValue(index: number): string {
+    return this.#addedValues[index] as string
+  }
+
   append(name: string, value: string): void {
     this.#addedNames[this.#addedCount] = name
     this.#addedValues[this.#addedCount++] = value

@@ -1,8 +1,10 @@
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
+import { type Http2Stats, http2Stats } from '../http2/stats.ts'
 
 /** Envoy's counters and gauges of one connection manager, without their `http.<prefix>.` prefix. */
 const COUNTERS = [
   'downstream_cx_total',
+  'downstream_cx_http2_total',
   'downstream_cx_protocol_error',
   'downstream_cx_idle_timeout',
   'downstream_rq_total',
@@ -19,7 +21,7 @@ const GAUGES = ['downstream_cx_active', 'downstream_rq_active', 'downstream_cx_u
 
 type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
 
-export type ManagerStats = Record<Name, Metric> & { status(code: number): Metric }
+export type ManagerStats = Record<Name, Metric> & { readonly http2: Http2Stats; status(code: number): Metric }
 
 export function managerStats(store: MetricStore, statPrefix: string): ManagerStats {
   const labels = { http_conn_manager_prefix: statPrefix }
@@ -28,6 +30,7 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
     ...GAUGES.map((name) => [name, store.gauge(`http.${name}`, labels)]),
   ]) as Record<Name, Metric>
   return Object.assign(metrics, {
+    http2: http2Stats(store, 'http', labels),
     status(code: number): Metric {
       if (code < 200) return metrics.downstream_rq_1xx
       if (code < 300) return metrics.downstream_rq_2xx

@@ -16,6 +16,11 @@ export interface OutOwner {
   flush(): void
 }
 
+/** Something that has more to do when a turn of the event loop ends. */
+export interface TurnEnd {
+  onTurnEnd(): void
+}
+
 /**
  * Where messages are put together before they leave: one for the whole thread, since a message is put together in one
  * go. Whoever begins while another's bytes wait has them flushed first. All that is written in one turn of the event
@@ -32,6 +37,8 @@ export class OutBuffer {
   readonly #ends = new Int32Array(MAX_QUEUED)
   #queued = 0
   #isScheduled = false
+  #waiters: TurnEnd[] = []
+  #spareWaiters: TurnEnd[] = []
 
   /** Bytes of the owner that wait. */
   get length(): number {
@@ -100,10 +107,7 @@ export class OutBuffer {
     }
     this.#start = this.#end
     if (this.#queued === MAX_QUEUED) this.leave()
-    else if (!this.#isScheduled) {
-      this.#isScheduled = true
-      setImmediate(this.#onTurnEnd)
-    }
+    else this.#schedule()
     return !socket.writableNeedDrain
   }
 
@@ -127,9 +131,27 @@ export class OutBuffer {
     }
   }
 
+  /** Calls back once, when this turn of the event loop ends. */
+  atTurnEnd(waiter: TurnEnd): void {
+    this.#waiters.push(waiter)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(this.#onTurnEnd)
+  }
+
   readonly #onTurnEnd = () => {
     this.#isScheduled = false
     this.leave()
+    const waiters = this.#waiters
+    if (waiters.length === 0) return
+    this.#waiters = this.#spareWaiters
+    for (const waiter of waiters) waiter.onTurnEnd()
+    waiters.length = 0
+    this.#spareWaiters = waiters
   }
 
   #reserve(size: number): void {

@@ -49,7 +49,9 @@ const HONOURED: Readonly<Record<string, string>> = {
     http_filters use_remote_address skip_xff_append xff_num_trusted_hops normalize_path merge_slashes
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
     preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
-    request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port`,
+    request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port codec_type
+    http2_protocol_options`,
+  'envoy.config.core.v3.Http2ProtocolOptions': 'max_concurrent_streams',
   'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10 allow_custom_methods',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
     'upgrade_type enabled',

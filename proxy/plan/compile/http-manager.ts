@@ -1,5 +1,6 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import {
+  HttpConnectionManager_CodecType as CodecType,
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
@@ -17,6 +18,8 @@ export const HTTP_MANAGER = HttpConnectionManagerSchema.typeName
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
 const DEFAULT_STREAM_IDLE_TIMEOUT_MS = 300_000
 const DEFAULT_MAX_REQUEST_HEADERS_KB = 60
+/** Envoy allows 1024; each may hold a stream's credit of a slow reader's bytes. */
+const DEFAULT_MAX_CONCURRENT_STREAMS = 256
 /** The Server header's name when the configuration gives none. */
 const DEFAULT_SERVER_NAME = 'lateen'
 
@@ -49,6 +52,8 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     requestTimeoutMs: durationMs(config.requestTimeout, 0),
     requestHeadersTimeoutMs: durationMs(config.requestHeadersTimeout, 0),
     maxRequestHeadersBytes: (config.maxRequestHeadersKb ?? DEFAULT_MAX_REQUEST_HEADERS_KB) * 1024,
+    codec: CODEC[config.codecType] ?? refuse(`${path}.codec_type`, 'HTTP/3 is not supported'),
+    maxConcurrentStreams: config.http2ProtocolOptions?.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
     stripHostPort: config.stripPortMode.case === 'stripAnyHostPort' && config.stripPortMode.value,
   }
 }
@@ -61,6 +66,12 @@ function routesOf(config: HttpConnectionManager, path: string): Pick<HttpManager
     return { routes, routeConfigName: routes.name }
   }
   return refuse(path, `route specifier ${specifier.case ?? 'missing'} is not supported`)
+}
+
+const CODEC: Partial<Record<CodecType, HttpManagerPlan['codec']>> = {
+  [CodecType.AUTO]: 'auto',
+  [CodecType.HTTP1]: 'http1',
+  [CodecType.HTTP2]: 'http2',
 }
 
 const ESCAPED_SLASHES = {

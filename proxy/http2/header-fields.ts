@@ -1,0 +1,66 @@
+import type { HeaderBlock } from '../stream/header-block.ts'
+import type { ByteSink } from './hpack/byte-sink.ts'
+import type { HpackEncoder } from './hpack/encoder.ts'
+import type { FieldLines } from './hpack/field-lines.ts'
+
+/** Takes the decoded fields from index `from` on into a message's block: as offsets into the same bytes. */
+export function takeFields(lines: FieldLines, from: number, into: HeaderBlock): void {
+  const { at } = lines
+  const count = lines.count - from
+  into.bytes = lines.bytes
+  into.base = lines.base
+  into.count = count
+  const target = into.at
+  for (let i = from << 2, to = 0; i <= lines.count << 2; i++, to++) target[to] = at[i] as number
+}
+
+/** Encodes every field that is left, in order, but for the received one at index `except`. */
+export function encodeFields(
+  fields: HeaderBlock,
+  encoder: HpackEncoder,
+  block: ByteSink,
+  keepsCase: boolean,
+  except: number,
+): void {
+  const { at, count, bytes, base } = fields
+  for (let i = 0; i < count; i++) {
+    if (i === except || fields.isRemoved(i)) continue
+    const slot = i << 2
+    encoder.bytes(
+      block,
+      bytes,
+      base + (at[slot] as number),
+      base + (at[slot + 1] as number),
+      base + (at[slot + 2] as number),
+      base + (at[slot + 3] as number),
+      !keepsCase,
+    )
+  }
+  const added = fields.addedCount
+  for (let i = 0; i < added; i++) {
+    const name = fields.addedName(i)
+    encoder.text(block, keepsCase ? name : name.toLowerCase(), fields.addedValue(i))
+  }
+}
+
+/** Encodes trailers, which come as HTTP/1.1 lines, each ended by CRLF. */
+export function writeTrailers(encoder: HpackEncoder, block: ByteSink, lines: string, keepsCase: boolean): void {
+  block.end = 0
+  encoder.begin(block)
+  for (let at = 0; at < lines.length; ) {
+    const lineEnd = lines.indexOf('\r\n', at)
+    const colon = lines.indexOf(':', at)
+    const name = lines.slice(at, colon)
+    encoder.text(block, keepsCase ? name : name.toLowerCase(), lines.slice(colon + 1, lineEnd).trim())
+    at = lineEnd + 2
+  }
+}
+
+/** The decoded fields as HTTP/1.1 lines, for trailers; undefined when a pseudo-header field is among them. */
+export function trailerLines(lines: FieldLines): string | undefined {
+  const { bytes, base, end, at, count } = lines
+  for (let i = 0; i < count; i++) if (bytes[base + (at[i << 2] as number)] === COLON) return undefined
+  return bytes.toString('latin1', base, end)
+}
+
+const COLON = 58

@@ -1,0 +1,170 @@
+import { STATUS_CODES } from 'node:http'
+import { trailersAreValid } from '../http1/body-reader.ts'
+import type { StreamContext } from '../stream/context.ts'
+import type { Downstream } from '../stream/downstream.ts'
+import { Exchange } from '../stream/exchange.ts'
+import { HeaderBlock } from '../stream/header-block.ts'
+import { FRAMING, type Framing, RequestHead } from '../stream/message.ts'
+import { ERROR_CODE, FLAG } from './frame.ts'
+import { encodeFields, trailerLines } from './header-fields.ts'
+import { type RequestVerdict, readRequest } from './request-fields.ts'
+import type { ServerSession } from './server-session.ts'
+import { BLOCK, LINES } from './session.ts'
+import { Http2Stream } from './stream.ts'
+
+/** One request of an HTTP/2 client. It is used again for another when it is over. */
+export class ServerStream extends Http2Stream implements Downstream {
+  readonly head = new RequestHead()
+  readonly exchange: Exchange
+  readonly #session: ServerSession
+  #isTunnel = false
+
+  constructor(session: ServerSession, context: StreamContext) {
+    super(session)
+    this.#session = session
+    this.exchange = new Exchange(context, this)
+    this.exchange.downstreamAddress = session.remoteAddress
+    this.exchange.downstreamLocalAddress = session.localAddress
+  }
+
+  /** A request's fields are in LINES. */
+  begin(id: number, endStream: boolean): void {
+    this.open(id)
+    this.#isTunnel = false
+    this.remoteEnded = endStream
+    const session = this.#session
+    const { manager, stats } = session.source
+    const verdict = readRequest(LINES, this.head, endStream, session.scheme)
+    if (manager === undefined) session.resetStream(id, ERROR_CODE.refusedStream)
+    else if (verdict === 'ok') {
+      if (this.head.framing === FRAMING.length) this.expectedBytes = this.head.contentLength
+      else if (this.head.framing === FRAMING.none && !endStream) this.expectedBytes = 0
+      // A length of 0 says that there is nothing, and so the request is whole; its end must still come.
+      this.exchange.begin(manager, stats)
+    } else this.#refuse(verdict)
+  }
+
+  /** The fields were too many to be kept: all that is known of the request is that it came. */
+  refuseTooLarge(id: number, endStream: boolean): void {
+    this.open(id)
+    this.#isTunnel = false
+    this.remoteEnded = endStream
+    this.head.clear()
+    this.reply(431)
+  }
+
+  onTrailers(): void {
+    const lines = trailerLines(LINES)
+    if (lines === undefined || !trailersAreValid(lines) || !this.hasWholeBody) {
+      this.session.resetStream(this.id, ERROR_CODE.protocolError)
+      return
+    }
+    if (lines !== '') this.exchange.onRequestTrailers(lines)
+    this.endRemote()
+  }
+
+  #refuse(verdict: RequestVerdict): void {
+    if (verdict === 'malformed') this.session.resetStream(this.id, ERROR_CODE.protocolError)
+    else this.reply(REFUSALS[verdict] ?? 400)
+  }
+
+  /** Answers what never became an exchange. */
+  reply(status: number): void {
+    const session = this.#session
+    const fields = new HeaderBlock()
+    const body = Buffer.from(STATUS_CODES[status] ?? '')
+    fields.append('content-length', String(body.length))
+    fields.append('content-type', 'text/plain')
+    session.countRefusal(status)
+    this.writeHead(status, fields, false, FRAMING.length)
+    this.writeData(body)
+    this.endResponse('')
+  }
+
+  // === from the session ===
+
+  protected override onBodyData(data: Buffer): void {
+    this.exchange.onRequestData(data)
+  }
+
+  protected override onRemoteEnd(): void {
+    if (this.head.framing !== FRAMING.none || this.#isTunnel) this.exchange.onRequestEnd()
+    if (this.localEnded) this.#finish()
+  }
+
+  override onReset(): void {
+    this.exchange.onDownstreamClosed()
+    this.#session.reuse(this)
+  }
+
+  override onWritable(): void {
+    this.exchange.onDownstreamWritable()
+  }
+
+  protected override onLocalEnd(): void {
+    const { session } = this
+    // The rest of the request is not wanted (RFC 9113 section 8.1).
+    if (!this.remoteEnded) session.writeReset(this.id, ERROR_CODE.noError)
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (this.isReleased) return
+    this.session.release(this)
+    this.#session.reuse(this)
+  }
+
+  // === Downstream ===
+
+  writeHead(status: number, fields: HeaderBlock, _hasStartLine: boolean, framing: Framing): void {
+    if (this.isReleased) return
+    const { session } = this
+    const { encoder, options, writer } = session
+    const opensTunnel = status === 101 || (this.head.method === 'CONNECT' && status < 300)
+    BLOCK.end = 0
+    encoder.begin(BLOCK)
+    encoder.status(BLOCK, status === 101 ? 200 : status)
+    encodeFields(fields, encoder, BLOCK, options.keepsCase, -1)
+    const endsHere = framing === FRAMING.none && !opensTunnel
+    writer.headers(this.id, endsHere ? FLAG.endStream : 0, BLOCK, session.maxFrameBytes)
+    session.guard.sent++
+    if (endsHere) this.localEnded = true
+  }
+
+  writeData(data: Buffer): boolean {
+    return this.sendBody(data)
+  }
+
+  endResponse(trailers: string): void {
+    if (this.isReleased) return
+    if (this.localEnded) this.onLocalEnd()
+    else this.endBody(trailers)
+  }
+
+  /** What was written leaves at the end of the turn. */
+  flush(): void {}
+
+  writeContinue(): void {
+    const { encoder, writer } = this.session
+    BLOCK.end = 0
+    encoder.begin(BLOCK)
+    encoder.status(BLOCK, 100)
+    writer.headers(this.id, 0, BLOCK, this.session.maxFrameBytes)
+  }
+
+  destroy(): void {
+    if (!this.isReleased) this.session.resetStream(this.id, ERROR_CODE.internalError)
+  }
+
+  becomeTunnel(): void {
+    this.#isTunnel = true
+    this.expectedBytes = -1
+  }
+}
+
+const REFUSALS: Partial<Record<RequestVerdict, number>> = {
+  too_large: 431,
+  bad_path: 400,
+  bad_host: 400,
+  expectation_failed: 417,
+}

@@ -1,0 +1,110 @@
+import type { Socket } from 'node:net'
+import { WheelTimer } from '../../lib/timer-wheel.ts'
+import { type ManagerSource, ServerConnection } from '../http1/server-connection.ts'
+import { PREFACE } from '../http2/frame.ts'
+import { ServerSession } from '../http2/server-session.ts'
+import type { StreamContext } from '../stream/context.ts'
+
+/** A client's connection, whatever the protocol on it. */
+export interface HttpConnection {
+  /** Finishes what is under way, then closes. */
+  drain(): void
+  destroy(): void
+}
+
+/** What is known of a connection when its codec is chosen. */
+export interface Transport {
+  readonly socket: Socket
+  readonly scheme: 'http' | 'https'
+  /** ALPN's choice; '' without TLS or ALPN. */
+  readonly protocol: string
+}
+
+export type OnClosed = (connection: HttpConnection) => void
+
+const H2 = 'h2'
+/** Bytes that tell the preface of HTTP/2 from any method of HTTP/1.1. */
+const TELLING_BYTES = 3
+const SNIFF_MS = 10_000
+
+/** Chooses the codec: as the connection manager says, else by ALPN, else by the first bytes. */
+export function openHttp(
+  transport: Transport,
+  context: StreamContext,
+  source: ManagerSource,
+  onClosed: OnClosed,
+): HttpConnection {
+  const { socket, scheme, protocol } = transport
+  const codec = source.manager?.codec ?? 'auto'
+  if (codec === 'http2' || (codec === 'auto' && protocol === H2)) {
+    return new ServerSession(socket, context, source, scheme, false, onClosed)
+  }
+  if (codec === 'http1' || protocol !== '') return new ServerConnection(socket, context, source, scheme, onClosed)
+  return new SniffedConnection(transport, context, source, onClosed)
+}
+
+/** Waits for the first bytes, and is then the one or the other. */
+class SniffedConnection implements HttpConnection {
+  #chosen: HttpConnection | undefined
+  #early: Buffer | undefined
+  readonly #socket: Socket
+  readonly #timer: WheelTimer
+  readonly #choose: (first: Buffer) => void
+
+  constructor(transport: Transport, context: StreamContext, source: ManagerSource, onClosed: OnClosed) {
+    const { socket, scheme } = transport
+    this.#socket = socket
+    const closed = () => onClosed(this)
+    this.#timer = new WheelTimer(() => socket.destroy())
+    const { bugs, wheel } = context
+    const onEnd = () => {
+      socket.destroy()
+    }
+    const onClose = () => {
+      wheel.disarm(this.#timer)
+      closed()
+    }
+    const onData = (chunk: Buffer) => {
+      const bytes = this.#early === undefined ? chunk : Buffer.concat([this.#early, chunk])
+      if (bytes.length < TELLING_BYTES && PREFACE.subarray(0, bytes.length).equals(bytes)) {
+        this.#early = bytes
+        wheel.arm(this.#timer, SNIFF_MS)
+        return
+      }
+      wheel.disarm(this.#timer)
+      socket.off('data', onData)
+      socket.off('end', onEnd)
+      socket.off('close', onClose)
+      this.#choose(bytes)
+    }
+    this.#choose = (bytes) => {
+      try {
+        const isH2 = PREFACE.compare(bytes, 0, TELLING_BYTES, 0, TELLING_BYTES) === 0
+        this.#chosen = isH2
+          ? new ServerSession(socket, context, source, scheme, false, closed)
+          : new ServerConnection(socket, context, source, scheme, closed)
+        socket.off('error', onError)
+        socket.emit('data', bytes)
+      } catch (thrown) {
+        bugs.report('listener', thrown)
+        socket.destroy()
+      }
+    }
+    const onError = () => socket.destroy()
+    socket.on('data', onData)
+    socket.on('end', onEnd)
+    socket.on('close', onClose)
+    socket.on('error', onError)
+    const idleMs = source.manager?.idleTimeoutMs ?? 0
+    if (idleMs > 0) wheel.arm(this.#timer, idleMs)
+  }
+
+  drain(): void {
+    if (this.#chosen !== undefined) this.#chosen.drain()
+    else this.#socket.destroy()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
