@@ -1,0 +1,103 @@
+import { DynamicTable, ENTRY_STRIDE } from './dynamic-table.ts'
+import { copyBytes, copyLower, equalBytes, equalLower } from './words.ts'
+
+/** Slots that share a hash. A fifth entry takes the place of the oldest one, which is then not found any more. */
+const WAYS = 4
+
+/**
+ * The dynamic table of an encoder with a way to find what is in it: the hashes of name and value, in sets of WAYS slots.
+ * A search looks at no more than those, whatever a hostile client sends to make hashes fall together.
+ */
+export class EncoderTable {
+  readonly #table: DynamicTable
+  /** A slot of the table and one more, 0 where there is none. What was evicted stays until it is written over. */
+  readonly #ways: Uint16Array
+  readonly #setMask: number
+
+  constructor(mostBytes: number, maxBytes: number) {
+    this.#table = new DynamicTable(mostBytes, maxBytes)
+    // As many sets as entries: one way in four is in use.
+    this.#ways = new Uint16Array(WAYS * (this.#table.mask + 1))
+    this.#setMask = this.#table.mask
+  }
+
+  get maxBytes(): number {
+    return this.#table.maxBytes
+  }
+
+  resize(maxBytes: number): void {
+    this.#table.resize(maxBytes)
+  }
+
+  /** Age of the entry with this name and value, 0 for the newest, or -1. `lowerCase` compares as if the name had no capitals. */
+  find(
+    view: DataView,
+    nameStart: number,
+    nameLength: number,
+    valueStart: number,
+    valueLength: number,
+    lowerCase: boolean,
+    hash: number,
+  ): number {
+    const table = this.#table
+    const { entries, head, mask } = table
+    const set = (hash & this.#setMask) * WAYS
+    for (let way = set; way < set + WAYS; way++) {
+      const slot = (this.#ways[way] as number) - 1
+      if (slot < 0) continue
+      const at = slot * ENTRY_STRIDE
+      if (entries[at + 3] !== hash || entries[at + 1] !== nameLength || entries[at + 2] !== valueLength) continue
+      const age = (head - slot) & mask
+      if (age >= table.count) continue
+      const place = entries[at] as number
+      if (
+        equalBytes(view, valueStart, table.view, place + nameLength + 2, valueLength) &&
+        (lowerCase
+          ? equalLower(view, nameStart, table.view, place, nameLength)
+          : equalBytes(view, nameStart, table.view, place, nameLength))
+      ) {
+        return age
+      }
+    }
+    return -1
+  }
+
+  /** Adds an entry, which must not be larger than the table. */
+  add(
+    view: DataView,
+    nameStart: number,
+    nameLength: number,
+    valueStart: number,
+    valueLength: number,
+    lowerCase: boolean,
+    hash: number,
+  ): void {
+    const table = this.#table
+    const place = table.add(nameLength, valueLength, hash)
+    if (lowerCase) copyLower(view, nameStart, table.view, place, nameLength)
+    else copyBytes(view, nameStart, table.view, place, nameLength)
+    copyBytes(view, valueStart, table.view, place + nameLength + 2, valueLength)
+    this.#ways[this.#wayFor(hash)] = table.head + 1
+  }
+
+  /** The way of the hash's set that is free, or whose entry is the oldest. */
+  #wayFor(hash: number): number {
+    const { entries, head, mask, count } = this.#table
+    const set = (hash & this.#setMask) * WAYS
+    let oldest = set
+    let oldestAge = -1
+    for (let way = set; way < set + WAYS; way++) {
+      const slot = (this.#ways[way] as number) - 1
+      if (slot < 0) return way
+      const age = (head - slot) & mask
+      // The new entry itself: its slot was another's before. Or the slot is now one of another set.
+      const other = entries[slot * ENTRY_STRIDE + 3] as number
+      if (age === 0 || age >= count || ((other ^ hash) & this.#setMask) !== 0) return way
+      if (age > oldestAge) {
+        oldestAge = age
+        oldest = way
+      }
+    }
+    return oldest
+  }
+}
