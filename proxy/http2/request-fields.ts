@@ -47,6 +47,7 @@ export function readRequest(lines: FieldLines, head: RequestHead, endStream: boo
   if (count - i > MAX_HEADERS) return 'too_large'
   takeFields(lines, i, head)
   head.scheme = scheme
+  head.isHttp2 = true
   const verdict = checkPseudoFields(head, seen, protocol)
   return verdict === 'ok' ? readRegular(head, endStream) : verdict
 }

@@ -265,6 +265,10 @@ export interface ClusterPlan {
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxRequestsPerConnection: number
+  /** `auto`: by ALPN. `downstream`: to each client's requests in the client's own. */
+  readonly protocol: 'http1' | 'http2' | 'auto' | 'downstream'
+  /** HTTP/2: most exchanges at a time on one connection. */
+  readonly maxConcurrentStreams: number
   readonly limits: CircuitBreakerPlan
   readonly panicThresholdPercent: number
   readonly dnsRefreshMs: number

@@ -224,7 +224,7 @@ export class Exchange implements Call, TryOwner {
       return
     }
     this.#tries++
-    const attempt = new UpstreamTry(this, cluster, host, this.head.method)
+    const attempt = new UpstreamTry(this, cluster, host, this.head)
     this.#try = attempt
     const perTryMs = retry?.perTryTimeoutMs ?? 0
     if (perTryMs > 0) this.#context.wheel.arm(this.#tryTimer, perTryMs)

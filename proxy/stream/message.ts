@@ -14,7 +14,9 @@ export class RequestHead extends HeaderBlock {
   /** The Host, or the authority of an absolute-form target. */
   authority = ''
   scheme = 'http'
-  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  /** It came by HTTP/2. */
+  isHttp2 = false
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1; 1 too for what came by HTTP/2. */
   minorVersion = 1
   framing: Framing = FRAMING.none
   contentLength = 0
@@ -34,6 +36,7 @@ export class RequestHead extends HeaderBlock {
     this.receivedPath = ''
     this.authority = ''
     this.scheme = 'http'
+    this.isHttp2 = false
     this.minorVersion = 1
     this.framing = FRAMING.none
     this.contentLength = 0
@@ -59,6 +62,7 @@ export class RequestHead extends HeaderBlock {
     copy.receivedPath = this.receivedPath
     copy.authority = this.authority
     copy.scheme = this.scheme
+    copy.isHttp2 = this.isHttp2
     copy.minorVersion = this.minorVersion
     copy.framing = this.framing
     copy.contentLength = this.contentLength

@@ -24,6 +24,7 @@ export class UpstreamTry implements Attempt {
   readonly cluster: Cluster
   readonly host: Host
   readonly method: string
+  readonly isHttp2: boolean
   readonly #owner: TryOwner
   stream: UpstreamStream | undefined
   /** The head has been handed to the connection. */
@@ -31,11 +32,12 @@ export class UpstreamTry implements Attempt {
   #isDiscarding = false
   #discardedBytes = 0
 
-  constructor(owner: TryOwner, cluster: Cluster, host: Host, method: string) {
+  constructor(owner: TryOwner, cluster: Cluster, host: Host, head: RequestHead) {
     this.#owner = owner
     this.cluster = cluster
     this.host = host
-    this.method = method
+    this.method = head.method
+    this.isHttp2 = head.isHttp2
   }
 
   // --- towards the upstream ---
@@ -50,7 +52,7 @@ export class UpstreamTry implements Attempt {
   /** Gives the try up, whatever it is doing. The owner hears nothing more. */
   abandon(): void {
     this.#isDiscarding = true
-    if (this.stream === undefined) this.host.pool?.cancel(this)
+    if (this.stream === undefined) this.cluster.cancel(this.host, this)
     else this.stream.abandon()
   }
 

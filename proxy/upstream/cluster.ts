@@ -44,7 +44,15 @@ export class Cluster {
   replacePlan(plan: ClusterPlan): void {
     const rebalance =
       plan.balancing !== this.plan.balancing || plan.leastRequestChoices !== this.plan.leastRequestChoices
+    const speaksOther = plan.protocol !== this.plan.protocol
     this.plan = plan
+    if (speaksOther) {
+      for (const host of this.#hosts.values()) {
+        host.drain()
+        host.pool = undefined
+        host.http2Pool = undefined
+      }
+    }
     if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
     this.#rebuild()
   }
@@ -69,7 +77,7 @@ export class Cluster {
     for (const [key, host] of this.#hosts) {
       if (hosts.has(key)) continue
       host.isRemoved = true
-      host.pool?.drain()
+      host.drain()
     }
     this.#hosts = hosts
     this.stats.membership_change.inc()
@@ -100,8 +108,22 @@ export class Cluster {
   }
 
   send(host: Host, attempt: Attempt): void {
-    host.pool ??= new ConnectionPool(this, host, this.#context)
-    host.pool.request(attempt)
+    this.#poolOf(host, attempt).request(attempt)
+  }
+
+  /** The attempt no longer wants the connection that it waits for. */
+  cancel(host: Host, attempt: Attempt): void {
+    this.#poolOf(host, attempt).cancel(attempt)
+  }
+
+  #poolOf(host: Host, attempt: Attempt): ConnectionPool {
+    const { protocol } = this.plan
+    if (protocol !== 'downstream' || !attempt.isHttp2) {
+      host.pool ??= new ConnectionPool(this, host, this.#context, protocol === 'downstream' ? 'http1' : protocol)
+      return host.pool
+    }
+    host.http2Pool ??= new ConnectionPool(this, host, this.#context, 'http2')
+    return host.http2Pool
   }
 
   /** The cluster is gone from the plan: idle connections close, busy ones when they are done. */
@@ -109,7 +131,7 @@ export class Cluster {
     this.isRemoved = true
     for (const host of this.#hosts.values()) {
       host.isRemoved = true
-      host.pool?.drain()
+      host.drain()
     }
   }
 

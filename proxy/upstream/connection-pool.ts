@@ -1,5 +1,7 @@
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { ClientConnection } from '../http1/client-connection.ts'
+import { ClientSession } from '../http2/client-session.ts'
+import type { ClusterPlan } from '../plan/plan.ts'
 import type { BugReporter } from '../stream/bugs.ts'
 import type { OutBuffer } from '../stream/out-buffer.ts'
 import type { Attempt, PoolFailure } from './attempt.ts'
@@ -8,12 +10,18 @@ import { Connector } from './connector.ts'
 import type { Host } from './host.ts'
 import type { PooledConnection } from './upstream-stream.ts'
 
+/** What a pool speaks: `auto` is settled by ALPN for each connection. */
+export type PoolProtocol = Exclude<ClusterPlan['protocol'], 'downstream'>
+
 /** What connections need of the proxy around them. */
 export interface ConnectionContext {
   readonly wheel: TimerWheel
   readonly out: OutBuffer
   readonly bugs: BugReporter
 }
+
+/** How many exchanges are expected of a connection that is not there yet, before its protocol is known or its peer speaks. */
+const EXPECTED_STREAMS = 100
 
 /**
  * The connections to one host, the last used first. Attempts that find none with room wait in order of arrival. The
@@ -27,12 +35,16 @@ export class ConnectionPool {
   readonly #connectors = new Set<Connector>()
   /** Connections with room; HTTP/1.1 leaves the list while an exchange is under way. */
   readonly #withRoom: PooledConnection[] = []
+  readonly #protocol: PoolProtocol
   #waiting: Attempt[] = []
+  #expectedRoom: number
 
-  constructor(cluster: Cluster, host: Host, context: ConnectionContext) {
+  constructor(cluster: Cluster, host: Host, context: ConnectionContext, protocol: PoolProtocol) {
     this.cluster = cluster
     this.host = host
     this.context = context
+    this.#protocol = protocol
+    this.#expectedRoom = protocol === 'http1' ? 1 : EXPECTED_STREAMS
   }
 
   get connectionCount(): number {
@@ -69,9 +81,12 @@ export class ConnectionPool {
 
   onConnected(connector: Connector): void {
     this.#connectors.delete(connector)
-    const connection = new ClientConnection(this, connector)
+    const isHttp2 = this.#protocol === 'http2' || (this.#protocol === 'auto' && connector.protocol === 'h2')
+    this.#expectedRoom = isHttp2 ? EXPECTED_STREAMS : 1
+    const connection = isHttp2 ? new ClientSession(this, connector, false) : new ClientConnection(this, connector)
     this.#connections.add(connection)
     this.onRoom(connection)
+    this.#connectMore()
   }
 
   onConnectFailed(connector: Connector, reason: PoolFailure, detail: string): void {
@@ -86,6 +101,11 @@ export class ConnectionPool {
     cluster.releasePending()
     attempt.onPoolFailure(reason, detail)
     if (this.#wantsConnection && this.connectionCount === 0) this.#connect()
+  }
+
+  /** A connection takes nothing new, but what is under way on it goes on. */
+  onUnusable(connection: PooledConnection): void {
+    this.#unlist(connection)
   }
 
   // === from connections ===
@@ -109,7 +129,7 @@ export class ConnectionPool {
     if (!this.#connections.delete(connection)) return
     this.#unlist(connection)
     this.#countClosed()
-    if (this.#wantsConnection && this.#mayConnect) this.#connect()
+    this.#connectMore()
   }
 
   /** Closes what is idle; what is busy closes when its exchanges are over (its host or cluster is gone). */
@@ -121,7 +141,11 @@ export class ConnectionPool {
   }
 
   get #wantsConnection(): boolean {
-    return this.#waiting.length > this.#connectors.size
+    return this.#waiting.length > this.#connectors.size * this.#expectedRoom
+  }
+
+  #connectMore(): void {
+    while (this.#wantsConnection && this.#mayConnect) this.#connect()
   }
 
   /** A pool without a connection may always open one, whatever the limit says. */

@@ -26,6 +26,7 @@ export class Connector {
   readonly socket: Socket
   /** ALPN's choice; '' when there was none. */
   protocol = ''
+  readonly isTls = false
   reader: ByteReader | undefined
   readonly #owner: ConnectorOwner
   readonly #bugs: BugReporter

@@ -14,10 +14,22 @@ export class Host {
   isRemoved = false
   /** Made when the first request comes. */
   pool: ConnectionPool | undefined
+  /** HTTP/2's, when the cluster speaks to each client in its own protocol. */
+  http2Pool: ConnectionPool | undefined
 
   constructor(plan: EndpointPlan) {
     this.plan = plan
     this.key = hostKey(plan)
+  }
+
+  get connectionCount(): number {
+    return (this.pool?.connectionCount ?? 0) + (this.http2Pool?.connectionCount ?? 0)
+  }
+
+  /** Closes what is idle, and what is busy when it is done. */
+  drain(): void {
+    this.pool?.drain()
+    this.http2Pool?.drain()
   }
 }
 

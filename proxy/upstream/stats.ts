@@ -1,4 +1,5 @@
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
+import { type Http2Stats, http2Stats } from '../http2/stats.ts'
 
 /** Envoy's cluster counters and gauges that Lateen keeps, without their `cluster.<name>.` prefix. */
 const COUNTERS = [
@@ -38,12 +39,15 @@ const GAUGES = [
   'membership_healthy',
 ] as const
 
-export type ClusterStats = Record<(typeof COUNTERS)[number] | (typeof GAUGES)[number], Metric>
+export type ClusterStats = Record<(typeof COUNTERS)[number] | (typeof GAUGES)[number], Metric> & {
+  readonly http2: Http2Stats
+}
 
 export function clusterStats(store: MetricStore, cluster: string): ClusterStats {
   const labels = { cluster_name: cluster }
-  return Object.fromEntries([
+  const metrics = Object.fromEntries([
     ...COUNTERS.map((name) => [name, store.counter(`cluster.${name}`, labels)]),
     ...GAUGES.map((name) => [name, store.gauge(`cluster.${name}`, labels)]),
   ]) as ClusterStats
+  return Object.assign(metrics, { http2: http2Stats(store, 'cluster', labels) })
 }

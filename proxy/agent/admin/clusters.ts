@@ -13,7 +13,7 @@ export function clustersText(agent: Agent): string {
     out += `${name}::default_priority::max_retries::${limits.maxRetries}\n`
     for (const host of cluster.hosts) {
       const at = `${name}::${host.key}`
-      out += `${at}::cx_active::${host.pool?.connectionCount ?? 0}\n`
+      out += `${at}::cx_active::${host.connectionCount}\n`
       out += `${at}::rq_active::${host.activeRequests}\n`
       out += `${at}::rq_total::${host.totalRequests}\n`
       out += `${at}::health_flags::${host.plan.healthy ? 'healthy' : '/eds_health_unhealthy'}\n`
@@ -39,7 +39,7 @@ function clusterStatus(cluster: Cluster): unknown {
           ? { socket_address: { address: host.plan.address, port_value: host.plan.port } }
           : { pipe: { path: host.plan.unixPath } },
       stats: [
-        { name: 'cx_active', type: 'GAUGE', value: String(host.pool?.connectionCount ?? 0) },
+        { name: 'cx_active', type: 'GAUGE', value: String(host.connectionCount) },
         { name: 'rq_active', type: 'GAUGE', value: String(host.activeRequests) },
         { name: 'rq_total', value: String(host.totalRequests) },
       ],

@@ -1,4 +1,3 @@
-import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { CircuitBreakers } from '../../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js'
 import {
   type Cluster,
@@ -7,16 +6,14 @@ import {
   Cluster_LbPolicy as LbPolicy,
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { RoutingPriority } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
-import { HttpProtocolOptionsSchema } from '../../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 import type { CircuitBreakerPlan, ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
 import { notHonoured } from './honoured.ts'
+import { compileHttpOptions } from './http-options.ts'
 
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
-const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
 const DEFAULT_DNS_REFRESH_MS = 5_000
 
 /** envoy.config.cluster.v3.Cluster. Throws a PlanError that names the field. */
@@ -27,7 +24,6 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
   }
   if (cluster.lbSubsetConfig !== undefined) refuse('lb_subset_config', 'not supported')
   if (cluster.healthChecks.length > 0) refuse('health_checks', 'active health checks are not supported yet')
-  const http = httpOptions(cluster)
   const discovery = discoveryOf(cluster)
   return {
     name: cluster.name,
@@ -37,8 +33,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     leastRequestChoices:
       cluster.lbConfig.case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
-    idleTimeoutMs: http.idleTimeoutMs,
-    maxRequestsPerConnection: http.maxRequestsPerConnection || cluster.maxRequestsPerConnection || 0,
+    ...compileHttpOptions(cluster),
     limits: limitsOf(cluster.circuitBreakers),
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
@@ -103,32 +98,5 @@ function limitsOf(breakers: CircuitBreakers | undefined): CircuitBreakerPlan {
     maxPendingRequests: thresholds.maxPendingRequests ?? DEFAULT_LIMITS.maxPendingRequests,
     maxRequests: thresholds.maxRequests ?? DEFAULT_LIMITS.maxRequests,
     maxRetries: thresholds.maxRetries ?? DEFAULT_LIMITS.maxRetries,
-  }
-}
-
-function httpOptions(cluster: Cluster): { idleTimeoutMs: number; maxRequestsPerConnection: number } {
-  const any = cluster.typedExtensionProtocolOptions[HTTP_OPTIONS]
-  if (any === undefined) {
-    if (cluster.http2ProtocolOptions !== undefined)
-      refuse('http2_protocol_options', 'HTTP/2 upstreams are not supported yet')
-    return {
-      idleTimeoutMs: durationMs(cluster.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
-      maxRequestsPerConnection: 0,
-    }
-  }
-  const at = `typed_extension_protocol_options[${HTTP_OPTIONS}]`
-  const options = anyUnpack(any, HttpProtocolOptionsSchema)
-  if (options === undefined) return refuse(at, `type ${any.typeUrl} was not expected`)
-  const protocol = options.upstreamProtocolOptions
-  const explicit = protocol.case === 'explicitHttpConfig' ? protocol.value.protocolConfig.case : undefined
-  if (explicit === 'http2ProtocolOptions' || explicit === 'http3ProtocolOptions') {
-    refuse(
-      `${at}.explicit_http_config`,
-      `${explicit === 'http2ProtocolOptions' ? 'HTTP/2' : 'HTTP/3'} upstreams are not supported yet`,
-    )
-  }
-  return {
-    idleTimeoutMs: durationMs(options.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
-    maxRequestsPerConnection: options.commonHttpProtocolOptions?.maxRequestsPerConnection ?? 0,
   }
 }

@@ -25,9 +25,14 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': `priority max_connections max_pending_requests max_requests
     max_retries retry_budget`,
-  // Downstream is HTTP/1.1, and so is upstream: "as downstream" holds.
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': `common_http_protocol_options explicit_http_config
-    use_downstream_protocol_config`,
+    use_downstream_protocol_config auto_config`,
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': `http_protocol_options
+    http2_protocol_options http3_protocol_options`,
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': `http_protocol_options
+    http2_protocol_options`,
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig':
+    'http_protocol_options http2_protocol_options',
   'envoy.config.core.v3.HttpProtocolOptions': 'idle_timeout max_requests_per_connection',
 
   'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints',
