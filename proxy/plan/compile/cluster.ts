@@ -13,6 +13,7 @@ import { refuse } from '../plan-error.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
 import { notHonoured } from './honoured.ts'
+import { compileUpstreamTls, type HttpTlsOptions } from './transport-socket.ts'
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
@@ -22,9 +23,6 @@ const DEFAULT_DNS_REFRESH_MS = 5_000
 /** envoy.config.cluster.v3.Cluster. Throws a PlanError that names the field. */
 export function compileCluster(cluster: Cluster, resourceVersion: string): ClusterPlan {
   if (cluster.name === '') refuse('name', 'a cluster needs a name')
-  if (cluster.transportSocket !== undefined && cluster.transportSocket.name !== 'envoy.transport_sockets.raw_buffer') {
-    refuse('transport_socket', `${cluster.transportSocket.name} is not supported yet`)
-  }
   if (cluster.lbSubsetConfig !== undefined) refuse('lb_subset_config', 'not supported')
   if (cluster.healthChecks.length > 0) refuse('health_checks', 'active health checks are not supported yet')
   const http = httpOptions(cluster)
@@ -33,6 +31,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     name: cluster.name,
     discovery,
     edsServiceName: cluster.edsClusterConfig?.serviceName || cluster.name,
+    tls: compileUpstreamTls(cluster.transportSocket, http),
     balancing: balancingOf(cluster),
     leastRequestChoices:
       cluster.lbConfig.case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
@@ -106,7 +105,12 @@ function limitsOf(breakers: CircuitBreakers | undefined): CircuitBreakerPlan {
   }
 }
 
-function httpOptions(cluster: Cluster): { idleTimeoutMs: number; maxRequestsPerConnection: number } {
+interface HttpOptions extends HttpTlsOptions {
+  readonly idleTimeoutMs: number
+  readonly maxRequestsPerConnection: number
+}
+
+function httpOptions(cluster: Cluster): HttpOptions {
   const any = cluster.typedExtensionProtocolOptions[HTTP_OPTIONS]
   if (any === undefined) {
     if (cluster.http2ProtocolOptions !== undefined)
@@ -114,6 +118,8 @@ function httpOptions(cluster: Cluster): { idleTimeoutMs: number; maxRequestsPerC
     return {
       idleTimeoutMs: durationMs(cluster.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
       maxRequestsPerConnection: 0,
+      autoSni: cluster.upstreamHttpProtocolOptions?.autoSni ?? false,
+      autoSanValidation: cluster.upstreamHttpProtocolOptions?.autoSanValidation ?? false,
     }
   }
   const at = `typed_extension_protocol_options[${HTTP_OPTIONS}]`
@@ -130,5 +136,7 @@ function httpOptions(cluster: Cluster): { idleTimeoutMs: number; maxRequestsPerC
   return {
     idleTimeoutMs: durationMs(options.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
     maxRequestsPerConnection: options.commonHttpProtocolOptions?.maxRequestsPerConnection ?? 0,
+    autoSni: options.upstreamHttpProtocolOptions?.autoSni ?? false,
+    autoSanValidation: options.upstreamHttpProtocolOptions?.autoSanValidation ?? false,
   }
 }
