@@ -13,7 +13,8 @@ export class HttpInspector {
   /** As ALPN would name it: `http/1.0`, `http/1.1` or `h2c`; '' for another protocol. */
   protocol = ''
   #scanned = 0
-  #hasMethod = false
+  /** Where the target begins, counted from the start; 0 before the method has ended. */
+  #targetAt = 0
 
   /** Looks at `bytes[start, end)`; each call must bring the same bytes and, after them, more. */
   read(bytes: Buffer, start: number, end: number): SniffResult {
@@ -23,10 +24,10 @@ export class HttpInspector {
       return preface
     }
     let at = start + this.#scanned
-    for (; !this.#hasMethod; at++) {
+    for (; this.#targetAt === 0; at++) {
       if (at === end) return this.#wait(at - start)
       const code = bytes[at] as number
-      if (code === SPACE && at > start) this.#hasMethod = true
+      if (code === SPACE && at > start) this.#targetAt = at + 1 - start
       else if (!isTokenByte(code) || at - start === MAX_METHOD_BYTES) return SNIFF.absent
     }
     const lineEnd = bytes.indexOf(LF, at)
@@ -41,8 +42,8 @@ export class HttpInspector {
 
   #readVersion(bytes: Buffer, start: number, lineEnd: number): SniffResult {
     const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd
-    // A method, a space, a target of one byte at least, a space, and the version.
-    if (end - start < 12) return SNIFF.absent
+    // The target has one byte at least.
+    if (end - 9 <= start + this.#targetAt) return SNIFF.absent
     const version = bytes.toString('latin1', end - 9, end)
     if (version === ' HTTP/1.1') this.protocol = 'http/1.1'
     else if (version === ' HTTP/1.0') this.protocol = 'http/1.0'
