@@ -23,11 +23,13 @@ export function compileDataSource(source: DataSource | undefined, path: string):
 }
 
 function readFile(file: string, path: string): Buffer {
+  let size: number
+  let bytes: Buffer | undefined
   try {
-    const { size } = statSync(file)
-    if (size > MAX_FILE_BYTES) return refuse(path, `${file} has ${size} bytes, at most ${MAX_FILE_BYTES} are read`)
-    return readFileSync(file)
+    size = statSync(file).size
+    if (size <= MAX_FILE_BYTES) bytes = readFileSync(file)
   } catch (thrown) {
     return refuse(path, errorText(thrown))
   }
+  return bytes ?? refuse(path, `${file} has ${size} bytes, at most ${MAX_FILE_BYTES} are read`)
 }
