@@ -4,7 +4,8 @@ import { descriptorOf, originalDestination } from '../../lib/sockets/original-de
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { findFilterChain } from '../decide/filter-chain.ts'
-import type { FilterChainPlan } from '../plan/plan.ts'
+import type { FilterChainPlan, ListenerFilterPlan } from '../plan/plan.ts'
+import type { DownstreamTlsPlan } from '../plan/tls-plan.ts'
 import type { HandshakeWaiter } from '../tls/acceptor.ts'
 import { acceptClient } from '../tls/downstream.ts'
 import { tlsFacts } from '../tls/peer.ts'
@@ -24,7 +25,8 @@ export class Incoming implements HandshakeWaiter {
   #isHandedOver = false
   #sniffer: Sniffer | undefined
   #chain: FilterChainPlan | undefined
-  #phase: 'sniffing' | 'delayed' | 'handshake' | 'over' = 'sniffing'
+  /** `naming`: the server name must be known before the handshake can begin. */
+  #phase: 'sniffing' | 'delayed' | 'naming' | 'handshake' | 'over' = 'sniffing'
 
   constructor(socket: Socket, facts: ConnectionFacts, listener: Listener) {
     this.#socket = socket
@@ -43,7 +45,7 @@ export class Incoming implements HandshakeWaiter {
     this.#listener.incoming.add(this)
     this.#socket.on('error', ignore)
     this.#socket.once('close', () => this.#onClose())
-    this.#sniff()
+    this.#filter()
   }
 
   destroy(): void {
@@ -52,19 +54,19 @@ export class Incoming implements HandshakeWaiter {
 
   // === first bytes ===
 
-  #sniff(): void {
-    const { plan, context, sniffStats, stats } = this.#listener
-    if (plan.listenerFilters.length === 0) {
-      this.#onSniffed()
-      return
-    }
-    const sniffer = new Sniffer(plan.listenerFilters, this.#facts, sniffStats, (facts) =>
-      restoreDestination(this.#socket, facts),
-    )
+  #filter(): void {
+    const { listenerFilters, listenerFiltersTimeoutMs } = this.#listener.plan
+    if (listenerFilters.length === 0) this.#route()
+    else this.#sniff(listenerFilters, listenerFiltersTimeoutMs)
+  }
+
+  #sniff(filters: readonly ListenerFilterPlan[], timeoutMs: number): void {
+    const { context, sniffStats, stats } = this.#listener
+    const sniffer = new Sniffer(filters, this.#facts, sniffStats, (facts) => restoreDestination(this.#socket, facts))
     this.#sniffer = sniffer
     stats.downstream_pre_cx_active.inc()
     if (this.#advance(sniffer.push(undefined))) return
-    if (plan.listenerFiltersTimeoutMs > 0) context.wheel.arm(this.#timer, plan.listenerFiltersTimeoutMs)
+    if (timeoutMs > 0) context.wheel.arm(this.#timer, timeoutMs)
     this.#socket.on('data', this.#onData)
     this.#socket.once('end', this.#onEnd)
     if (this.#socket.isPaused()) this.#socket.resume()
@@ -89,7 +91,9 @@ export class Incoming implements HandshakeWaiter {
     if (state === 'waiting') return false
     if (state === 'done') this.#onSniffed()
     else {
-      this.#listener.stats.downstream_listener_filter_error.inc()
+      const { stats } = this.#listener
+      if (this.#phase === 'naming') stats.ssl.connection_error.inc()
+      else stats.downstream_listener_filter_error.inc()
       this.destroy()
     }
     return true
@@ -111,6 +115,11 @@ export class Incoming implements HandshakeWaiter {
 
   #onSniffed(): void {
     this.#endSniffing()
+    if (this.#phase === 'naming' && this.#chain?.tls !== undefined) this.#shakeHands(this.#chain, this.#chain.tls)
+    else this.#route()
+  }
+
+  #route(): void {
     const { plan } = this.#listener
     const { isRestored, destinationAddress, destinationPort } = this.#facts
     const target =
@@ -125,7 +134,7 @@ export class Incoming implements HandshakeWaiter {
     this.#listener.incoming.delete(this)
     this.#listener = target
     target.incoming.add(this)
-    this.#sniff()
+    this.#filter()
   }
 
   // === filter chain ===
@@ -146,16 +155,21 @@ export class Incoming implements HandshakeWaiter {
       else this.destroy()
       return
     }
-    if (chain.tls === undefined) {
-      this.#serve(this.#socket, chain)
-      return
-    }
-    this.#phase = 'handshake'
-    context.wheel.arm(this.#timer, chain.handshakeTimeoutMs)
-    chain.tls.acceptor.accept(this.#socket, this)
+    const { tls } = chain
+    if (tls === undefined) this.#serve(this.#socket, chain)
+    else if (tls.acceptors.needsServerName && this.#facts.transportProtocol !== 'tls') {
+      this.#phase = 'naming'
+      this.#sniff(SERVER_NAME, chain.handshakeTimeoutMs)
+    } else this.#shakeHands(chain, tls)
   }
 
   // === handshake ===
+
+  #shakeHands(chain: FilterChainPlan, tls: DownstreamTlsPlan): void {
+    this.#phase = 'handshake'
+    this.#listener.context.wheel.arm(this.#timer, chain.handshakeTimeoutMs)
+    tls.acceptors.find(this.#facts.serverName).accept(this.#socket, this)
+  }
 
   onSecure(socket: TLSSocket): void {
     const { context, stats } = this.#listener
@@ -203,7 +217,7 @@ export class Incoming implements HandshakeWaiter {
       else this.destroy()
       return
     }
-    if (this.#phase === 'handshake') stats.downstream_cx_transport_socket_connect_timeout.inc()
+    if (this.#phase !== 'delayed') stats.downstream_cx_transport_socket_connect_timeout.inc()
     this.destroy()
   }
 
@@ -213,6 +227,9 @@ export class Incoming implements HandshakeWaiter {
     this.#listener.incoming.delete(this)
   }
 }
+
+/** Looks for the server name only. */
+const SERVER_NAME: readonly ListenerFilterPlan[] = [{ kind: 'tls_inspector', isDisabled: undefined }]
 
 /** A reset is followed by `close`, where everything is cleaned up. */
 function ignore(): void {}

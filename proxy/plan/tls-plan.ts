@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import type { TlsAcceptor } from '../tls/acceptor.ts'
+import type { CertificateChoice } from '../tls/certificate-choice.ts'
 import type { StringMatcher } from './matchers.ts'
 
 /** What a peer's certificate must be (envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext). */
@@ -21,9 +22,10 @@ export interface SanMatcherPlan {
 
 export type SanType = 'dns' | 'uri' | 'email' | 'ip'
 
-/** DownstreamTlsContext: the acceptor makes handshakes with its certificates, and is shared by all that are alike. */
+/** DownstreamTlsContext. */
 export interface DownstreamTlsPlan {
-  readonly acceptor: TlsAcceptor
+  /** Who makes handshakes, by the client's server name. */
+  readonly acceptors: CertificateChoice<TlsAcceptor>
   readonly requiresClientCertificate: boolean
   readonly requiresServerName: boolean
   /** undefined when nothing is checked. */

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
-import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
-import { type CertificateChoice, certificateChoice } from './certificate-choice.ts'
-import { contextOptions, materialKey, secureContext, shared, type TlsMaterial } from './material.ts'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { contextOptions, materialKey, shared, type TlsMaterial } from './material.ts'
 
 export interface AcceptorOptions {
   readonly material: TlsMaterial
@@ -31,15 +30,13 @@ export class TlsAcceptor {
 
   /** Throws what OpenSSL says of the material. */
   constructor({ material, alpnProtocols, requestsCertificate }: AcceptorOptions, sessionIdContext: string) {
-    const choice = certificateChoice(material.certificates)
     this.#server = createServer({
-      ...contextOptions(material, choice.fallback),
+      ...contextOptions(material),
       sessionIdContext,
       ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
       requestCert: requestsCertificate,
       rejectUnauthorized: false,
       handshakeTimeout: NEVER_MS,
-      ...(choice.byName.size > 0 && { SNICallback: contextByName(material, choice) }),
     })
     this.#server.on('secureConnection', (socket) => this.#onSecure(socket))
   }
@@ -72,13 +69,6 @@ export class TlsAcceptor {
 
 function endsOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`
-}
-
-function contextByName(material: TlsMaterial, choice: CertificateChoice) {
-  return (serverName: string, done: (error: Error | null, context?: SecureContext) => void): void => {
-    const certificates = choice.find(serverName)
-    done(null, certificates === undefined ? undefined : secureContext(material, certificates))
-  }
 }
 
 const MAX_ACCEPTORS = 1024

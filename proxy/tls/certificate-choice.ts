@@ -3,49 +3,72 @@ import { parseAltNames } from './alt-names.ts'
 import type { CertificateMaterial } from './material.ts'
 
 /**
- * Which certificates stand for which name: those whose DNS names (or whose common name, when they have none) hold it,
- * the first of each kind of key; for every other name the first of each kind of all.
+ * Something by server name, chosen by certificate: the whole name, else `*.` and what follows its first label, else the
+ * fallback.
  */
-export interface CertificateChoice {
-  readonly fallback: readonly CertificateMaterial[]
-  /** By lower-case name, wildcards as `*.rest`. Empty when there is nothing to choose. */
-  readonly byName: ReadonlyMap<string, readonly CertificateMaterial[]>
-  find(serverName: string): readonly CertificateMaterial[] | undefined
+export class CertificateChoice<T> {
+  readonly fallback: T
+  readonly #byName: ReadonlyMap<string, T>
+
+  constructor(fallback: T, byName: ReadonlyMap<string, T>) {
+    this.fallback = fallback
+    this.#byName = byName
+  }
+
+  /** Whether the server name makes a difference. */
+  get needsServerName(): boolean {
+    return this.#byName.size > 0
+  }
+
+  find(serverName: string): T {
+    const dot = serverName.indexOf('.')
+    const wildcard = dot < 0 ? undefined : this.#byName.get(`*${serverName.slice(dot)}`)
+    return this.#byName.get(serverName) ?? wildcard ?? this.fallback
+  }
 }
 
 interface Known {
-  readonly material: CertificateMaterial
+  readonly index: number
   readonly keyType: string
 }
 
-/** Throws when a chain is no PEM certificate. */
-export function certificateChoice(certificates: readonly CertificateMaterial[]): CertificateChoice {
+/**
+ * Which of several certificates stand for which name: those whose DNS names (or whose common name, when they have none)
+ * hold it, the first of each kind of key; for every other name the first of each kind of all. What `create` makes of
+ * one such set is used for each name of it. Throws when a chain is no PEM certificate.
+ */
+export function chooseCertificates<T>(
+  certificates: readonly CertificateMaterial[],
+  create: (chosen: readonly CertificateMaterial[]) => T,
+): CertificateChoice<T> {
   const all: Known[] = []
   const named = new Map<string, Known[]>()
   if (certificates.length > 1) {
-    for (const material of certificates) {
-      if (material.chain === undefined) continue
-      const x509 = new X509Certificate(material.chain)
-      const known = { material, keyType: x509.publicKey.asymmetricKeyType ?? '' }
+    for (const [index, { chain }] of certificates.entries()) {
+      if (chain === undefined) continue
+      const x509 = new X509Certificate(chain)
+      const known = { index, keyType: x509.publicKey.asymmetricKeyType ?? '' }
       all.push(known)
       for (const name of namesOf(x509)) named.set(name, [...(named.get(name) ?? []), known])
     }
   }
-  const byName = new Map([...named].map(([name, known]) => [name, oneOfEachKind(known)]))
-  return {
-    fallback: all.length === 0 ? certificates : oneOfEachKind(all),
-    byName,
-    find(serverName) {
-      const name = serverName.toLowerCase()
-      const dot = name.indexOf('.')
-      return byName.get(name) ?? (dot < 0 ? undefined : byName.get(`*${name.slice(dot)}`))
-    },
+  if (all.length === 0) return new CertificateChoice(create(certificates), new Map())
+  const made = new Map<string, T>()
+  const choose = (known: readonly Known[]): T => {
+    const indices = firstOfEachKind(known)
+    const key = indices.join()
+    const value = made.get(key) ?? create(certificates.filter((_, i) => indices.includes(i)))
+    made.set(key, value)
+    return value
   }
+  const fallback = choose(all)
+  const byName = new Map([...named].map(([name, known]) => [name, choose(known)]))
+  return new CertificateChoice(fallback, made.size > 1 ? byName : new Map())
 }
 
-function oneOfEachKind(known: readonly Known[]): CertificateMaterial[] {
-  const kinds = new Map<string, CertificateMaterial>()
-  for (const { keyType, material } of known) if (!kinds.has(keyType)) kinds.set(keyType, material)
+function firstOfEachKind(known: readonly Known[]): number[] {
+  const kinds = new Map<string, number>()
+  for (const { keyType, index } of known) if (!kinds.has(keyType)) kinds.set(keyType, index)
   return [...kinds.values()]
 }
 

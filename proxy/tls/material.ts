@@ -30,8 +30,8 @@ export interface TlsMaterial {
 const SSL_OP_NO_TICKET = 0x4000
 
 /** As node's TLS functions take it. */
-export function contextOptions(material: TlsMaterial, certificates = material.certificates): SecureContextOptions {
-  const { trustedCa, crl, ciphers, curves, signatureAlgorithms, sessionTimeoutSeconds } = material
+export function contextOptions(material: TlsMaterial): SecureContextOptions {
+  const { certificates, trustedCa, crl, ciphers, curves, signatureAlgorithms, sessionTimeoutSeconds } = material
   const keyed = certificates.filter((certificate) => certificate.chain !== undefined)
   const packed = certificates.filter((certificate) => certificate.pkcs12 !== undefined)
   const options: SecureContextOptions & { allowPartialTrustChain: boolean } = {
@@ -67,8 +67,8 @@ const MAX_CONTEXTS = 256
 const contexts = new Map<string, SecureContext>()
 
 /** The context of this material: built once, and shared by all who ask for the same. Throws what OpenSSL says of it. */
-export function secureContext(material: TlsMaterial, certificates = material.certificates): SecureContext {
-  const options = contextOptions(material, certificates)
+export function secureContext(material: TlsMaterial): SecureContext {
+  const options = contextOptions(material)
   return shared(contexts, MAX_CONTEXTS, materialKey(options), () => createSecureContext(options))
 }
 

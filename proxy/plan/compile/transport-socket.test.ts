@@ -30,10 +30,12 @@ function upstream(common: object, fields: object = {}, cluster: object = {}) {
 }
 
 test('what is alike is built once and shared', () => {
-  const first = downstream({ tlsCertificates: [certificate()], alpnProtocols: ['h2'] }).tls.acceptor
-  expect(downstream({ tlsCertificates: [certificate()], alpnProtocols: ['h2'] }).tls.acceptor).toBe(first)
-  expect(downstream({ tlsCertificates: [certificate()] }).tls.acceptor).not.toBe(first)
-  expect(downstream({ tlsCertificates: [certificate(other)], alpnProtocols: ['h2'] }).tls.acceptor).not.toBe(first)
+  const first = downstream({ tlsCertificates: [certificate()], alpnProtocols: ['h2'] }).tls.acceptors.fallback
+  expect(downstream({ tlsCertificates: [certificate()], alpnProtocols: ['h2'] }).tls.acceptors.fallback).toBe(first)
+  expect(downstream({ tlsCertificates: [certificate()] }).tls.acceptors.fallback).not.toBe(first)
+  expect(downstream({ tlsCertificates: [certificate(other)], alpnProtocols: ['h2'] }).tls.acceptors.fallback).not.toBe(
+    first,
+  )
   const context = upstream({ validationContext: TRUST }, { sni: 'a' }).tls.context
   expect(upstream({ validationContext: TRUST }, { sni: 'b' }).tls.context).toBe(context)
   expect(upstream({}).tls.context).not.toBe(context)

@@ -6,6 +6,7 @@ import {
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { errorText } from '../../../lib/errors.ts'
 import { tlsAcceptor } from '../../tls/acceptor.ts'
+import { chooseCertificates } from '../../tls/certificate-choice.ts'
 import { secureContext } from '../../tls/material.ts'
 import { refuse } from '../plan-error.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from '../tls-plan.ts'
@@ -37,12 +38,14 @@ export function compileDownstreamTls(socket: TransportSocket | undefined, path: 
   const requiresClientCertificate = tls.requireClientCertificate ?? false
   const peer = validation && compilePeerCheck(validation, `${at}.common_tls_context.validation_context`)
   return {
-    acceptor: orRefuse(`${at}.common_tls_context`, () =>
-      tlsAcceptor({
-        material,
-        alpnProtocols: common?.alpnProtocols ?? [],
-        requestsCertificate: requiresClientCertificate || peer !== undefined,
-      }),
+    acceptors: orRefuse(`${at}.common_tls_context`, () =>
+      chooseCertificates(material.certificates, (certificates) =>
+        tlsAcceptor({
+          material: { ...material, certificates },
+          alpnProtocols: common?.alpnProtocols ?? [],
+          requestsCertificate: requiresClientCertificate || peer !== undefined,
+        }),
+      ),
     ),
     requiresClientCertificate,
     requiresServerName: tls.requireSni ?? false,
