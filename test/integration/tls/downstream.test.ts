@@ -3,8 +3,15 @@ import { ManualClock } from '../../../lib/clock.ts'
 import { TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { StaticProxy } from '../../support/static-proxy.ts'
-import { ask, exchange, run, sendPlain } from './clients.ts'
-import { certificate, downstreamTls, httpChain, listener, resources, TLS_INSPECTOR } from './yaml.ts'
+import {
+  certificate,
+  downstreamTls,
+  httpChain,
+  listener,
+  resources,
+  TLS_INSPECTOR,
+} from '../../support/static-resources.ts'
+import { ask, exchange, run, sendPlain } from '../../support/tls-clients.ts'
 
 const ca = new TestCa('downstream')
 const a = ca.issue('a.example')

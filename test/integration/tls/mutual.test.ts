@@ -3,8 +3,8 @@ import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { type Issued, TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { StaticProxy } from '../../support/static-proxy.ts'
-import { ask, exchange, run } from './clients.ts'
-import { certificate, downstreamTls, httpChain, listener, resources } from './yaml.ts'
+import { certificate, downstreamTls, httpChain, listener, resources } from '../../support/static-resources.ts'
+import { ask, exchange, run } from '../../support/tls-clients.ts'
 
 const ca = new TestCa('mesh')
 const otherCa = new TestCa('other')

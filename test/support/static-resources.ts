@@ -1,4 +1,4 @@
-import type { Issued } from '../../support/certificates.ts'
+import type { Issued } from './certificates.ts'
 
 /** Pieces of static resources, as one-line YAML. */
 
