@@ -4,7 +4,8 @@ import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
 import { type Random, randomUuid, systemRandom } from '../lib/random.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
-import { Listener } from './listener/listener.ts'
+import { ConnectionBudget } from './listener/budget.ts'
+import { Listener, type ListenerDirectory } from './listener/listener.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
 import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
@@ -18,13 +19,15 @@ export interface DataPlaneOptions {
   random?: Random
   log?: Logger
   metrics?: MetricStore
+  /** How many connections all listeners may hold together; no bound when absent. */
+  maxDownstreamConnections?: number | undefined
 }
 
 /**
  * The data plane as it runs: listeners, clusters and the plan between them. Whoever brings configuration (a bootstrap
  * file, an xDS stream, a test) compiles it into a Plan and hands it to setPlan().
  */
-export class DataPlane implements StreamContext, UpstreamContext {
+export class DataPlane implements StreamContext, UpstreamContext, ListenerDirectory {
   readonly clock: Clock
   readonly random: Random
   readonly wheel: TimerWheel
@@ -32,12 +35,14 @@ export class DataPlane implements StreamContext, UpstreamContext {
   readonly out = new OutBuffer()
   readonly metrics: MetricStore
   readonly bugs: BugReporter
+  readonly budget: ConnectionBudget
   plan: Plan = EMPTY_PLAN
   readonly #log: Logger
   readonly #clusters = new Map<string, Cluster>()
   readonly #listeners = new Map<string, Listener>()
   readonly #dns: DnsRefresher
   readonly #ignored = new Set<string>()
+  readonly #unverified = new Set<string>()
   #isDraining = false
 
   constructor(options: DataPlaneOptions = {}) {
@@ -46,6 +51,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
     this.metrics = options.metrics ?? new MetricStore()
     this.#log = options.log ?? createLogger('proxy')
     this.bugs = new BugReporter(this.metrics, this.#log)
+    this.budget = new ConnectionBudget(options.maxDownstreamConnections ?? Number.POSITIVE_INFINITY)
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.#log)
@@ -65,6 +71,16 @@ export class DataPlane implements StreamContext, UpstreamContext {
 
   get listeners(): ReadonlyMap<string, Listener> {
     return this.#listeners
+  }
+
+  listenerOf(address: string, port: number): Listener | undefined {
+    let anywhere: Listener | undefined
+    for (const listener of this.#listeners.values()) {
+      if (listener.plan.port !== port) continue
+      if (listener.plan.address === address) return listener
+      if (isAnyAddress(listener.plan.address, address)) anywhere ??= listener
+    }
+    return anywhere
   }
 
   get isDraining(): boolean {
@@ -99,13 +115,23 @@ export class DataPlane implements StreamContext, UpstreamContext {
         this.#log.warning('a field is not honoured yet; serving without it', { type, field, first: name })
       }
     }
-    for (const cluster of plan.clusters.values()) report('cluster', cluster.name, cluster.ignored)
+    for (const cluster of plan.clusters.values()) {
+      report('cluster', cluster.name, cluster.ignored)
+      this.#reportUnverified(cluster)
+    }
     for (const listener of plan.listeners.values()) report('listener', listener.name, listener.ignored)
     for (const routes of plan.routeConfigs.values()) {
       report('route configuration', routes.name, routes.ignored)
       for (const host of routes.virtualHosts) report('virtual host', host.name, host.ignored)
     }
     this.metrics.gauge('server.fields_not_honoured').set(this.#ignored.size)
+  }
+
+  /** Says once of each cluster that whoever answers for it is believed to be it. */
+  #reportUnverified({ name, tls }: ClusterPlan): void {
+    if (tls === undefined || tls.peer.verifiesChain || this.#unverified.has(name)) return
+    this.#unverified.add(name)
+    this.#log.warning('upstream certificates are not verified: no trusted_ca is set', { cluster: name })
   }
 
   #setCluster(clusterPlan: ClusterPlan, plan: Plan): void {
@@ -126,7 +152,7 @@ export class DataPlane implements StreamContext, UpstreamContext {
     const failures: ListenerFailure[] = []
     for (const [name, listener] of this.#listeners) {
       const wanted = plan.listeners.get(name)
-      if (wanted?.bindToPort && sameAddress(wanted, listener.plan)) continue
+      if (wanted !== undefined && isSameSocket(wanted, listener.plan)) continue
       listener.drain()
       this.#listeners.delete(name)
     }
@@ -134,9 +160,10 @@ export class DataPlane implements StreamContext, UpstreamContext {
     for (const [name, listenerPlan] of plan.listeners) {
       const running = this.#listeners.get(name)
       if (running !== undefined) running.plan = listenerPlan
-      else if (listenerPlan.bindToPort && !this.#isDraining) {
-        const listener = new Listener(listenerPlan, this, this.metrics, this.#log)
+      else if (!this.#isDraining) {
+        const listener = new Listener(listenerPlan, this, this, this.metrics, this.#log)
         this.#listeners.set(name, listener)
+        if (!listenerPlan.bindToPort) continue
         opening.push(
           listener.open().catch((thrown) => {
             this.#listeners.delete(name)
@@ -181,6 +208,11 @@ export interface ListenerFailure {
   reason: string
 }
 
-function sameAddress(a: ListenerPlan, b: ListenerPlan): boolean {
-  return a.address === b.address && a.port === b.port
+function isSameSocket(a: ListenerPlan, b: ListenerPlan): boolean {
+  return a.address === b.address && a.port === b.port && a.bindToPort === b.bindToPort
+}
+
+/** Whether `bound` stands for every address of the family of `address`; `::` stands for both. */
+function isAnyAddress(bound: string, address: string): boolean {
+  return bound === '::' || (bound === '0.0.0.0' && !address.includes(':'))
 }

@@ -7,6 +7,7 @@ import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } f
 import { RequestHead } from '../stream/message.ts'
 import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
+import { connectionFacts } from './connection-facts.ts'
 import { decide, pick, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
 import { findFilterChain } from './filter-chain.ts'
@@ -71,13 +72,13 @@ export interface Explanation {
 export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
   const trace: Trace = []
   const result = emptyExplanation(call)
-  const facts = {
+  const facts = connectionFacts({
     destinationAddress: hostOf(call.destination) || call.resolvedAddress,
     destinationPort: portOf(call.destination) || portOfUrl(call.url),
     transportProtocol: call.tls === 'none' ? 'raw_buffer' : 'tls',
     serverName: call.sni,
     applicationProtocols: call.alpn,
-  }
+  })
   const listener = findListener(plan, call, trace)
   if (listener === undefined) return finish(result, trace, `no listener takes port ${facts.destinationPort}`)
   result.listener = listener.name

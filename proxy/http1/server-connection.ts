@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Metric } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
+import { type ConnectionFacts, destinationText, schemeOf, sourceText } from '../decide/connection-facts.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import type { Downstream } from '../stream/downstream.ts'
@@ -36,6 +37,7 @@ export interface ManagerSource {
 /** One HTTP/1.1 connection from a client: requests in order, one at a time. */
 export class ServerConnection implements Downstream, BodySink {
   readonly head = new RequestHead()
+  readonly facts: ConnectionFacts
   readonly #socket: Socket
   readonly #context: StreamContext
   readonly #source: ManagerSource
@@ -65,19 +67,20 @@ export class ServerConnection implements Downstream, BodySink {
 
   constructor(
     socket: Socket,
+    facts: ConnectionFacts,
     context: StreamContext,
     source: ManagerSource,
-    scheme: string,
     onClosed: (connection: ServerConnection) => void,
   ) {
     this.#socket = socket
     this.#context = context
     this.#source = source
-    this.#scheme = scheme
+    this.facts = facts
+    this.#scheme = schemeOf(facts)
     this.#onClosed = onClosed
     this.#exchange = new Exchange(context, this)
-    this.#exchange.downstreamAddress = `${socket.remoteAddress}:${socket.remotePort}`
-    this.#exchange.downstreamLocalAddress = `${socket.localAddress}:${socket.localPort}`
+    this.#exchange.downstreamAddress = sourceText(facts)
+    this.#exchange.downstreamLocalAddress = destinationText(facts)
     this.#active = source.stats.downstream_cx_active
     this.#active.inc()
     source.stats.downstream_cx_total.inc()

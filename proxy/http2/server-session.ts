@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Metric } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
+import { type ConnectionFacts, destinationText, schemeOf, sourceText } from '../decide/connection-facts.ts'
 import type { ManagerSource } from '../http1/server-connection.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { ERROR_CODE, MAX_STREAM_ID, PREFACE } from './frame.ts'
@@ -18,6 +19,7 @@ const MAX_SPARE_STREAMS = 64
 /** One HTTP/2 connection of a client. */
 export class ServerSession extends Http2Session<ServerStream> {
   readonly source: ManagerSource
+  readonly facts: ConnectionFacts
   readonly remoteAddress: string
   readonly localAddress: string
   readonly scheme: string
@@ -32,9 +34,9 @@ export class ServerSession extends Http2Session<ServerStream> {
 
   constructor(
     socket: Socket,
+    facts: ConnectionFacts,
     context: StreamContext,
     source: ManagerSource,
-    scheme: string,
     keepsCase: boolean,
     onClosed: (session: ServerSession) => void,
   ) {
@@ -47,11 +49,12 @@ export class ServerSession extends Http2Session<ServerStream> {
       keepsCase,
     })
     this.source = source
-    this.scheme = scheme
+    this.facts = facts
+    this.scheme = schemeOf(facts)
     this.#context = context
     this.#onClosed = onClosed
-    this.remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`
-    this.localAddress = `${socket.localAddress}:${socket.localPort}`
+    this.remoteAddress = sourceText(facts)
+    this.localAddress = destinationText(facts)
     this.#active = source.stats.downstream_cx_active
     this.#active.inc()
     source.stats.downstream_cx_total.inc()

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { trailersAreValid } from '../http1/body-reader.ts'
 import type { StreamContext } from '../stream/context.ts'
 import type { Downstream } from '../stream/downstream.ts'
@@ -16,12 +17,14 @@ import { Http2Stream } from './stream.ts'
 export class ServerStream extends Http2Stream implements Downstream {
   readonly head = new RequestHead()
   readonly exchange: Exchange
+  readonly facts: ConnectionFacts
   readonly #session: ServerSession
   #isTunnel = false
 
   constructor(session: ServerSession, context: StreamContext) {
     super(session)
     this.#session = session
+    this.facts = session.facts
     this.exchange = new Exchange(context, this)
     this.exchange.downstreamAddress = session.remoteAddress
     this.exchange.downstreamLocalAddress = session.localAddress

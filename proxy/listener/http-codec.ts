@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
+import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { type ManagerSource, ServerConnection } from '../http1/server-connection.ts'
 import { PREFACE } from '../http2/frame.ts'
 import { ServerSession } from '../http2/server-session.ts'
@@ -12,14 +13,6 @@ export interface HttpConnection {
   destroy(): void
 }
 
-/** What is known of a connection when its codec is chosen. */
-export interface Transport {
-  readonly socket: Socket
-  readonly scheme: 'http' | 'https'
-  /** ALPN's choice; '' without TLS or ALPN. */
-  readonly protocol: string
-}
-
 export type OnClosed = (connection: HttpConnection) => void
 
 const H2 = 'h2'
@@ -29,18 +22,19 @@ const SNIFF_MS = 10_000
 
 /** Chooses the codec: as the connection manager says, else by ALPN, else by the first bytes. */
 export function openHttp(
-  transport: Transport,
+  socket: Socket,
+  facts: ConnectionFacts,
   context: StreamContext,
   source: ManagerSource,
   onClosed: OnClosed,
 ): HttpConnection {
-  const { socket, scheme, protocol } = transport
+  const protocol = facts.tls?.alpn ?? ''
   const codec = source.manager?.codec ?? 'auto'
   if (codec === 'http2' || (codec === 'auto' && protocol === H2)) {
-    return new ServerSession(socket, context, source, scheme, false, onClosed)
+    return new ServerSession(socket, facts, context, source, false, onClosed)
   }
-  if (codec === 'http1' || protocol !== '') return new ServerConnection(socket, context, source, scheme, onClosed)
-  return new SniffedConnection(transport, context, source, onClosed)
+  if (codec === 'http1' || protocol !== '') return new ServerConnection(socket, facts, context, source, onClosed)
+  return new SniffedConnection(socket, facts, context, source, onClosed)
 }
 
 /** Waits for the first bytes, and is then the one or the other. */
@@ -51,8 +45,13 @@ class SniffedConnection implements HttpConnection {
   readonly #timer: WheelTimer
   readonly #choose: (first: Buffer) => void
 
-  constructor(transport: Transport, context: StreamContext, source: ManagerSource, onClosed: OnClosed) {
-    const { socket, scheme } = transport
+  constructor(
+    socket: Socket,
+    facts: ConnectionFacts,
+    context: StreamContext,
+    source: ManagerSource,
+    onClosed: OnClosed,
+  ) {
     this.#socket = socket
     const closed = () => onClosed(this)
     this.#timer = new WheelTimer(() => socket.destroy())
@@ -81,8 +80,8 @@ class SniffedConnection implements HttpConnection {
       try {
         const isH2 = PREFACE.compare(bytes, 0, TELLING_BYTES, 0, TELLING_BYTES) === 0
         this.#chosen = isH2
-          ? new ServerSession(socket, context, source, scheme, false, closed)
-          : new ServerConnection(socket, context, source, scheme, closed)
+          ? new ServerSession(socket, facts, context, source, false, closed)
+          : new ServerConnection(socket, facts, context, source, closed)
         socket.off('error', onError)
         socket.emit('data', bytes)
       } catch (thrown) {

@@ -1,41 +1,69 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { unmapIpv4 } from '../../lib/ip.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
-import { type ConnectionFacts, findFilterChain } from '../decide/filter-chain.ts'
-import type { ManagerSource } from '../http1/server-connection.ts'
-import type { HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
+import type { MetricStore } from '../../lib/metrics/store.ts'
+import { type ConnectionFacts, connectionFacts } from '../decide/connection-facts.ts'
+import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { type ManagerStats, managerStats } from '../stream/manager-stats.ts'
-import { tcpStats } from '../tcp/stats.ts'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
+import type { ConnectionBudget } from './budget.ts'
+import { ChainSource } from './chain-source.ts'
+import { ConnectionLimit } from './connection-limit.ts'
 import { type HttpConnection, openHttp } from './http-codec.ts'
+import { Incoming } from './incoming.ts'
+import { type ListenerStats, listenerStats, type SniffStats, sniffStats } from './stats.ts'
 
 const BACKLOG = 4096
 
+/** The listeners of one proxy, as one of them sees the others. */
+export interface ListenerDirectory {
+  /** What all listeners may hold together. */
+  readonly budget: ConnectionBudget
+  /** The listener that stands for this address: its very own, else the one of the port at any address. */
+  listenerOf(address: string, port: number): Listener | undefined
+}
+
+/** What has a codec and ends by itself. */
+interface Served {
+  destroy(): void
+}
+
 /**
- * One listening socket as it runs. Its plan may change under it: connections that are open go on, and take the new
- * plan's connection manager from their next request.
+ * One listener as it runs. Its plan may change under it: connections that are open go on, and take the new plan's
+ * connection manager from their next request. One that is not bound to a port gets its connections from others.
  */
 export class Listener {
   plan: ListenerPlan
-  readonly #context: StreamContext
+  readonly context: StreamContext
+  readonly listeners: ListenerDirectory
+  readonly stats: ListenerStats
+  readonly sniffStats: SniffStats
+  /** Connections that no codec has yet. */
+  readonly incoming = new Set<Incoming>()
   readonly #metrics: MetricStore
   readonly #log: Logger
   readonly #server: Server
   readonly #http = new Set<HttpConnection>()
   readonly #tcp = new Set<TcpConnection>()
-  readonly #noMatch: Metric
   readonly #managerStats = new Map<string, ManagerStats>()
+  readonly #limits = new Map<string, ConnectionLimit>()
   isDraining = false
 
-  constructor(plan: ListenerPlan, context: StreamContext, metrics: MetricStore, log: Logger) {
+  constructor(
+    plan: ListenerPlan,
+    context: StreamContext,
+    listeners: ListenerDirectory,
+    metrics: MetricStore,
+    log: Logger,
+  ) {
     this.plan = plan
-    this.#context = context
+    this.context = context
+    this.listeners = listeners
     this.#metrics = metrics
     this.#log = log
-    this.#noMatch = metrics.counter('listener.no_filter_chain_match', {
-      listener_address: `${plan.address}_${plan.port}`,
-    })
+    this.stats = listenerStats(metrics, { listener_address: `${plan.address}_${plan.port}` })
+    this.sniffStats = sniffStats(metrics)
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#onConnection(socket))
   }
 
@@ -60,7 +88,7 @@ export class Listener {
   }
 
   get connectionCount(): number {
-    return this.#http.size + this.#tcp.size
+    return this.incoming.size + this.#http.size + this.#tcp.size
   }
 
   /** Stops accepting; idle connections close now, busy ones after their answer. */
@@ -73,8 +101,8 @@ export class Listener {
   /** Cuts what is left. */
   close(): void {
     this.#server.close()
-    for (const connection of this.#http) connection.destroy()
-    for (const connection of this.#tcp) connection.destroy()
+    const all: Iterable<Served>[] = [this.incoming, this.#http, this.#tcp]
+    for (const connections of all) for (const connection of connections) connection.destroy()
   }
 
   /** Counters of one stat prefix, made once. */
@@ -87,65 +115,77 @@ export class Listener {
     return stats
   }
 
+  /** Counts a connection in until it closes; false when there are as many as may be. */
+  takeFromLimit(plan: ConnectionLimitPlan, socket: Socket): boolean {
+    let limit = this.#limits.get(plan.statPrefix)
+    if (limit === undefined) {
+      limit = new ConnectionLimit(this.#metrics, plan.statPrefix)
+      this.#limits.set(plan.statPrefix, limit)
+    }
+    if (!limit.take(plan)) return false
+    const taken = limit
+    socket.once('close', () => taken.giveBack())
+    return true
+  }
+
   #onConnection(socket: Socket): void {
     try {
-      this.#serve(socket)
+      this.#accept(socket)
     } catch (thrown) {
-      this.#context.bugs.report('listener', thrown)
+      this.context.bugs.report('listener', thrown)
       socket.destroy()
     }
   }
 
-  #serve(socket: Socket): void {
-    const facts: ConnectionFacts = {
-      destinationAddress: socket.localAddress ?? '',
-      destinationPort: socket.localPort ?? 0,
-      transportProtocol: 'raw_buffer',
-      serverName: '',
-      applicationProtocols: [],
-    }
-    const chain = findFilterChain(this.plan, facts)
-    if (chain === undefined) {
-      this.#noMatch.inc()
+  #accept(socket: Socket): void {
+    const { stats, plan } = this
+    stats.downstream_cx_total.inc()
+    if (!this.listeners.budget.take()) {
+      stats.downstream_global_cx_overflow.inc()
       socket.destroy()
-    } else if (chain.filter.kind === 'http') {
-      const source = new ChainSource(this, facts, chain.filter)
-      const transport = { socket, scheme: 'http', protocol: '' } as const
-      this.#http.add(openHttp(transport, this.#context, source, (closed) => this.#http.delete(closed)))
-    } else {
-      const stats = tcpStats(this.#metrics, chain.filter.statPrefix)
-      this.#tcp.add(new TcpConnection(socket, chain.filter, this.#context, stats, (closed) => this.#tcp.delete(closed)))
+      return
     }
+    stats.downstream_cx_active.inc()
+    socket.once('close', this.#onSocketClosed)
+    const facts = factsOf(socket)
+    const chain = plan.plainChain
+    const isPlain =
+      plan.listenerFilters.length === 0 && chain?.tls === undefined && chain?.connectionLimit === undefined
+    if (chain !== undefined && isPlain) this.serve(socket, facts, chain)
+    else new Incoming(socket, facts, this).start()
+  }
+
+  readonly #onSocketClosed = (): void => {
+    this.listeners.budget.giveBack()
+    this.stats.downstream_cx_active.dec()
+    this.stats.downstream_cx_destroy.inc()
+  }
+
+  /** Gives a connection whose filter chain is known to the chain's filter. */
+  serve(socket: Socket, facts: ConnectionFacts, chain: FilterChainPlan): void {
+    const { filter } = chain
+    if (filter.kind === 'http') this.#serveHttp(socket, facts, filter)
+    else {
+      const onClosed = (closed: TcpConnection) => this.#tcp.delete(closed)
+      this.#tcp.add(new TcpConnection(socket, facts, filter, this.context, this.#metrics, onClosed))
+    }
+  }
+
+  #serveHttp(socket: Socket, facts: ConnectionFacts, manager: HttpManagerPlan): void {
+    const source = new ChainSource(this, facts, manager)
+    this.#http.add(openHttp(socket, facts, this.context, source, (closed) => this.#http.delete(closed)))
+    // A socket whose first bytes were looked at is paused.
+    if (socket.isPaused()) socket.resume()
   }
 }
 
-/** Keeps one connection's connection manager up to date with its listener's plan. */
-class ChainSource implements ManagerSource {
-  readonly #listener: Listener
-  readonly #facts: ConnectionFacts
-  #plan: ListenerPlan
-  #manager: HttpManagerPlan | undefined
-  stats: ManagerStats
-
-  constructor(listener: Listener, facts: ConnectionFacts, manager: HttpManagerPlan) {
-    this.#listener = listener
-    this.#facts = facts
-    this.#plan = listener.plan
-    this.#manager = manager
-    this.stats = listener.statsOf(manager.statPrefix)
-  }
-
-  get isDraining(): boolean {
-    return this.#listener.isDraining
-  }
-
-  get manager(): HttpManagerPlan | undefined {
-    if (this.#plan !== this.#listener.plan) {
-      this.#plan = this.#listener.plan
-      const chain = findFilterChain(this.#plan, this.#facts)
-      this.#manager = chain?.filter.kind === 'http' ? chain.filter : undefined
-      if (this.#manager !== undefined) this.stats = this.#listener.statsOf(this.#manager.statPrefix)
-    }
-    return this.#manager
-  }
+function factsOf(socket: Socket): ConnectionFacts {
+  const source = unmapIpv4(socket.remoteAddress ?? '')
+  return connectionFacts({
+    destinationAddress: unmapIpv4(socket.localAddress ?? ''),
+    destinationPort: socket.localPort ?? 0,
+    directSourceAddress: source,
+    sourceAddress: source,
+    sourcePort: socket.remotePort ?? 0,
+  })
 }

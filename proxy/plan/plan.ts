@@ -1,7 +1,9 @@
 import type { Origin } from '../../api/origin.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
+import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
+import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
 
 /*
  * The compiled form of xDS resources. Everything here is built off the request path, never changes afterwards, and
@@ -37,21 +39,54 @@ export interface ListenerPlan {
   readonly bindToPort: boolean
   readonly useOriginalDst: boolean
   readonly trafficDirection: 'inbound' | 'outbound' | 'unspecified'
+  /** What looks at a connection's first bytes, in order. */
+  readonly listenerFilters: readonly ListenerFilterPlan[]
+  /** 0 means never. */
+  readonly listenerFiltersTimeoutMs: number
+  /** After the time-out a connection goes on with what is known of it, instead of being closed. */
+  readonly continueOnListenerFiltersTimeout: boolean
   readonly filterChains: readonly FilterChainPlan[]
   readonly defaultFilterChain: FilterChainPlan | undefined
+  /** The chains by what they match. */
+  readonly chainIndex: FilterChainIndex
+  /** The chain of every connection, when nothing has to be looked at to know it. */
+  readonly plainChain: FilterChainPlan | undefined
   /** Fields that were given and are not honoured, by their path. */
   readonly ignored: readonly string[]
   readonly origin: Origin | undefined
 }
 
+export type ListenerFilterPlan = {
+  /** Whether connections to this port pass the filter by (`filter_disabled`). */
+  readonly isDisabled: ((destinationPort: number) => boolean) | undefined
+} & (
+  | { readonly kind: 'original_dst' }
+  | { readonly kind: 'tls_inspector' }
+  | { readonly kind: 'http_inspector' }
+  | {
+      readonly kind: 'proxy_protocol'
+      /** Connections without a header are taken too. */
+      readonly isOptional: boolean
+      readonly versions: { readonly v1: boolean; readonly v2: boolean }
+    }
+)
+
 /** Envoy's filter chain match, in the order of its evaluation (envoy.config.listener.v3.FilterChainMatch). */
 export interface FilterChainMatchPlan {
   readonly destinationPort: number | undefined
   readonly prefixRanges: readonly CidrPlan[]
+  /** Lower-case; `*.suffix` for a wildcard. */
   readonly serverNames: readonly string[]
   readonly transportProtocol: string
   readonly applicationProtocols: readonly string[]
+  readonly directSourcePrefixRanges: readonly CidrPlan[]
+  readonly sourceType: SourceType
+  readonly sourcePrefixRanges: readonly CidrPlan[]
+  readonly sourcePorts: readonly number[]
 }
+
+/** `local`: the source is a loopback address or the destination's own. */
+export type SourceType = 'any' | 'local' | 'external'
 
 export interface CidrPlan {
   readonly address: string
@@ -61,7 +96,20 @@ export interface CidrPlan {
 export interface FilterChainPlan {
   readonly name: string
   readonly match: FilterChainMatchPlan
+  /** undefined for plain text. */
+  readonly tls: DownstreamTlsPlan | undefined
+  /** Time for the transport socket's handshake. */
+  readonly handshakeTimeoutMs: number
+  readonly connectionLimit: ConnectionLimitPlan | undefined
   readonly filter: HttpManagerPlan | TcpProxyPlan
+}
+
+/** envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit. */
+export interface ConnectionLimitPlan {
+  readonly statPrefix: string
+  readonly maxConnections: number
+  /** How long a connection above the limit is kept before it is closed. */
+  readonly delayMs: number
 }
 
 export interface HttpManagerPlan {
@@ -110,6 +158,8 @@ export interface TcpProxyPlan {
   readonly statPrefix: string
   readonly clusters: WeightedChoice
   readonly idleTimeoutMs: number
+  /** How many hosts are tried when connecting fails. */
+  readonly maxConnectAttempts: number
 }
 
 // --- routes ---
@@ -260,6 +310,8 @@ export interface ClusterPlan {
   readonly discovery: 'static' | 'eds' | 'strict_dns' | 'logical_dns' | 'original_dst'
   /** The name under which endpoints are asked for, when discovery is `eds`. */
   readonly edsServiceName: string
+  /** undefined for plain text. */
+  readonly tls: UpstreamTlsPlan | undefined
   readonly balancing: 'round_robin' | 'random' | 'least_request' | 'cluster_provided'
   readonly leastRequestChoices: number
   readonly connectTimeoutMs: number

@@ -1,9 +1,11 @@
+import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import type { HeaderBlock } from './header-block.ts'
 import type { Framing, RequestHead } from './message.ts'
 
 /** What an exchange asks of the connection that its request came on, whatever the protocol. */
 export interface Downstream {
   readonly head: RequestHead
+  readonly facts: ConnectionFacts
   /**
    * Starts the response. `hasStartLine` says that `fields` came with a status line that can be passed on as it is. What
    * is written may be held until flush().

@@ -6,6 +6,7 @@ import { mutateHeaders } from '../decide/mutate.ts'
 import { prepareRequest } from '../decide/prepare.ts'
 import { isGrpc } from '../decide/route.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
+import { originalEndpoint } from '../tcp/original-endpoint.ts'
 import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
@@ -216,19 +217,28 @@ export class Exchange implements Call, TryOwner {
   #startTry(): void {
     const cluster = this.#cluster as Cluster
     const { retry } = this.#decision
-    const avoid = retry?.avoidPreviousHosts === true ? this.#triedHosts : undefined
-    const host = cluster.pickHost(avoid, retry?.hostSelectionAttempts)
+    const host = this.#pickHost(cluster)
     if (host === undefined) {
       cluster.stats.upstream_cx_none_healthy.inc()
       this.#fail(503, 'no_healthy_upstream', 'UH', REPLY_BODY.noHealthyUpstream)
       return
     }
     this.#tries++
-    const attempt = new UpstreamTry(this, cluster, host, this.head)
+    const attempt = new UpstreamTry(this, cluster, host, this.head, this.#decision.authority)
     this.#try = attempt
     const perTryMs = retry?.perTryTimeoutMs ?? 0
     if (perTryMs > 0) this.#context.wheel.arm(this.#tryTimer, perTryMs)
     cluster.send(host, attempt)
+  }
+
+  #pickHost(cluster: Cluster): Host | undefined {
+    if (cluster.plan.discovery === 'original_dst') {
+      const endpoint = originalEndpoint(this.#downstream.facts)
+      return endpoint === undefined ? undefined : cluster.hostAt(endpoint)
+    }
+    const { retry } = this.#decision
+    const avoid = retry?.avoidPreviousHosts === true ? this.#triedHosts : undefined
+    return cluster.pickHost(avoid, retry?.hostSelectionAttempts)
   }
 
   onTryStream(attempt: UpstreamTry): void {

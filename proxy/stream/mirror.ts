@@ -34,7 +34,7 @@ export function sendMirror(
   const copy = head.copy()
   if (mirror.shadowSuffix) copy.dropHost()
   const owner = new MirrorOwner(copy, target, [...buffer.chunks], buffer.trailers)
-  owner.attempt = new UpstreamTry(owner, cluster, host, head)
+  owner.attempt = new UpstreamTry(owner, cluster, host, head, target.authority)
   cluster.send(host, owner.attempt)
 }
 

@@ -36,10 +36,13 @@ export class Tunnel {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    from.on('end', () => {
+    const onEnd = () => {
       to.end()
       if (++this.#endedSides === 2) this.#finish()
-    })
+    }
+    // Who closed its half before saying anything ended while paused, before anyone listened.
+    if (from.readableEnded) onEnd()
+    else from.on('end', onEnd)
     from.on('error', () => this.#close())
     from.on('close', () => {
       // A close without an end is a reset: the other side must not wait for more.

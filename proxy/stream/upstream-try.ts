@@ -24,6 +24,7 @@ export class UpstreamTry implements Attempt {
   readonly cluster: Cluster
   readonly host: Host
   readonly method: string
+  readonly authority: string
   readonly isHttp2: boolean
   readonly #owner: TryOwner
   stream: UpstreamStream | undefined
@@ -32,11 +33,12 @@ export class UpstreamTry implements Attempt {
   #isDiscarding = false
   #discardedBytes = 0
 
-  constructor(owner: TryOwner, cluster: Cluster, host: Host, head: RequestHead) {
+  constructor(owner: TryOwner, cluster: Cluster, host: Host, head: RequestHead, authority: string) {
     this.#owner = owner
     this.cluster = cluster
     this.host = host
     this.method = head.method
+    this.authority = authority
     this.isHttp2 = head.isHttp2
   }
 

@@ -1,15 +1,19 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { errorText } from '../../lib/errors.ts'
+import type { MetricStore } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { RANDOM_VALUE_BOUND } from '../decide/call.ts'
+import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { pick } from '../decide/decide.ts'
-import type { TcpProxyPlan } from '../plan/plan.ts'
+import type { EndpointPlan, TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { Tunnel } from '../stream/tunnel.ts'
+import { sslStats } from '../tls/stats.ts'
+import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
-import type { TcpStats } from './stats.ts'
-
-/** How many hosts are tried when connecting fails (Envoy's max_connect_attempts is 1; a second costs nothing sent). */
-const MAX_CONNECT_ATTEMPTS = 2
+import { originalEndpoint } from './original-endpoint.ts'
+import { type TcpStats, tcpStats } from './stats.ts'
 
 /**
  * One proxied TCP connection: a cluster is picked by weight, a host by its balancer, then bytes pass both ways. The
@@ -17,41 +21,47 @@ const MAX_CONNECT_ATTEMPTS = 2
  */
 export class TcpConnection {
   readonly #client: Socket
+  readonly #facts: ConnectionFacts
   readonly #plan: TcpProxyPlan
   readonly #context: StreamContext
+  readonly #metrics: MetricStore
   readonly #stats: TcpStats
   readonly #onClosed: (connection: TcpConnection) => void
   readonly #timer: WheelTimer
   #upstream: Socket | undefined
-  #cluster: Cluster | undefined
   #attempts = 0
   #isClosed = false
+  /** Why the last try to connect failed. */
+  failure = ''
 
   constructor(
     client: Socket,
+    facts: ConnectionFacts,
     plan: TcpProxyPlan,
     context: StreamContext,
-    stats: TcpStats,
+    metrics: MetricStore,
     onClosed: (connection: TcpConnection) => void,
   ) {
     this.#client = client
+    this.#facts = facts
     this.#plan = plan
     this.#context = context
-    this.#stats = stats
+    this.#metrics = metrics
+    this.#stats = tcpStats(metrics, plan.statPrefix)
     this.#onClosed = onClosed
     this.#timer = new WheelTimer(this.#guard(() => this.#upstream?.destroy(new Error('connection timeout'))))
-    stats.downstream_cx_total.inc()
-    stats.downstream_cx_active.inc()
+    this.#stats.downstream_cx_total.inc()
+    this.#stats.downstream_cx_active.inc()
     client.pause()
     const finish = this.#guard(() => this.#finish())
     client.on('error', finish)
     client.on('close', finish)
     const choice = pick(plan.clusters, Math.floor(context.random.next() * RANDOM_VALUE_BOUND))
-    this.#cluster = context.cluster(choice.cluster)
-    if (this.#cluster === undefined) {
-      stats.downstream_cx_no_route.inc()
-      client.resetAndDestroy()
-    } else this.#connect(this.#cluster)
+    const cluster = context.cluster(choice.cluster)
+    if (cluster === undefined) {
+      this.#stats.downstream_cx_no_route.inc()
+      reset(client)
+    } else this.#connect(cluster)
   }
 
   destroy(): void {
@@ -60,43 +70,58 @@ export class TcpConnection {
   }
 
   #connect(cluster: Cluster): void {
-    const host = cluster.pickHost()
-    if (host === undefined || !cluster.hasRoomForConnection()) {
-      if (host === undefined) cluster.stats.upstream_cx_none_healthy.inc()
+    const endpoint = this.#pickEndpoint(cluster)
+    if (endpoint === undefined || !cluster.hasRoomForConnection()) {
+      if (endpoint === undefined) cluster.stats.upstream_cx_none_healthy.inc()
       else cluster.stats.upstream_cx_overflow.inc()
-      this.#client.resetAndDestroy()
+      reset(this.#client)
       return
     }
     this.#attempts++
-    const { unixPath, address, port } = host.plan
-    const where = unixPath === '' ? { host: address, port } : { path: unixPath }
-    const upstream = connect({ ...where, noDelay: true, allowHalfOpen: true })
+    const { tls, name, connectTimeoutMs } = cluster.plan
+    const upstream = connectUpstream(endpoint, tls, {
+      stats: tls && sslStats(this.#metrics, 'cluster', { cluster_name: name }),
+      clock: this.#context.clock,
+    })
     this.#upstream = upstream
     cluster.connections++
-    host.totalRequests++
     cluster.stats.upstream_cx_total.inc()
     cluster.stats.upstream_cx_active.inc()
-    this.#context.wheel.arm(this.#timer, cluster.plan.connectTimeoutMs)
+    this.#context.wheel.arm(this.#timer, connectTimeoutMs)
     upstream.once('close', () => {
       cluster.connections--
       cluster.stats.upstream_cx_active.dec()
     })
-    const onConnectError = this.#guard(() => {
-      this.#context.wheel.disarm(this.#timer)
-      cluster.stats.upstream_cx_connect_fail.inc()
-      if (this.#isClosed) return
-      if (this.#attempts < MAX_CONNECT_ATTEMPTS) this.#connect(cluster)
-      else this.#client.resetAndDestroy()
-    })
-    upstream.once('error', onConnectError)
+    const onFailed = this.#guard(() => this.#onConnectFailed(cluster))
+    const onError = (error: Error) => {
+      this.failure = errorText(error)
+      onFailed()
+    }
+    upstream.once('error', onError)
     upstream.once(
-      'connect',
+      readyEvent(tls),
       this.#guard(() => {
         this.#context.wheel.disarm(this.#timer)
-        upstream.off('error', onConnectError)
+        upstream.off('error', onError)
         new Tunnel(this.#client, upstream, this.#context.wheel, this.#plan.idleTimeoutMs, () => this.#finish())
       }),
     )
+  }
+
+  #pickEndpoint(cluster: Cluster): EndpointPlan | undefined {
+    if (cluster.plan.discovery === 'original_dst') return originalEndpoint(this.#facts)
+    const host = cluster.pickHost()
+    if (host !== undefined) host.totalRequests++
+    return host?.plan
+  }
+
+  #onConnectFailed(cluster: Cluster): void {
+    if (this.#timer.armed) this.#context.wheel.disarm(this.#timer)
+    else cluster.stats.upstream_cx_connect_timeout.inc()
+    cluster.stats.upstream_cx_connect_fail.inc()
+    if (this.#isClosed) return
+    if (this.#attempts < this.#plan.maxConnectAttempts) this.#connect(cluster)
+    else reset(this.#client)
   }
 
   #guard(handle: () => void): () => void {
@@ -111,4 +136,10 @@ export class TcpConnection {
     this.#stats.downstream_cx_active.dec()
     this.#onClosed(this)
   }
+}
+
+/** A reset says that something went wrong, where a close would look like an empty answer. TLS has none. */
+function reset(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy()
+  else socket.resetAndDestroy()
 }

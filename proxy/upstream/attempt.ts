@@ -13,6 +13,8 @@ export type ResetReason = 'reset' | 'refused' | 'protocol_error' | 'internal_err
 /** One try of one request: what a pool serves, and what a connection reports to. Exactly one ending is called. */
 export interface Attempt {
   readonly method: string
+  /** The host that the request is for. */
+  readonly authority: string
   /** The request came by HTTP/2. */
   readonly isHttp2: boolean
   /** A connection is there: write the request. */

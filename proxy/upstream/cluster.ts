@@ -1,6 +1,8 @@
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
+import { type SslStats, sslStats } from '../tls/stats.ts'
+import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { Host, hostKey } from './host.ts'
@@ -13,10 +15,21 @@ export interface UpstreamContext extends ConnectionContext {
   readonly metrics: MetricStore
 }
 
+/** Hosts that an ORIGINAL_DST cluster remembers before it looks for idle ones. */
+const MAX_ORIGINAL_HOSTS = 1024
+/** Pools for single server names that a host keeps before it looks for unused ones. */
+const MAX_OTHER_POOLS = 128
+
+function dropUnused(pools: Map<string, ConnectionPool>): void {
+  if (pools.size <= MAX_OTHER_POOLS) return
+  for (const [key, pool] of pools) if (pool.isUnused) pools.delete(key)
+}
+
 /** One cluster as it runs: its hosts, its balancer, its circuit breakers. */
 export class Cluster {
   plan: ClusterPlan
   readonly stats: ClusterStats
+  readonly sslStats: SslStats
   readonly #context: UpstreamContext
   #hosts = new Map<string, Host>()
   #usable: readonly Host[] = []
@@ -33,6 +46,7 @@ export class Cluster {
     this.plan = plan
     this.#context = context
     this.stats = clusterStats(context.metrics, plan.name)
+    this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
     this.#balancer = createBalancer(plan, context.random)
   }
 
@@ -44,14 +58,10 @@ export class Cluster {
   replacePlan(plan: ClusterPlan): void {
     const rebalance =
       plan.balancing !== this.plan.balancing || plan.leastRequestChoices !== this.plan.leastRequestChoices
-    const speaksOther = plan.protocol !== this.plan.protocol
+    const speaksOther = plan.protocol !== this.plan.protocol || plan.tls !== this.plan.tls
     this.plan = plan
     if (speaksOther) {
-      for (const host of this.#hosts.values()) {
-        host.drain()
-        host.pool = undefined
-        host.http2Pool = undefined
-      }
+      for (const host of this.#hosts.values()) host.dropPools()
     }
     if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
     this.#rebuild()
@@ -107,6 +117,23 @@ export class Cluster {
     return host
   }
 
+  /**
+   * The host at the address that a client meant (ORIGINAL_DST clusters): made when it is first asked for, and forgotten
+   * when others take its place and nothing is open to it.
+   */
+  hostAt(endpoint: EndpointPlan): Host {
+    const key = hostKey(endpoint)
+    let host = this.#hosts.get(key)
+    if (host === undefined) {
+      if (this.#hosts.size >= MAX_ORIGINAL_HOSTS) {
+        for (const [other, { connectionCount }] of this.#hosts) if (connectionCount === 0) this.#hosts.delete(other)
+      }
+      host = new Host(endpoint)
+      this.#hosts.set(key, host)
+    }
+    return host
+  }
+
   send(host: Host, attempt: Attempt): void {
     this.#poolOf(host, attempt).request(attempt)
   }
@@ -117,13 +144,24 @@ export class Cluster {
   }
 
   #poolOf(host: Host, attempt: Attempt): ConnectionPool {
-    const { protocol } = this.plan
-    if (protocol !== 'downstream' || !attempt.isHttp2) {
-      host.pool ??= new ConnectionPool(this, host, this.#context, protocol === 'downstream' ? 'http1' : protocol)
+    const { protocol, tls } = this.plan
+    const byClient = protocol === 'downstream'
+    // A connection whose peer was checked for one name must not carry requests for another.
+    const serverName = tls?.autoSni ? serverNameOf(tls, attempt.authority) : ''
+    if (!byClient && serverName === '') {
+      host.pool ??= new ConnectionPool(this, host, this.#context, protocol, '')
       return host.pool
     }
-    host.http2Pool ??= new ConnectionPool(this, host, this.#context, 'http2')
-    return host.http2Pool
+    const spoken = byClient ? (attempt.isHttp2 ? 'http2' : 'http1') : protocol
+    const key = `${spoken} ${serverName}`
+    host.otherPools ??= new Map()
+    let pool = host.otherPools.get(key)
+    if (pool === undefined) {
+      pool = new ConnectionPool(this, host, this.#context, spoken, serverName)
+      host.otherPools.set(key, pool)
+      dropUnused(host.otherPools)
+    }
+    return pool
   }
 
   /** The cluster is gone from the plan: idle connections close, busy ones when they are done. */

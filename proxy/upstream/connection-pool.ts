@@ -36,19 +36,26 @@ export class ConnectionPool {
   /** Connections with room; HTTP/1.1 leaves the list while an exchange is under way. */
   readonly #withRoom: PooledConnection[] = []
   readonly #protocol: PoolProtocol
+  readonly #serverName: string
   #waiting: Attempt[] = []
   #expectedRoom: number
 
-  constructor(cluster: Cluster, host: Host, context: ConnectionContext, protocol: PoolProtocol) {
+  /** `serverName` is what the connections ask for by SNI when the cluster takes it from its requests. */
+  constructor(cluster: Cluster, host: Host, context: ConnectionContext, protocol: PoolProtocol, serverName: string) {
     this.cluster = cluster
     this.host = host
     this.context = context
     this.#protocol = protocol
+    this.#serverName = serverName
     this.#expectedRoom = protocol === 'http1' ? 1 : EXPECTED_STREAMS
   }
 
   get connectionCount(): number {
     return this.#connections.size + this.#connectors.size
+  }
+
+  get isUnused(): boolean {
+    return this.connectionCount === 0 && this.#waiting.length === 0
   }
 
   /** Gives the attempt a connection now or later, or fails it. */
@@ -187,8 +194,9 @@ export class ConnectionPool {
     cluster.connections++
     cluster.stats.upstream_cx_total.inc()
     cluster.stats.upstream_cx_active.inc()
-    const { connectTimeoutMs } = cluster.plan
-    this.#connectors.add(new Connector(host.plan, connectTimeoutMs, this, context.wheel, context.bugs))
+    const { connectTimeoutMs: timeoutMs, tls } = cluster.plan
+    const target = { endpoint: host.plan, timeoutMs, tls, host: this.#serverName, sslStats: cluster.sslStats }
+    this.#connectors.add(new Connector(target, this, context.wheel, context.bugs))
   }
 
   #countClosed(): void {

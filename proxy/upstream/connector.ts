@@ -1,7 +1,11 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
+import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
 import type { BugReporter } from '../stream/bugs.ts'
+import type { SslStats } from '../tls/stats.ts'
+import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { PoolFailure } from './attempt.ts'
 
 /**
@@ -21,12 +25,22 @@ export interface ConnectorOwner {
   onConnectFailed(connector: Connector, reason: PoolFailure, detail: string): void
 }
 
+/** Where to and how. */
+export interface ConnectTarget {
+  readonly endpoint: EndpointPlan
+  readonly timeoutMs: number
+  readonly tls: UpstreamTlsPlan | undefined
+  /** The request's host, for clusters that ask for it by SNI; '' otherwise. */
+  readonly host: string
+  readonly sslStats: SslStats
+}
+
 /** Opens one connection to an upstream host within a time, and then hands over what comes on it. */
 export class Connector {
   readonly socket: Socket
   /** ALPN's choice; '' when there was none. */
   protocol = ''
-  readonly isTls = false
+  readonly isTls: boolean
   reader: ByteReader | undefined
   readonly #owner: ConnectorOwner
   readonly #bugs: BugReporter
@@ -34,16 +48,17 @@ export class Connector {
   readonly #timer: WheelTimer
   #isOpening = true
 
-  constructor(endpoint: EndpointPlan, timeoutMs: number, owner: ConnectorOwner, wheel: TimerWheel, bugs: BugReporter) {
+  constructor(target: ConnectTarget, owner: ConnectorOwner, wheel: TimerWheel, bugs: BugReporter) {
     this.#owner = owner
     this.#bugs = bugs
     this.#wheel = wheel
-    this.socket = this.#open(endpoint)
+    this.isTls = target.tls !== undefined
+    this.socket = this.#open(target)
     const guard = (handle: () => void) => bugs.guard('upstream', handle, () => this.socket.destroy())
     this.#timer = new WheelTimer(guard(() => this.#fail('connect_timeout', 'connection timeout')))
-    wheel.arm(this.#timer, timeoutMs)
+    wheel.arm(this.#timer, target.timeoutMs)
     this.socket.once(
-      'connect',
+      readyEvent(target.tls),
       guard(() => this.#onConnect()),
     )
     // Before the codec listens itself: what an attempt is told when no connection came about.
@@ -58,15 +73,14 @@ export class Connector {
     this.socket.destroy()
   }
 
-  #open({ unixPath, address, port }: EndpointPlan): Socket {
-    const where = unixPath === '' ? { host: address, port } : { path: unixPath }
-    return connect({
-      ...where,
-      noDelay: true,
-      // An upgraded connection may be closed one way only.
-      allowHalfOpen: true,
-      onread: { buffer: READ_BUFFER, callback: (length) => this.#onRead(READ_BUFFER.subarray(0, length)) },
-    })
+  #open({ endpoint, tls, host, sslStats }: ConnectTarget): Socket {
+    if (tls === undefined) {
+      const callback = (length: number) => this.#onRead(READ_BUFFER.subarray(0, length))
+      return connectUpstream(endpoint, undefined, { onread: { buffer: READ_BUFFER, callback } })
+    }
+    const socket = connectUpstream(endpoint, tls, { host, stats: sslStats })
+    socket.on('data', (chunk: Buffer) => this.#onRead(chunk))
+    return socket
   }
 
   #onRead(bytes: Buffer): boolean {
@@ -83,6 +97,7 @@ export class Connector {
     if (!this.#isOpening) return
     this.#isOpening = false
     this.#wheel.disarm(this.#timer)
+    if (this.isTls) this.protocol = (this.socket as TLSSocket).alpnProtocol || ''
     this.#owner.onConnected(this)
   }
 

@@ -14,8 +14,8 @@ export class Host {
   isRemoved = false
   /** Made when the first request comes. */
   pool: ConnectionPool | undefined
-  /** HTTP/2's, when the cluster speaks to each client in its own protocol. */
-  http2Pool: ConnectionPool | undefined
+  /** Pools for other protocols or server names than the first, by both. */
+  otherPools: Map<string, ConnectionPool> | undefined
 
   constructor(plan: EndpointPlan) {
     this.plan = plan
@@ -23,13 +23,22 @@ export class Host {
   }
 
   get connectionCount(): number {
-    return (this.pool?.connectionCount ?? 0) + (this.http2Pool?.connectionCount ?? 0)
+    let count = this.pool?.connectionCount ?? 0
+    for (const pool of this.otherPools?.values() ?? []) count += pool.connectionCount
+    return count
   }
 
   /** Closes what is idle, and what is busy when it is done. */
   drain(): void {
     this.pool?.drain()
-    this.http2Pool?.drain()
+    for (const pool of this.otherPools?.values() ?? []) pool.drain()
+  }
+
+  /** As drain(); what comes afterwards gets other pools. */
+  dropPools(): void {
+    this.drain()
+    this.pool = undefined
+    this.otherPools = undefined
   }
 }
 

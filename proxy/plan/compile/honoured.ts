@@ -3,8 +3,17 @@ import { type Any, AnySchema } from '@bufbuild/protobuf/wkt'
 import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
+import { HttpInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
+import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
+import { ProxyProtocolSchema } from '../../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
+import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
+import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
 import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { HttpProtocolOptionsSchema } from '../../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 
 /*
@@ -18,7 +27,7 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster': `name type cluster_type eds_cluster_config connect_timeout lb_policy load_assignment
     max_requests_per_connection circuit_breakers typed_extension_protocol_options http2_protocol_options
     common_http_protocol_options dns_refresh_rate lb_subset_config least_request_lb_config common_lb_config
-    load_balancing_policy health_checks transport_socket metadata alt_stat_name`,
+    load_balancing_policy health_checks transport_socket upstream_http_protocol_options metadata alt_stat_name`,
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
@@ -26,7 +35,8 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': `priority max_connections max_pending_requests max_requests
     max_retries retry_budget`,
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': `common_http_protocol_options explicit_http_config
-    use_downstream_protocol_config auto_config`,
+    use_downstream_protocol_config auto_config upstream_http_protocol_options`,
+  'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': `http_protocol_options
     http2_protocol_options http3_protocol_options`,
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': `http_protocol_options
@@ -41,15 +51,48 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.Endpoint': 'address hostname',
 
   'envoy.config.listener.v3.Listener': `name address filter_chains default_filter_chain bind_to_port use_original_dst
-    traffic_direction listener_filters additional_addresses metadata stat_prefix`,
-  'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket metadata',
+    traffic_direction listener_filters listener_filters_timeout continue_on_listener_filters_timeout
+    additional_addresses filter_chain_matcher transparent internal_listener udp_listener_config api_listener metadata
+    stat_prefix`,
+  'envoy.config.listener.v3.ListenerFilter': 'name typed_config config_discovery filter_disabled',
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': '',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'initial_read_buffer_size',
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': '',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': `allow_requests_without_proxy_protocol
+    disallowed_versions`,
+  'envoy.config.listener.v3.FilterChain': `name filter_chain_match filters transport_socket
+    transport_socket_connect_timeout use_proxy_proto metadata`,
   'envoy.config.listener.v3.FilterChainMatch': `destination_port prefix_ranges server_names transport_protocol
-    application_protocols source_type source_prefix_ranges source_ports`,
+    application_protocols direct_source_prefix_ranges source_type source_prefix_ranges source_ports address_suffix
+    suffix_len`,
   'envoy.config.listener.v3.Filter': 'name typed_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': `stat_prefix cluster weighted_clusters idle_timeout
-    tunneling_config`,
+    max_connect_attempts tunneling_config`,
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': 'stat_prefix max_connections delay',
+  'envoy.config.core.v3.TransportSocket': 'name typed_config',
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': `common_tls_context require_client_certificate
+    require_sni session_ticket_keys_sds_secret_config disable_stateless_session_resumption
+    disable_stateful_session_resumption session_timeout`,
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': `common_tls_context sni allow_renegotiation
+    max_session_keys`,
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext': `tls_params tls_certificates
+    tls_certificate_sds_secret_configs tls_certificate_provider_instance tls_certificate_certificate_provider
+    tls_certificate_certificate_provider_instance validation_context validation_context_sds_secret_config
+    combined_validation_context validation_context_certificate_provider
+    validation_context_certificate_provider_instance alpn_protocols custom_handshaker`,
+  'envoy.extensions.transport_sockets.tls.v3.TlsParameters': `tls_minimum_protocol_version tls_maximum_protocol_version
+    cipher_suites ecdh_curves signature_algorithms`,
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': `certificate_chain private_key pkcs12 password
+    private_key_provider`,
+  'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': `trusted_ca
+    ca_certificate_provider_instance system_root_certs verify_certificate_spki verify_certificate_hash
+    match_typed_subject_alt_names match_subject_alt_names require_signed_certificate_timestamp crl
+    allow_expired_certificate trust_chain_verification custom_validator_config only_verify_leaf_cert_crl
+    max_verify_depth`,
+  'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': `stat_prefix rds route_config
     http_filters use_remote_address skip_xff_append xff_num_trusted_hops normalize_path merge_slashes
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
@@ -101,7 +144,14 @@ const PACKED: readonly DescMessage[] = [
   RouterSchema,
   HttpConnectionManagerSchema,
   TcpProxySchema,
+  ConnectionLimitSchema,
   HttpProtocolOptionsSchema,
+  OriginalDstSchema,
+  TlsInspectorSchema,
+  HttpInspectorSchema,
+  ProxyProtocolSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
 ]
 
 interface Reading {

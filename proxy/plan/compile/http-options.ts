@@ -1,6 +1,9 @@
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { Cluster } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
-import type { Http2ProtocolOptions } from '../../../api/gen/envoy/config/core/v3/protocol_pb.js'
+import type {
+  Http2ProtocolOptions,
+  UpstreamHttpProtocolOptions,
+} from '../../../api/gen/envoy/config/core/v3/protocol_pb.js'
 import {
   type HttpProtocolOptions,
   HttpProtocolOptionsSchema,
@@ -8,6 +11,7 @@ import {
 import type { ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
+import type { HttpTlsOptions } from './transport-socket.ts'
 
 const EXTENSION = HttpProtocolOptionsSchema.typeName
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
@@ -16,15 +20,21 @@ const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
 
 type HttpOptions = Pick<ClusterPlan, 'idleTimeoutMs' | 'maxRequestsPerConnection' | 'protocol' | 'maxConcurrentStreams'>
 
-/** How a cluster speaks HTTP: envoy.extensions.upstreams.http.v3.HttpProtocolOptions, or the cluster's older fields. */
-export function compileHttpOptions(cluster: Cluster): HttpOptions {
+/**
+ * How a cluster speaks HTTP: envoy.extensions.upstreams.http.v3.HttpProtocolOptions, or the cluster's older fields; `tls` is
+ * what of it concerns the transport below.
+ */
+export function compileHttpOptions(cluster: Cluster): { plan: HttpOptions; tls: HttpTlsOptions } {
   const any = cluster.typedExtensionProtocolOptions[EXTENSION]
   if (any === undefined) {
     return {
-      idleTimeoutMs: durationMs(cluster.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
-      maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? 0,
-      protocol: cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2',
-      maxConcurrentStreams: streamsOf(cluster.http2ProtocolOptions),
+      plan: {
+        idleTimeoutMs: durationMs(cluster.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+        maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? 0,
+        protocol: cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2',
+        maxConcurrentStreams: streamsOf(cluster.http2ProtocolOptions),
+      },
+      tls: tlsOptions(cluster.upstreamHttpProtocolOptions),
     }
   }
   const at = `typed_extension_protocol_options[${EXTENSION}]`
@@ -32,10 +42,17 @@ export function compileHttpOptions(cluster: Cluster): HttpOptions {
   if (options === undefined) return refuse(at, `type ${any.typeUrl} was not expected`)
   const common = options.commonHttpProtocolOptions
   return {
-    idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
-    maxRequestsPerConnection: common?.maxRequestsPerConnection || cluster.maxRequestsPerConnection || 0,
-    ...protocolOf(options, at),
+    plan: {
+      idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+      maxRequestsPerConnection: common?.maxRequestsPerConnection || cluster.maxRequestsPerConnection || 0,
+      ...protocolOf(options, at),
+    },
+    tls: tlsOptions(options.upstreamHttpProtocolOptions),
   }
+}
+
+function tlsOptions(options: UpstreamHttpProtocolOptions | undefined): HttpTlsOptions {
+  return { autoSni: options?.autoSni ?? false, autoSanValidation: options?.autoSanValidation ?? false }
 }
 
 function protocolOf(

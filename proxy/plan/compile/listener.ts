@@ -1,39 +1,34 @@
+import { type Any, anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { TrafficDirection } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
-import type {
-  Filter,
-  FilterChain,
-  FilterChainMatch,
-} from '../../../api/gen/envoy/config/listener/v3/listener_components_pb.js'
+import type { Filter, FilterChain } from '../../../api/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { type Listener, ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
-import type { FilterChainMatchPlan, FilterChainPlan, ListenerPlan } from '../plan.ts'
+import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
+import type { ConnectionLimitPlan, FilterChainPlan, ListenerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
-import { compileAddress, originOf } from './common.ts'
+import { compileAddress, durationMs, originOf } from './common.ts'
+import { indexFilterChains } from './filter-chain-index.ts'
+import { compileFilterChainMatch, matchesAll } from './filter-chain-match.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHttpManager, HTTP_MANAGER } from './http-manager.ts'
+import { compileListenerFilter } from './listener-filters.ts'
 import { compileTcpProxy, TCP_PROXY } from './tcp-proxy.ts'
+import { compileDownstreamTls } from './transport-socket.ts'
 
-/**
- * Listener filters whose work is done elsewhere or not needed: the original destination comes from the kernel, and
- * protocols are not sniffed for plain listeners.
- */
-const KNOWN_LISTENER_FILTERS = new Set([
-  'envoy.filters.listener.original_dst',
-  'envoy.filters.listener.tls_inspector',
-  'envoy.filters.listener.http_inspector',
-])
+/** Envoy's. */
+const DEFAULT_LISTENER_FILTERS_TIMEOUT_MS = 15_000
+/** Envoy has none: a client that never ends its handshake would stay for ever. */
+const DEFAULT_HANDSHAKE_TIMEOUT_MS = 15_000
 
 /** envoy.config.listener.v3.Listener. Throws a PlanError that names the field. */
 export function compileListener(listener: Listener): ListenerPlan {
   const place = compileAddress(listener.address, 'address')
   if (place.unixPath !== '') refuse('address.pipe', 'listening on a unix socket is not supported yet')
-  if (listener.additionalAddresses.length > 0) refuse('additional_addresses', 'not supported')
-  listener.listenerFilters.forEach((filter, i) => {
-    if (!KNOWN_LISTENER_FILTERS.has(filter.name)) refuse(`listener_filters[${i}]`, `${filter.name} is not known`)
-  })
+  refuseUnserved(listener)
+  const filters = listener.listenerFilters.map((one, i) => compileListenerFilter(one, `listener_filters[${i}]`))
   const chains = listener.filterChains.map((chain, i) => compileFilterChain(chain, `filter_chains[${i}]`))
-  refuseTwins(chains)
   const fallback = listener.defaultFilterChain
   if (chains.length === 0 && fallback === undefined) refuse('filter_chains', 'at least one filter chain is needed')
+  const defaultFilterChain = fallback && compileFilterChain(fallback, 'default_filter_chain')
   return {
     name: listener.name,
     address: place.address,
@@ -41,11 +36,25 @@ export function compileListener(listener: Listener): ListenerPlan {
     bindToPort: listener.bindToPort ?? true,
     useOriginalDst: listener.useOriginalDst ?? false,
     trafficDirection: DIRECTION[listener.trafficDirection],
+    listenerFilters: filters,
+    listenerFiltersTimeoutMs: durationMs(listener.listenerFiltersTimeout, DEFAULT_LISTENER_FILTERS_TIMEOUT_MS),
+    continueOnListenerFiltersTimeout: listener.continueOnListenerFiltersTimeout,
     filterChains: chains,
-    defaultFilterChain: fallback === undefined ? undefined : compileFilterChain(fallback, 'default_filter_chain'),
+    defaultFilterChain,
+    chainIndex: indexFilterChains(chains),
+    plainChain: plainChain(chains, defaultFilterChain),
     ignored: notHonoured(ListenerSchema, listener),
     origin: originOf(listener.metadata),
   }
+}
+
+function refuseUnserved(listener: Listener): void {
+  if (listener.additionalAddresses.length > 0) refuse('additional_addresses', 'not supported')
+  if (listener.filterChainMatcher !== undefined) refuse('filter_chain_matcher', 'not supported')
+  if (listener.transparent === true) refuse('transparent', 'not supported')
+  if (listener.listenerSpecifier.case !== undefined) refuse('internal_listener', 'not supported')
+  if (listener.udpListenerConfig !== undefined) refuse('udp_listener_config', 'not supported')
+  if (listener.apiListener !== undefined) refuse('api_listener', 'not supported')
 }
 
 const DIRECTION = {
@@ -54,60 +63,56 @@ const DIRECTION = {
   [TrafficDirection.OUTBOUND]: 'outbound',
 } as const
 
+function plainChain(
+  chains: readonly FilterChainPlan[],
+  fallback: FilterChainPlan | undefined,
+): FilterChainPlan | undefined {
+  const [first, second] = chains
+  if (first === undefined) return fallback
+  return second === undefined && matchesAll(first.match) ? first : undefined
+}
+
 function compileFilterChain(chain: FilterChain, path: string): FilterChainPlan {
-  if (chain.transportSocket !== undefined && chain.transportSocket.name !== 'envoy.transport_sockets.raw_buffer') {
-    refuse(`${path}.transport_socket`, `${chain.transportSocket.name} is not supported yet`)
-  }
+  if (chain.useProxyProto === true) refuse(`${path}.use_proxy_proto`, 'use the listener filter proxy_protocol')
   const filters = chain.filters
   const last = filters.at(-1)
   if (last === undefined) return refuse(`${path}.filters`, 'at least one network filter is needed')
-  if (filters.length > 1) refuse(`${path}.filters[0]`, `${filters[0]?.name} before the last filter is not supported`)
+  let connectionLimit: ConnectionLimitPlan | undefined
+  filters.slice(0, -1).forEach((filter, i) => {
+    const limit = compileConnectionLimit(filter, `${path}.filters[${i}]`)
+    if (connectionLimit !== undefined) refuse(`${path}.filters[${i}]`, 'one connection limit is enough')
+    connectionLimit = limit
+  })
   return {
     name: chain.name,
-    match: compileMatch(chain.filterChainMatch, `${path}.filter_chain_match`),
+    match: compileFilterChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`),
+    tls: compileDownstreamTls(chain.transportSocket, `${path}.transport_socket`),
+    handshakeTimeoutMs: durationMs(chain.transportSocketConnectTimeout, 0) || DEFAULT_HANDSHAKE_TIMEOUT_MS,
+    connectionLimit,
     filter: compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`),
   }
 }
 
+/** The one network filter that may stand before the last. */
+function compileConnectionLimit(filter: Filter, path: string): ConnectionLimitPlan {
+  const limit = anyUnpack(configOf(filter, path), ConnectionLimitSchema)
+  if (limit === undefined) return refuse(path, `${filter.name} before the last filter is not supported`)
+  if (limit.runtimeEnabled !== undefined) refuse(`${path}.typed_config.runtime_enabled`, 'not supported')
+  const max = limit.maxConnections ?? 0n
+  if (max < 1n) refuse(`${path}.typed_config.max_connections`, 'at least 1')
+  return { statPrefix: limit.statPrefix, maxConnections: Number(max), delayMs: durationMs(limit.delay, 0) }
+}
+
 function compileNetworkFilter(filter: Filter, path: string): FilterChainPlan['filter'] {
-  if (filter.configType.case !== 'typedConfig') return refuse(`${path}.typed_config`, 'is needed')
-  const any = filter.configType.value
+  const any = configOf(filter, path)
   const at = `${path}.typed_config`
-  switch (any.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1)) {
-    case HTTP_MANAGER:
-      return compileHttpManager(any, at)
-    case TCP_PROXY:
-      return compileTcpProxy(any, at)
-    default:
-      return refuse(path, `network filter ${filter.name} (${any.typeUrl}) is not supported`)
-  }
+  if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at)
+  if (anyIs(any, TCP_PROXY)) return compileTcpProxy(any, at)
+  return refuse(path, `network filter ${filter.name} (${any.typeUrl}) is not supported`)
 }
 
-function compileMatch(match: FilterChainMatch | undefined, path: string): FilterChainMatchPlan {
-  if (match !== undefined && match.sourceType !== 0) refuse(`${path}.source_type`, 'not supported')
-  if (match !== undefined && match.sourcePrefixRanges.length > 0)
-    refuse(`${path}.source_prefix_ranges`, 'not supported')
-  if (match !== undefined && match.sourcePorts.length > 0) refuse(`${path}.source_ports`, 'not supported')
-  return {
-    destinationPort: match?.destinationPort,
-    prefixRanges: (match?.prefixRanges ?? []).map((range) => ({
-      address: range.addressPrefix,
-      prefixLength: range.prefixLen ?? 0,
-    })),
-    serverNames: match?.serverNames ?? [],
-    transportProtocol: match?.transportProtocol ?? '',
-    applicationProtocols: match?.applicationProtocols ?? [],
-  }
-}
-
-/** Two chains with the same match refuse the listener, as in Envoy: the second could never be reached. */
-function refuseTwins(chains: readonly FilterChainPlan[]): void {
-  const seen = new Map<string, number>()
-  chains.forEach((chain, i) => {
-    const key = JSON.stringify(chain.match)
-    const other = seen.get(key)
-    if (other !== undefined)
-      refuse(`filter_chains[${i}].filter_chain_match`, `is the same as that of filter_chains[${other}]`)
-    seen.set(key, i)
-  })
+function configOf(filter: Filter, path: string): Any {
+  return filter.configType.case === 'typedConfig'
+    ? filter.configType.value
+    : refuse(`${path}.typed_config`, 'is needed')
 }

@@ -8,6 +8,8 @@ import { singleCluster } from './route-action.ts'
 
 export const TCP_PROXY = TcpProxySchema.typeName
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
+/** Envoy's is 1; a second costs nothing sent. */
+const DEFAULT_CONNECT_ATTEMPTS = 2
 
 /** envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy. */
 export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
@@ -33,5 +35,6 @@ export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
     statPrefix: config.statPrefix,
     clusters,
     idleTimeoutMs: durationMs(config.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+    maxConnectAttempts: config.maxConnectAttempts ?? DEFAULT_CONNECT_ATTEMPTS,
   }
 }

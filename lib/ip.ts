@@ -1,0 +1,76 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
+/** The number that a dotted IPv4 address stands for. It must be one (`isIPv4`). */
+export function parseIpv4(address: string): number {
+  let value = 0
+  let octet = 0
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i)
+    if (code === 0x2e) {
+      value = value * 256 + octet
+      octet = 0
+    } else octet = octet * 10 + code - 0x30
+  }
+  return value * 256 + octet
+}
+
+/** The eight 16-bit groups of an IPv6 address (RFC 4291 section 2.2); a zone is left out. undefined when it is none. */
+export function parseIpv6(address: string): Uint16Array | undefined {
+  if (!isIPv6(address)) return undefined
+  const groups = new Uint16Array(8)
+  const percent = address.indexOf('%')
+  const text = percent < 0 ? address : address.slice(0, percent)
+  const gap = text.indexOf('::')
+  const front = gap < 0 ? groupsOf(text) : groupsOf(text.slice(0, gap))
+  const back = gap < 0 ? [] : groupsOf(text.slice(gap + 2))
+  groups.set(front, 0)
+  groups.set(back, 8 - back.length)
+  return groups
+}
+
+function groupsOf(text: string): number[] {
+  const groups: number[] = []
+  if (text === '') return groups
+  for (const part of text.split(':')) {
+    if (isIPv4(part)) {
+      const value = parseIpv4(part)
+      groups.push(value >>> 16, value & 0xffff)
+    } else groups.push(Number.parseInt(part, 16))
+  }
+  return groups
+}
+
+/** The text of the 16 bytes at `at`, in the form of RFC 5952: lower case, the longest run of zero groups left out. */
+export function formatIpv6(bytes: Uint8Array, at: number): string {
+  const groups: number[] = []
+  for (let i = 0; i < 8; i++) groups.push(((bytes[at + 2 * i] as number) << 8) | (bytes[at + 2 * i + 1] as number))
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return `::ffff:${bytes[at + 12]}.${bytes[at + 13]}.${bytes[at + 14]}.${bytes[at + 15]}`
+  }
+  let best = 0
+  let bestLength = 1
+  for (let i = 0; i < 8; i++) {
+    let length = 0
+    while (i + length < 8 && groups[i + length] === 0) length++
+    if (length > bestLength) {
+      best = i
+      bestLength = length
+    }
+  }
+  const hex = groups.map((group) => group.toString(16))
+  if (bestLength < 2) return hex.join(':')
+  return `${hex.slice(0, best).join(':')}::${hex.slice(best + bestLength).join(':')}`
+}
+
+const MAPPED = '::ffff:'
+
+/** `::ffff:1.2.3.4`, which is how an IPv6 socket names an IPv4 peer, as `1.2.3.4`; other addresses as they are. */
+export function unmapIpv4(address: string): string {
+  if (!address.startsWith(MAPPED)) return address
+  const rest = address.slice(MAPPED.length)
+  return isIPv4(rest) ? rest : address
+}
+
+export function isLoopback(address: string): boolean {
+  return (address.startsWith('127.') && isIPv4(address)) || address === '::1'
+}

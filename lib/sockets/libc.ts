@@ -1,0 +1,47 @@
+import { createRequire } from 'node:module'
+import { errorText, MeshError } from '../errors.ts'
+
+/** The calls of the C library that node does not offer. All return -1 and leave a reason in `errno()` when they fail. */
+export interface Libc {
+  socket(family: number, type: number, protocol: number): number
+  setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number
+  getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number
+  bind(fd: number, address: Buffer, length: number): number
+  listen(fd: number, backlog: number): number
+  close(fd: number): number
+  errno(): number
+}
+
+let loaded: Libc | MeshError | undefined
+
+/**
+ * The C library of this process, through koffi, which is loaded when this is first called and then kept. Without its
+ * binary for this machine the answer is an error, the same each time; callers say what then does not work.
+ */
+export function libc(): Libc | MeshError {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Libc | MeshError {
+  if (process.platform !== 'linux') return unavailable(`sockets of ${process.platform} are not known`)
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
+    const library = koffi.load(null)
+    return {
+      socket: library.func('int socket(int, int, int)'),
+      setsockopt: library.func('int setsockopt(int, int, int, const void *, uint32_t)'),
+      getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
+      bind: library.func('int bind(int, const void *, uint32_t)'),
+      listen: library.func('int listen(int, int)'),
+      close: library.func('int close(int)'),
+      errno: () => koffi.errno(),
+    }
+  } catch (thrown) {
+    return unavailable(errorText(thrown))
+  }
+}
+
+function unavailable(reason: string): MeshError {
+  return new MeshError('SOCKET_CALLS_UNAVAILABLE', `koffi cannot be used: ${reason}`, { source: 'local' })
+}

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { contextOptions, materialKey, shared, type TlsMaterial } from './material.ts'
+
+export interface AcceptorOptions {
+  readonly material: TlsMaterial
+  readonly alpnProtocols: readonly string[]
+  /** Clients are asked for a certificate. */
+  readonly requestsCertificate: boolean
+}
+
+/** Whoever waits for a handshake. Exactly one of the two is called, unless the wait is given up. */
+export interface HandshakeWaiter {
+  /** Nothing of the peer's certificate has been judged yet. */
+  onSecure(socket: TLSSocket): void
+  /** The client went away, or spoke no TLS that we take. The socket is gone. */
+  onHandshakeFailed(): void
+}
+
+/** Handshakes end when their connection's owner says so; node's own limit must not be the shorter one. */
+const NEVER_MS = 0x7fffffff
+
+/**
+ * Makes TLS connections of accepted sockets. It is a `tls.Server` that never listens: sockets are handed to it. What
+ * it makes is told apart by the addresses of both ends, since node says nothing of the socket that it was made from.
+ */
+export class TlsAcceptor {
+  readonly #server: Server
+  readonly #waiting = new Map<string, HandshakeWaiter>()
+
+  /** Throws what OpenSSL says of the material. */
+  constructor({ material, alpnProtocols, requestsCertificate }: AcceptorOptions, sessionIdContext: string) {
+    this.#server = createServer({
+      ...contextOptions(material),
+      sessionIdContext,
+      ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
+      requestCert: requestsCertificate,
+      rejectUnauthorized: false,
+      handshakeTimeout: NEVER_MS,
+    })
+    this.#server.on('secureConnection', (socket) => this.#onSecure(socket))
+  }
+
+  /** Begins a handshake with what the socket brings, bytes that were put back to it included. */
+  accept(socket: Socket, waiter: HandshakeWaiter): void {
+    const key = endsOf(socket)
+    this.#waiting.set(key, waiter)
+    socket.once('close', () => {
+      if (this.#waiting.get(key) !== waiter) return
+      this.#waiting.delete(key)
+      waiter.onHandshakeFailed()
+    })
+    this.#server.emit('connection', socket)
+  }
+
+  /** Handshakes under way. */
+  get waitingCount(): number {
+    return this.#waiting.size
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    const key = endsOf(socket)
+    const waiter = this.#waiting.get(key)
+    this.#waiting.delete(key)
+    if (waiter === undefined) socket.destroy()
+    else waiter.onSecure(socket)
+  }
+}
+
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`
+}
+
+const MAX_ACCEPTORS = 1024
+const acceptors = new Map<string, TlsAcceptor>()
+
+/** The acceptor of these options: made once, and shared by all who ask for the same. Throws what OpenSSL says. */
+export function tlsAcceptor(options: AcceptorOptions): TlsAcceptor {
+  const key = materialKey(options)
+  return shared(acceptors, MAX_ACCEPTORS, key, () => new TlsAcceptor(options, key.slice(0, 32)))
+}

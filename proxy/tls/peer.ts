@@ -1,0 +1,102 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import type { PeerCertificate, TLSSocket } from 'node:tls'
+import type { PeerCheckPlan } from '../plan/tls-plan.ts'
+import { type AltName, parseAltNames } from './alt-names.ts'
+
+/** What a finished handshake says of a connection. */
+export interface TlsFacts {
+  /** `TLSv1.2`, `TLSv1.3`. */
+  readonly version: string
+  readonly cipher: string
+  /** The protocol agreed on by ALPN, or ''. */
+  readonly alpn: string
+  readonly isResumed: boolean
+  /** undefined when the peer showed no certificate. */
+  readonly peer: PeerIdentity | undefined
+}
+
+/** Who the peer is by its certificate. Only what was verified may be trusted: see the chain's `PeerCheckPlan`. */
+export interface PeerIdentity {
+  readonly altNames: readonly AltName[]
+  /** The first URI among the names, such as `spiffe://cluster.local/ns/a/sa/b`; '' when there is none. */
+  readonly uri: string
+  readonly subject: string
+  /** SHA-256 of the certificate, as 64 lower-case hex digits. */
+  readonly certificateHash: string
+  readonly validToMs: number
+}
+
+export function tlsFacts(socket: TLSSocket): TlsFacts {
+  const certificate = socket.getPeerCertificate()
+  return {
+    version: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().standardName,
+    alpn: socket.alpnProtocol || '',
+    isResumed: socket.isSessionReused(),
+    peer: hasCertificate(certificate) ? peerIdentity(certificate) : undefined,
+  }
+}
+
+/** Node gives an empty object where there is no certificate. */
+export function hasCertificate(certificate: PeerCertificate | undefined): certificate is PeerCertificate {
+  return certificate?.raw !== undefined
+}
+
+export function peerIdentity(certificate: PeerCertificate): PeerIdentity {
+  const altNames = parseAltNames(certificate.subjectaltname)
+  return {
+    altNames,
+    uri: altNames.find((name) => name.type === 'uri')?.value ?? '',
+    subject: subjectText(certificate),
+    certificateHash: hashOf(certificate),
+    validToMs: Date.parse(certificate.valid_to),
+  }
+}
+
+function subjectText(certificate: PeerCertificate): string {
+  const subject = (certificate.subject ?? {}) as unknown as Record<string, string | string[]>
+  return Object.entries(subject)
+    .flatMap(([key, values]) => [values].flat().map((value) => `${key}=${value}`))
+    .join(',')
+}
+
+function hashOf(certificate: PeerCertificate): string {
+  return createHash('sha256').update(certificate.raw).digest('hex')
+}
+
+export type PeerRefusal = 'fail_verify_san' | 'fail_verify_cert_hash'
+
+/** What of the check the certificate does not meet, its chain left aside; undefined when it meets all. */
+export function refusePeer(check: PeerCheckPlan, certificate: PeerCertificate): PeerRefusal | undefined {
+  const { names, certificateHashes, keyHashes } = check
+  if (certificateHashes.length > 0 || keyHashes.length > 0) {
+    const isPinned =
+      (certificateHashes.length > 0 && certificateHashes.includes(hashOf(certificate))) ||
+      (keyHashes.length > 0 && keyHashes.includes(keyHashOf(certificate)))
+    if (!isPinned) return 'fail_verify_cert_hash'
+  }
+  if (names.length === 0) return undefined
+  const shown = parseAltNames(certificate.subjectaltname)
+  const matches = names.some(({ type, matcher }) =>
+    shown.some((name) => name.type === type && matcher.test(name.value)),
+  )
+  return matches ? undefined : 'fail_verify_san'
+}
+
+/** SHA-256 of the SubjectPublicKeyInfo, as base64 (RFC 7469 section 2.4). */
+function keyHashOf(certificate: PeerCertificate): string {
+  const { publicKey } = new X509Certificate(certificate.raw)
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64')
+}
+
+/** Whether a name of a certificate (`*.a.example` for one whole label) is for this host (RFC 9525 section 6.3). */
+export function dnsNameMatches(pattern: string, host: string): boolean {
+  const lower = pattern.toLowerCase()
+  const wanted = host.toLowerCase()
+  if (lower === wanted) return true
+  if (!lower.startsWith('*.') || lower.indexOf('.', 2) < 0) return false
+  const dot = wanted.indexOf('.')
+  return dot > 0 && wanted.slice(dot) === lower.slice(1)
+}
