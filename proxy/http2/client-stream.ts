@@ -53,10 +53,12 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
     encoder.begin(BLOCK)
     encoder.text(BLOCK, ':method', head.upgrade === '' ? head.method : 'CONNECT')
     if (!isConnect) encoder.text(BLOCK, ':scheme', session.scheme)
-    encoder.text(BLOCK, ':authority', target.authority)
+    // Between our own proxies Host travels in its place.
+    const hostTravels = options.keepsCase && head.hostIndex >= 0 && !head.authorityRewritten
+    if (!hostTravels) encoder.text(BLOCK, ':authority', target.authority)
     if (!isConnect) encoder.text(BLOCK, ':path', target.path)
     if (head.upgrade !== '') encoder.text(BLOCK, ':protocol', head.upgrade)
-    encodeFields(head, encoder, BLOCK, options.keepsCase, head.hostIndex)
+    encodeFields(head, encoder, BLOCK, options.keepsCase, hostTravels ? -1 : head.hostIndex)
     if (target.attemptCount > 0) encoder.text(BLOCK, 'x-envoy-attempt-count', String(target.attemptCount))
     // A tunnel's bytes follow when the upstream has agreed.
     const endsHere = !hasBody && head.upgrade === '' && !isConnect

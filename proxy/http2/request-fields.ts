@@ -20,7 +20,13 @@ const PROTOCOL = 16
  * Reads a request from its decoded fields (RFC 9113 section 8.3.1, RFC 8441) into `head`, as the HTTP/1.1 request that it
  * would have been: pseudo-header fields become the start line, cookie crumbs one field, an extended CONNECT an upgrade.
  */
-export function readRequest(lines: FieldLines, head: RequestHead, endStream: boolean, scheme: string): RequestVerdict {
+export function readRequest(
+  lines: FieldLines,
+  head: RequestHead,
+  endStream: boolean,
+  scheme: string,
+  isPeer: boolean,
+): RequestVerdict {
   head.clear()
   const { bytes, base, at, count } = lines
   let seen = 0
@@ -47,7 +53,8 @@ export function readRequest(lines: FieldLines, head: RequestHead, endStream: boo
   if (count - i > MAX_HEADERS) return 'too_large'
   takeFields(lines, i, head)
   head.scheme = scheme
-  head.isHttp2 = true
+  // What our own proxies multiplex was HTTP/1.1 and is again.
+  head.isHttp2 = !isPeer
   const verdict = checkPseudoFields(head, seen, protocol)
   return verdict === 'ok' ? readRegular(head, endStream) : verdict
 }

@@ -37,7 +37,7 @@ export class ServerStream extends Http2Stream implements Downstream {
     this.remoteEnded = endStream
     const session = this.#session
     const { manager, stats } = session.source
-    const verdict = readRequest(LINES, this.head, endStream, session.scheme)
+    const verdict = readRequest(LINES, this.head, endStream, session.scheme, session.options.keepsCase)
     if (manager === undefined) session.resetStream(id, ERROR_CODE.refusedStream)
     else if (verdict === 'ok') {
       if (this.head.framing === FRAMING.length) this.expectedBytes = this.head.contentLength

@@ -3,6 +3,7 @@ import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { type ManagerSource, ServerConnection } from '../http1/server-connection.ts'
 import { PREFACE } from '../http2/frame.ts'
+import { H2, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
 import { ServerSession } from '../http2/server-session.ts'
 import type { StreamContext } from '../stream/context.ts'
 
@@ -15,7 +16,6 @@ export interface HttpConnection {
 
 export type OnClosed = (connection: HttpConnection) => void
 
-const H2 = 'h2'
 /** Bytes that tell the preface of HTTP/2 from any method of HTTP/1.1. */
 const TELLING_BYTES = 3
 const SNIFF_MS = 10_000
@@ -30,8 +30,9 @@ export function openHttp(
 ): HttpConnection {
   const protocol = facts.tls?.alpn ?? ''
   const codec = source.manager?.codec ?? 'auto'
-  if (codec === 'http2' || (codec === 'auto' && protocol === H2)) {
-    return new ServerSession(socket, facts, context, source, false, onClosed)
+  const isPeer = protocol === PEER_PROTOCOL
+  if (isPeer || codec === 'http2' || (codec === 'auto' && protocol === H2)) {
+    return new ServerSession(socket, facts, context, source, isPeer, onClosed)
   }
   if (codec === 'http1' || protocol !== '') return new ServerConnection(socket, facts, context, source, onClosed)
   return new SniffedConnection(socket, facts, context, source, onClosed)

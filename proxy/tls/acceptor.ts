@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net'
-import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { HTTP_1_1, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
 import { contextOptions, materialKey, shared, type TlsMaterial } from './material.ts'
 
 export interface AcceptorOptions {
   readonly material: TlsMaterial
   readonly alpnProtocols: readonly string[]
+  /** What our own proxies speak is taken before all else. */
+  readonly takesPeers: boolean
   /** Clients are asked for a certificate. */
   readonly requestsCertificate: boolean
 }
@@ -29,11 +32,12 @@ export class TlsAcceptor {
   readonly #waiting = new Map<string, HandshakeWaiter>()
 
   /** Throws what OpenSSL says of the material. */
-  constructor({ material, alpnProtocols, requestsCertificate }: AcceptorOptions, sessionIdContext: string) {
+  constructor(options: AcceptorOptions, sessionIdContext: string) {
+    const { material, requestsCertificate } = options
     this.#server = createServer({
       ...contextOptions(material),
       sessionIdContext,
-      ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
+      ...alpn(options),
       requestCert: requestsCertificate,
       rejectUnauthorized: false,
       handshakeTimeout: NEVER_MS,
@@ -65,6 +69,21 @@ export class TlsAcceptor {
     if (waiter === undefined) socket.destroy()
     else waiter.onSecure(socket)
   }
+}
+
+function alpn({ alpnProtocols, takesPeers }: AcceptorOptions): TlsOptions {
+  if (!takesPeers) return alpnProtocols.length > 0 ? { ALPNProtocols: [...alpnProtocols] } : {}
+  return { ALPNCallback: ({ protocols }) => chooseProtocol(alpnProtocols, protocols) }
+}
+
+/**
+ * What is spoken with a client that offers these. Without configured protocols any client is served, as if it had not
+ * asked; undefined ends the handshake (RFC 7301 section 3.2).
+ */
+export function chooseProtocol(configured: readonly string[], offered: readonly string[]): string | undefined {
+  if (offered.includes(PEER_PROTOCOL)) return PEER_PROTOCOL
+  if (configured.length > 0) return configured.find((protocol) => offered.includes(protocol))
+  return offered.find((protocol) => protocol === HTTP_1_1) ?? offered[0]
 }
 
 function endsOf(socket: Socket): string {

@@ -12,6 +12,8 @@ export interface UpstreamConnectOptions {
   /** The request's host, for clusters with `autoSni` or `autoSanValidation`. */
   readonly host?: string
   readonly stats?: SslStats | undefined
+  /** Offered in the place of the plan's. */
+  readonly alpnProtocols?: readonly string[] | undefined
   readonly clock?: Clock
   /** Node's way of reading into one buffer, instead of `data` events. */
   readonly onread?: OnReadOpts
@@ -39,13 +41,14 @@ export function connectUpstream(
   const clock = options.clock ?? systemClock
   const session = tls.maxSessionKeys === 0 ? undefined : sessionsOf(tls).take(serverName, clock.wallMs())
   const check = tls.autoSanValidation ? checkName(tls.peer, serverName) : tls.peer
+  const alpnProtocols = options.alpnProtocols ?? tls.alpnProtocols
   const connection: ConnectionOptions & { allowHalfOpen: boolean } = {
     ...place,
     ...onread,
     allowHalfOpen: true,
     secureContext: tls.context,
     ...(serverName !== '' && isIP(serverName) === 0 && { servername: serverName }),
-    ...(tls.alpnProtocols.length > 0 && { ALPNProtocols: [...tls.alpnProtocols] }),
+    ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
     ...(session !== undefined && { session }),
     rejectUnauthorized: check.verifiesChain,
     checkServerIdentity: (_host, certificate) => identityError(check, certificate),

@@ -1,6 +1,7 @@
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { ClientConnection } from '../http1/client-connection.ts'
 import { ClientSession } from '../http2/client-session.ts'
+import { H2, HTTP_1_1, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
 import type { ClusterPlan } from '../plan/plan.ts'
 import type { BugReporter } from '../stream/bugs.ts'
 import type { OutBuffer } from '../stream/out-buffer.ts'
@@ -47,7 +48,7 @@ export class ConnectionPool {
     this.context = context
     this.#protocol = protocol
     this.#serverName = serverName
-    this.#expectedRoom = protocol === 'http1' ? 1 : EXPECTED_STREAMS
+    this.#expectedRoom = protocol === 'http1' && cluster.plan.tls === undefined ? 1 : EXPECTED_STREAMS
   }
 
   get connectionCount(): number {
@@ -88,9 +89,10 @@ export class ConnectionPool {
 
   onConnected(connector: Connector): void {
     this.#connectors.delete(connector)
-    const isHttp2 = this.#protocol === 'http2' || (this.#protocol === 'auto' && connector.protocol === 'h2')
+    const isPeer = connector.protocol === PEER_PROTOCOL
+    const isHttp2 = isPeer || this.#protocol === 'http2' || (this.#protocol === 'auto' && connector.protocol === H2)
     this.#expectedRoom = isHttp2 ? EXPECTED_STREAMS : 1
-    const connection = isHttp2 ? new ClientSession(this, connector, false) : new ClientConnection(this, connector)
+    const connection = isHttp2 ? new ClientSession(this, connector, isPeer) : new ClientConnection(this, connector)
     this.#connections.add(connection)
     this.onRoom(connection)
     this.#connectMore()
@@ -151,6 +153,13 @@ export class ConnectionPool {
     return this.#waiting.length > this.#connectors.size * this.#expectedRoom
   }
 
+  /** HTTP/1.1 over TLS asks whether the other side is one of us, to multiplex it. */
+  get #alpnProtocols(): readonly string[] | undefined {
+    const { tls } = this.cluster.plan
+    if (tls === undefined || this.#protocol !== 'http1') return undefined
+    return [PEER_PROTOCOL, ...(tls.alpnProtocols.length > 0 ? tls.alpnProtocols : [HTTP_1_1])]
+  }
+
   #connectMore(): void {
     while (this.#wantsConnection && this.#mayConnect) this.#connect()
   }
@@ -195,7 +204,14 @@ export class ConnectionPool {
     cluster.stats.upstream_cx_total.inc()
     cluster.stats.upstream_cx_active.inc()
     const { connectTimeoutMs: timeoutMs, tls } = cluster.plan
-    const target = { endpoint: host.plan, timeoutMs, tls, host: this.#serverName, sslStats: cluster.sslStats }
+    const target = {
+      endpoint: host.plan,
+      timeoutMs,
+      tls,
+      host: this.#serverName,
+      sslStats: cluster.sslStats,
+      alpnProtocols: this.#alpnProtocols,
+    }
     this.#connectors.add(new Connector(target, this, context.wheel, context.bugs))
   }
 

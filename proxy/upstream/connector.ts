@@ -33,6 +33,8 @@ export interface ConnectTarget {
   /** The request's host, for clusters that ask for it by SNI; '' otherwise. */
   readonly host: string
   readonly sslStats: SslStats
+  /** Offered in the place of the cluster's own. */
+  readonly alpnProtocols: readonly string[] | undefined
 }
 
 /** Opens one connection to an upstream host within a time, and then hands over what comes on it. */
@@ -73,12 +75,12 @@ export class Connector {
     this.socket.destroy()
   }
 
-  #open({ endpoint, tls, host, sslStats }: ConnectTarget): Socket {
+  #open({ endpoint, tls, host, sslStats, alpnProtocols }: ConnectTarget): Socket {
     if (tls === undefined) {
       const callback = (length: number) => this.#onRead(READ_BUFFER.subarray(0, length))
       return connectUpstream(endpoint, undefined, { onread: { buffer: READ_BUFFER, callback } })
     }
-    const socket = connectUpstream(endpoint, tls, { host, stats: sslStats })
+    const socket = connectUpstream(endpoint, tls, { host, stats: sslStats, alpnProtocols })
     socket.on('data', (chunk: Buffer) => this.#onRead(chunk))
     return socket
   }

@@ -83,13 +83,14 @@ function compileFilterChain(chain: FilterChain, path: string): FilterChainPlan {
     if (connectionLimit !== undefined) refuse(`${path}.filters[${i}]`, 'one connection limit is enough')
     connectionLimit = limit
   })
+  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`)
   return {
     name: chain.name,
     match: compileFilterChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`),
-    tls: compileDownstreamTls(chain.transportSocket, `${path}.transport_socket`),
+    tls: compileDownstreamTls(chain.transportSocket, `${path}.transport_socket`, speaksBoth(filter)),
     handshakeTimeoutMs: durationMs(chain.transportSocketConnectTimeout, 0) || DEFAULT_HANDSHAKE_TIMEOUT_MS,
     connectionLimit,
-    filter: compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`),
+    filter,
   }
 }
 
@@ -115,4 +116,9 @@ function configOf(filter: Filter, path: string): Any {
   return filter.configType.case === 'typedConfig'
     ? filter.configType.value
     : refuse(`${path}.typed_config`, 'is needed')
+}
+
+/** Whether a chain takes any version of HTTP, and so that of our own proxies. */
+function speaksBoth(filter: FilterChainPlan['filter']): boolean {
+  return filter.kind === 'http' && filter.codec === 'auto'
 }

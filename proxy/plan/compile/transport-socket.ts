@@ -16,8 +16,12 @@ import { compileTlsMaterial, validationOf } from './tls-material.ts'
 
 const RAW_BUFFER = 'envoy.transport_sockets.raw_buffer'
 
-/** A filter chain's transport socket; undefined means plain text. Throws a PlanError that names the field. */
-export function compileDownstreamTls(socket: TransportSocket | undefined, path: string): DownstreamTlsPlan | undefined {
+/** A filter chain's transport socket; undefined means plain text. `takesPeers`: our own proxies may multiplex HTTP/1.1. Throws a PlanError that names the field. */
+export function compileDownstreamTls(
+  socket: TransportSocket | undefined,
+  path: string,
+  takesPeers: boolean,
+): DownstreamTlsPlan | undefined {
   const any = tlsConfig(socket, path)
   if (any === undefined) return undefined
   const at = `${path}.typed_config`
@@ -43,6 +47,7 @@ export function compileDownstreamTls(socket: TransportSocket | undefined, path: 
         tlsAcceptor({
           material: { ...material, certificates },
           alpnProtocols: common?.alpnProtocols ?? [],
+          takesPeers,
           requestsCertificate: requiresClientCertificate || peer !== undefined,
         }),
       ),
