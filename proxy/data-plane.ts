@@ -11,6 +11,7 @@ import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
 import { OutBuffer } from './stream/out-buffer.ts'
+import { type BreakerTable, ownBreakerTable } from './upstream/breaker-counts.ts'
 import { Cluster, type UpstreamContext } from './upstream/cluster.ts'
 import { DnsRefresher } from './upstream/dns.ts'
 
@@ -19,6 +20,10 @@ export interface DataPlaneOptions {
   random?: Random
   log?: Logger
   metrics?: MetricStore
+  /** Where circuit breakers count: by default in this thread only. */
+  breakers?: BreakerTable
+  /** Other threads listen on the same addresses. */
+  sharesPorts?: boolean
   /** How many connections all listeners may hold together; no bound when absent. */
   maxDownstreamConnections?: number | undefined
 }
@@ -36,6 +41,8 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly metrics: MetricStore
   readonly bugs: BugReporter
   readonly budget: ConnectionBudget
+  readonly breakers: BreakerTable
+  readonly sharesPorts: boolean
   plan: Plan = EMPTY_PLAN
   readonly #log: Logger
   readonly #clusters = new Map<string, Cluster>()
@@ -51,6 +58,8 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.metrics = options.metrics ?? new MetricStore()
     this.#log = options.log ?? createLogger('proxy')
     this.bugs = new BugReporter(this.metrics, this.#log)
+    this.breakers = options.breakers ?? ownBreakerTable
+    this.sharesPorts = options.sharesPorts ?? false
     this.budget = new ConnectionBudget(options.maxDownstreamConnections ?? Number.POSITIVE_INFINITY)
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
@@ -124,7 +133,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       report('route configuration', routes.name, routes.ignored)
       for (const host of routes.virtualHosts) report('virtual host', host.name, host.ignored)
     }
-    this.metrics.gauge('server.fields_not_honoured').set(this.#ignored.size)
+    this.metrics.gauge('server.fields_not_honoured', {}, 'same').set(this.#ignored.size)
   }
 
   /** Says once of each cluster that whoever answers for it is believed to be it. */
@@ -181,7 +190,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   async drain(deadlineMs: number): Promise<void> {
     this.#isDraining = true
     const endMs = this.clock.nowMs() + deadlineMs
-    for (const listener of this.#listeners.values()) listener.drain()
+    for (const listener of this.#listeners.values()) listener.drain(deadlineMs / 2)
     while (this.connectionCount > 0 && this.clock.nowMs() < endMs) {
       await new Promise<void>((resolve) => this.clock.setTimer(20, resolve))
     }

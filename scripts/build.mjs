@@ -6,9 +6,12 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const entryPoints = ['cli/main.ts', 'samples/bookinfo/main.ts', 'bench/main.ts'].filter((file) =>
-  existsSync(join(root, file)),
-)
+const entryPoints = [
+  'cli/main.ts',
+  'proxy/agent/workers/worker.ts',
+  'samples/bookinfo/main.ts',
+  'bench/main.ts',
+].filter((file) => existsSync(join(root, file)))
 
 // Built beside and renamed, so that a build that fails or is in its middle leaves the commands as they were.
 const dist = join(root, 'dist')

@@ -26,20 +26,27 @@ export const command: CliCommand = {
   },
 }
 
+const MAX_WORKERS = 128
+
 function parseWorkers(text: string): number {
-  if (text !== '0') throw new InvalidArgumentError('only 0 (all in one thread) is supported yet')
-  return 0
+  const count = Number(text)
+  if (!/^\d+$/.test(text) || count > MAX_WORKERS) throw new InvalidArgumentError(`a number from 0 to ${MAX_WORKERS}`)
+  return count
 }
 
 async function run(flags: ProxyFlags): Promise<void> {
   if (flags.exitWithParent) exitWithParent()
   const log = createLogger('proxy')
-  const agent = new Agent(readBootstrap(flags.config), flags.config, { log, onQuit: () => void stop('quitquitquit') })
+  const agent = new Agent(readBootstrap(flags.config), flags.config, {
+    log,
+    workers: flags.workers,
+    onQuit: () => void stop('quitquitquit'),
+  })
   let stopping = false
   const stop = async (reason: string) => {
     if (stopping) process.exit(EXIT.ok)
     stopping = true
-    log.info('draining', { reason, connections: agent.dataPlane.connectionCount })
+    log.info('draining', { reason, connections: agent.planes.connectionCount })
     await agent.stop(flags.drainTimeS * 1000)
     process.exit(EXIT.ok)
   }
@@ -50,7 +57,8 @@ async function run(flags: ProxyFlags): Promise<void> {
   await agent.start()
   log.info('proxy started', {
     node: agent.bootstrap.node?.id ?? '',
-    listeners: [...agent.dataPlane.listeners.keys()],
+    listeners: agent.planes.listeners().map(({ name }) => name),
+    workers: flags.workers,
     admin: agent.admin?.port ?? 0,
   })
 }

@@ -1,4 +1,4 @@
-import type { Metric, MetricStore } from './store.ts'
+import type { MetricReading, MetricSource } from './store.ts'
 
 /** What prom-client asks of a metric at a scrape. */
 interface ScrapedMetric {
@@ -15,11 +15,11 @@ interface ScrapedMetric {
  * counted.
  */
 export async function prometheusText(
-  store: MetricStore,
+  source: MetricSource,
   prefixes: { namePrefix: string; labelPrefix: string },
 ): Promise<string> {
   const families = new Map<string, ScrapedMetric>()
-  for (const metric of store.all()) {
+  for (const metric of source.all()) {
     const name = `${prefixes.namePrefix}${metric.name.replace(/[^a-zA-Z0-9_]/g, '_')}`
     let family = families.get(name)
     if (family === undefined) {
@@ -37,6 +37,6 @@ export async function prometheusText(
   return registry.metrics()
 }
 
-function prefixedLabels(metric: Metric, prefix: string): Record<string, string> {
+function prefixedLabels(metric: MetricReading, prefix: string): Record<string, string> {
   return Object.fromEntries(Object.entries(metric.labels).map(([key, value]) => [`${prefix}${key}`, value]))
 }

@@ -3,19 +3,51 @@ const PAGE_SLOTS = 1024
 
 export type MetricLabels = Readonly<Record<string, string>>
 
-/** A counter or gauge: one slot of a typed array. Counting is one addition, whatever its name and labels. */
-export class Metric {
+/**
+ * How the slots that the threads of one process have for one metric become one number: counts and most gauges add up;
+ * gauges that say the same in every thread (`same`) count once.
+ */
+export type MetricMerge = 'sum' | 'same'
+
+/** A metric as it is read. */
+export interface MetricReading {
   readonly name: string
   readonly labels: MetricLabels
   readonly kind: 'counter' | 'gauge'
+  readonly value: number
+}
+
+/** Where readings come from: the metrics of this thread, or of all threads together. */
+export interface MetricSource {
+  /** Every metric, sorted by name. */
+  all(): readonly MetricReading[]
+}
+
+/** A slot as another thread can read it. */
+export interface SharedMetric {
+  readonly name: string
+  readonly labels: MetricLabels
+  readonly kind: 'counter' | 'gauge'
+  readonly merge: MetricMerge
+  readonly page: SharedArrayBuffer
+  readonly index: number
+}
+
+/** A counter or gauge: one slot of a typed array. Counting is one addition, whatever its name and labels. */
+export class Metric implements MetricReading {
+  readonly name: string
+  readonly labels: MetricLabels
+  readonly kind: 'counter' | 'gauge'
+  readonly merge: MetricMerge
   readonly #page: Float64Array
   readonly #index: number
 
-  constructor(name: string, labels: MetricLabels, kind: 'counter' | 'gauge', page: Float64Array, index: number) {
+  constructor({ name, labels, kind, merge, page, index }: SharedMetric) {
     this.name = name
     this.labels = labels
     this.kind = kind
-    this.#page = page
+    this.merge = merge
+    this.#page = new Float64Array(page)
     this.#index = index
   }
 
@@ -40,35 +72,54 @@ export class Metric {
   }
 }
 
-/** All metrics of one process, by name and labels. Names are looked up when configuration changes, never per request. */
-export class MetricStore {
+/** All metrics of one thread, by name and labels. Names are looked up when configuration changes, never per request. */
+export class MetricStore implements MetricSource {
   readonly #byKey = new Map<string, Metric>()
-  #page = new Float64Array(new SharedArrayBuffer(PAGE_SLOTS * 8))
+  readonly #onCreated: (metric: SharedMetric) => void
+  #page = newPage()
   #used = 0
 
+  /** `onCreated` hears of every new slot, so that it can tell another thread. */
+  constructor(onCreated: (metric: SharedMetric) => void = () => {}) {
+    this.#onCreated = onCreated
+  }
+
   counter(name: string, labels: MetricLabels = {}): Metric {
-    return this.#metric(name, labels, 'counter')
+    return this.#metric(name, labels, 'counter', 'sum')
   }
 
-  gauge(name: string, labels: MetricLabels = {}): Metric {
-    return this.#metric(name, labels, 'gauge')
+  gauge(name: string, labels: MetricLabels = {}, merge: MetricMerge = 'sum'): Metric {
+    return this.#metric(name, labels, 'gauge', merge)
   }
 
-  /** Every metric, sorted by name, for exposition. */
   all(): Metric[] {
-    return [...this.#byKey.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    return [...this.#byKey.values()].sort(byName)
   }
 
-  #metric(name: string, labels: MetricLabels, kind: 'counter' | 'gauge'): Metric {
-    const key = `${name}${JSON.stringify(labels)}`
+  #metric(name: string, labels: MetricLabels, kind: 'counter' | 'gauge', merge: MetricMerge): Metric {
+    const key = metricKey(name, labels)
     const found = this.#byKey.get(key)
     if (found !== undefined) return found
     if (this.#used === PAGE_SLOTS) {
-      this.#page = new Float64Array(new SharedArrayBuffer(PAGE_SLOTS * 8))
+      this.#page = newPage()
       this.#used = 0
     }
-    const metric = new Metric(name, labels, kind, this.#page, this.#used++)
+    const shared = { name, labels, kind, merge, page: this.#page, index: this.#used++ }
+    const metric = new Metric(shared)
     this.#byKey.set(key, metric)
+    this.#onCreated(shared)
     return metric
   }
+}
+
+export function metricKey(name: string, labels: MetricLabels): string {
+  return `${name}${JSON.stringify(labels)}`
+}
+
+export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}
+
+function newPage(): SharedArrayBuffer {
+  return new SharedArrayBuffer(PAGE_SLOTS * 8)
 }

@@ -2,6 +2,7 @@ import type { Bootstrap } from '../../api/gen/envoy/config/bootstrap/v3/bootstra
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { MeshError } from '../../lib/errors.ts'
 import { createLogger, type Logger } from '../../lib/log.ts'
+import { MetricStore } from '../../lib/metrics/store.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
 import { DataPlane } from '../data-plane.ts'
 import { EMPTY_PLAN } from '../plan/plan.ts'
@@ -10,6 +11,8 @@ import { ResourceSet } from '../xds/resource-set.ts'
 import { AdminServer } from './admin/server.ts'
 import { compileStatic } from './bootstrap.ts'
 import { managementServer } from './management-server.ts'
+import { LocalPlane, type Planes } from './planes.ts'
+import { WorkerPool } from './workers/worker-pool.ts'
 
 export interface AgentOptions {
   clock?: Clock
@@ -17,13 +20,15 @@ export interface AgentOptions {
   log?: Logger
   /** Called by `/quitquitquit`. */
   onQuit?: () => void
+  /** Threads that serve; 0, the default, has this one serve. */
+  workers?: number
 }
 
-/** One proxy process: the data plane, the xDS client that feeds it, and the admin page. */
+/** One proxy process: its data planes, the xDS client that feeds them, and the admin page. */
 export class Agent {
   readonly bootstrap: Bootstrap
   readonly file: string
-  readonly dataPlane: DataPlane
+  readonly planes: Planes
   readonly resources: ResourceSet
   readonly xds: XdsClient | undefined
   readonly admin: AdminServer | undefined
@@ -45,17 +50,33 @@ export class Agent {
     const random = options.random ?? systemRandom
     const management = managementServer(bootstrap, file)
     const fixed = compileStatic(bootstrap, file, new Set(management === undefined ? [] : [management.cluster]))
-    this.dataPlane = new DataPlane({ clock: this.clock, random, log: this.#log })
+    const metrics = new MetricStore()
+    const workers = options.workers ?? 0
+    const pool =
+      workers === 0
+        ? undefined
+        : new WorkerPool({
+            bootstrap,
+            file,
+            managementClusters: management === undefined ? [] : [management.cluster],
+            count: workers,
+            clock: this.clock,
+            log: this.#log,
+            metrics,
+          })
+    this.planes = pool ?? new LocalPlane(new DataPlane({ clock: this.clock, random, log: this.#log, metrics }))
     const plan = { ...EMPTY_PLAN, clusters: fixed.clusters, listeners: fixed.listeners }
     this.resources = new ResourceSet(
       {
         clock: this.clock,
         staticClusters: fixed.clusters,
         staticListeners: fixed.listeners,
-        publish: (next) => this.dataPlane.setPlan(next),
+        publish: (next) => this.planes.setPlan(next),
+        ...(pool !== undefined && { relay: (resources) => pool.relay(resources) }),
       },
       EMPTY_PLAN,
     )
+    pool?.follow(this.resources)
     this.#staticPlan = { ...plan, version: 1 }
     if (management !== undefined) {
       this.xds = new XdsClient({
@@ -64,7 +85,7 @@ export class Agent {
         clock: this.clock,
         random,
         log: this.#log,
-        metrics: this.dataPlane.metrics,
+        metrics,
       })
     }
     const adminAddress = bootstrap.admin?.address?.address
@@ -77,7 +98,7 @@ export class Agent {
 
   /** Serves the static resources and begins to ask for the others. Rejects when a static listener cannot listen. */
   async start(): Promise<void> {
-    const failures = await this.dataPlane.setPlan(this.#staticPlan)
+    const failures = await this.planes.setPlan(this.#staticPlan)
     const first = failures[0]
     if (first !== undefined) {
       throw new MeshError('LISTEN_FAILED', `listener ${first.listener}: ${first.reason}`, { source: 'local' })
@@ -88,8 +109,8 @@ export class Agent {
 
   /** Serving: with a management server, once its first configuration is in force. */
   get isReady(): boolean {
-    if (this.isFailingHealthChecks || this.dataPlane.isDraining) return false
-    return this.xds === undefined || this.resources.isReady
+    if (this.isFailingHealthChecks || this.planes.isDraining) return false
+    return this.planes.isSettled && (this.xds === undefined || this.resources.isReady)
   }
 
   /** Stops accepting, lets requests finish within the deadline, then stops everything. */
@@ -97,8 +118,8 @@ export class Agent {
     this.isFailingHealthChecks = true
     this.xds?.close()
     this.resources.close()
-    await this.dataPlane.drain(drainDeadlineMs)
-    this.dataPlane.close()
+    await this.planes.drain(drainDeadlineMs)
+    await this.planes.close()
     await this.admin?.close()
   }
 }

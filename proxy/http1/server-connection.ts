@@ -60,7 +60,7 @@ export class ServerConnection implements Downstream, BodySink {
   #isClosing = false
   #isTunnel = false
   /** What the timer is armed for. */
-  #waitsFor: 'idle' | 'headers' | 'request' | 'flush' | 'close' = 'idle'
+  #waitsFor: 'idle' | 'headers' | 'request' | 'drain' | 'flush' | 'close' = 'idle'
   #idleSinceMs = 0
   #isClosed = false
   #onClosed: (connection: ServerConnection) => void
@@ -106,10 +106,18 @@ export class ServerConnection implements Downstream, BodySink {
     return !this.#exchange.isActive
   }
 
-  /** Closes once the request under way is answered; at once when there is none. Tunnels go on. */
-  drain(): void {
+  /**
+   * Closes after its next answer, which says so: a request may be on its way to us, and a connection that is closed under
+   * it loses it. One on which none comes closes after `idleGraceMs`. Tunnels go on.
+   */
+  drain(idleGraceMs: number): void {
     this.#closeAfterResponse = true
-    if (this.isIdle && !this.#isClosing && !this.#isTunnel) this.#closeGently()
+    if (!this.isIdle || this.#isClosing || this.#isTunnel) return
+    if (idleGraceMs === 0) this.#closeGently()
+    else if (this.#waitsFor === 'idle') {
+      this.#waitsFor = 'drain'
+      this.#context.wheel.arm(this.#timer, idleGraceMs)
+    }
   }
 
   // === Downstream: what the exchange asks ===
@@ -371,6 +379,8 @@ export class ServerConnection implements Downstream, BodySink {
     const { stats } = this.#source
     if (this.#isClosed || this.#waitsFor === 'close' || this.#waitsFor === 'flush') {
       this.#socket.destroy()
+    } else if (this.#waitsFor === 'drain') {
+      if (this.isIdle) this.#closeGently()
     } else if (this.#waitsFor === 'idle') {
       this.#onIdleTimer()
     } else if (this.#waitsFor === 'request' && this.#responseStarted) {

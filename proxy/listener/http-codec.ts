@@ -9,8 +9,8 @@ import type { StreamContext } from '../stream/context.ts'
 
 /** A client's connection, whatever the protocol on it. */
 export interface HttpConnection {
-  /** Finishes what is under way, then closes. */
-  drain(): void
+  /** Closes after its next answer, or when it has been idle for so long. */
+  drain(idleGraceMs: number): void
   destroy(): void
 }
 
@@ -99,8 +99,8 @@ class SniffedConnection implements HttpConnection {
     if (idleMs > 0) wheel.arm(this.#timer, idleMs)
   }
 
-  drain(): void {
-    if (this.#chosen !== undefined) this.#chosen.drain()
+  drain(idleGraceMs: number): void {
+    if (this.#chosen !== undefined) this.#chosen.drain(idleGraceMs)
     else this.#socket.destroy()
   }
 

@@ -1,7 +1,9 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { MeshError } from '../../lib/errors.ts'
 import { unmapIpv4 } from '../../lib/ip.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
+import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
 import { type ConnectionFacts, connectionFacts } from '../decide/connection-facts.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
@@ -15,9 +17,13 @@ import { Incoming } from './incoming.ts'
 import { type ListenerStats, listenerStats, type SniffStats, sniffStats } from './stats.ts'
 
 const BACKLOG = 4096
+/** How long an idle connection of a removed listener is kept for a request on its way. */
+const DRAIN_IDLE_MS = 2_500
 
 /** The listeners of one proxy, as one of them sees the others. */
 export interface ListenerDirectory {
+  /** Other threads listen on the same addresses, and the kernel spreads connections over them. */
+  readonly sharesPorts: boolean
   /** What all listeners may hold together. */
   readonly budget: ConnectionBudget
   /** The listener that stands for this address: its very own, else the one of the port at any address. */
@@ -68,17 +74,21 @@ export class Listener {
   }
 
   /** Resolves when the socket listens; rejects when the address cannot be had. */
-  open(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host: this.plan.address, port: this.plan.port, backlog: BACKLOG }, () => {
-        this.#server.off('error', reject)
-        this.#server.on('error', (error) =>
-          this.#log.error('listener failed', { listener: this.plan.name, error: error.message }),
-        )
+  async open(): Promise<void> {
+    const server = this.#server
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      const { address, port } = this.plan
+      const onListening = () => {
+        server.off('error', reject)
         resolve()
-      })
+      }
+      if (!this.listeners.sharesPorts) server.listen({ host: address, port, backlog: BACKLOG }, onListening)
+      else listenShared(server, address, port, onListening)
     })
+    server.on('error', (error) =>
+      this.#log.error('listener failed', { listener: this.plan.name, error: error.message }),
+    )
   }
 
   /** The port that is listened on, which differs from the plan's when that is 0. */
@@ -91,11 +101,14 @@ export class Listener {
     return this.incoming.size + this.#http.size + this.#tcp.size
   }
 
-  /** Stops accepting; idle connections close now, busy ones after their answer. */
-  drain(): void {
+  /**
+   * Stops accepting. Connections close after their next answer; one that is idle is given so long for a request that may
+   * be on its way.
+   */
+  drain(idleGraceMs = DRAIN_IDLE_MS): void {
     this.isDraining = true
     this.#server.close()
-    for (const connection of this.#http) connection.drain()
+    for (const connection of this.#http) connection.drain(idleGraceMs)
   }
 
   /** Cuts what is left. */
@@ -177,6 +190,22 @@ export class Listener {
     // A socket whose first bytes were looked at is paused.
     if (socket.isPaused()) socket.resume()
   }
+}
+
+/** Listens where other threads do too. Throws, or emits `error`, when the address cannot be had. */
+function listenShared(server: Server, address: string, port: number, onListening: () => void): void {
+  if (port === 0) throw new MeshError('LISTEN_FAILED', 'several threads cannot share port 0', { source: 'config' })
+  if (HAS_REUSE_PORT) {
+    server.listen({ host: address, port, backlog: BACKLOG, reusePort: true } as ListenOptions, onListening)
+  } else server.listen({ fd: listenReusePort(address, port, BACKLOG) }, onListening)
+}
+
+/** node listens with SO_REUSEPORT by itself since 22.12. */
+const HAS_REUSE_PORT = isAtLeast(process.versions.node, 22, 12)
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number)
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor)
 }
 
 function factsOf(socket: Socket): ConnectionFacts {

@@ -84,14 +84,10 @@ export class TcpConnection {
       clock: this.#context.clock,
     })
     this.#upstream = upstream
-    cluster.connections++
+    cluster.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
-    cluster.stats.upstream_cx_active.inc()
     this.#context.wheel.arm(this.#timer, connectTimeoutMs)
-    upstream.once('close', () => {
-      cluster.connections--
-      cluster.stats.upstream_cx_active.dec()
-    })
+    upstream.once('close', () => cluster.countConnection(-1))
     const onFailed = this.#guard(() => this.#onConnectFailed(cluster))
     const onError = (error: Error) => {
       this.failure = errorText(error)

@@ -4,6 +4,7 @@ import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
 import { type SslStats, sslStats } from '../tls/stats.ts'
 import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
+import { type BreakerCounts, type BreakerTable, COUNT, type CountKind } from './breaker-counts.ts'
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { Host, hostKey } from './host.ts'
 import { type Balancer, createBalancer } from './lb/balancer.ts'
@@ -13,6 +14,7 @@ import { type ClusterStats, clusterStats } from './stats.ts'
 export interface UpstreamContext extends ConnectionContext {
   readonly random: Random
   readonly metrics: MetricStore
+  readonly breakers: BreakerTable
 }
 
 /** Hosts that an ORIGINAL_DST cluster remembers before it looks for idle ones. */
@@ -36,15 +38,12 @@ export class Cluster {
   #balancer: Balancer
   #endpoints: readonly EndpointPlan[] | undefined
   isRemoved = false
-  /** Circuit breaker counts. */
-  connections = 0
-  pendingRequests = 0
-  activeRequests = 0
-  activeRetries = 0
+  readonly #counts: BreakerCounts
 
   constructor(plan: ClusterPlan, context: UpstreamContext) {
     this.plan = plan
     this.#context = context
+    this.#counts = context.breakers.countsOf(plan.name)
     this.stats = clusterStats(context.metrics, plan.name)
     this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
     this.#balancer = createBalancer(plan, context.random)
@@ -175,32 +174,42 @@ export class Cluster {
 
   // --- circuit breakers (envoy.config.cluster.v3.CircuitBreakers) ---
 
+  /** What the breakers count, over all threads. */
+  total(kind: CountKind): number {
+    return this.#counts.total(kind)
+  }
+
   hasRoomForConnection(): boolean {
-    return this.connections < this.plan.limits.maxConnections
+    return this.#counts.total(COUNT.connections) < this.plan.limits.maxConnections
+  }
+
+  countConnection(by: 1 | -1): void {
+    this.#counts.add(COUNT.connections, by)
+    this.stats.upstream_cx_active.add(by)
   }
 
   reservePending(): boolean {
-    if (this.pendingRequests >= this.plan.limits.maxPendingRequests) {
+    if (this.#counts.total(COUNT.pending) >= this.plan.limits.maxPendingRequests) {
       this.stats.upstream_rq_pending_overflow.inc()
       return false
     }
-    this.pendingRequests++
+    this.#counts.add(COUNT.pending, 1)
     this.stats.upstream_rq_pending_total.inc()
     this.stats.upstream_rq_pending_active.inc()
     return true
   }
 
   releasePending(): void {
-    this.pendingRequests--
+    this.#counts.add(COUNT.pending, -1)
     this.stats.upstream_rq_pending_active.dec()
   }
 
   reserveRequest(host: Host): boolean {
-    if (this.activeRequests >= this.plan.limits.maxRequests) {
+    if (this.#counts.total(COUNT.requests) >= this.plan.limits.maxRequests) {
       this.stats.upstream_rq_pending_overflow.inc()
       return false
     }
-    this.activeRequests++
+    this.#counts.add(COUNT.requests, 1)
     host.activeRequests++
     host.totalRequests++
     this.stats.upstream_rq_total.inc()
@@ -209,21 +218,21 @@ export class Cluster {
   }
 
   releaseRequest(host: Host): void {
-    this.activeRequests--
+    this.#counts.add(COUNT.requests, -1)
     host.activeRequests--
     this.stats.upstream_rq_active.dec()
   }
 
   reserveRetry(): boolean {
-    if (this.activeRetries >= this.plan.limits.maxRetries) {
+    if (this.#counts.total(COUNT.retries) >= this.plan.limits.maxRetries) {
       this.stats.upstream_rq_retry_overflow.inc()
       return false
     }
-    this.activeRetries++
+    this.#counts.add(COUNT.retries, 1)
     return true
   }
 
   releaseRetry(): void {
-    this.activeRetries--
+    this.#counts.add(COUNT.retries, -1)
   }
 }

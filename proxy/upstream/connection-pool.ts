@@ -200,9 +200,8 @@ export class ConnectionPool {
 
   #connect(): void {
     const { cluster, host, context } = this
-    cluster.connections++
+    cluster.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
-    cluster.stats.upstream_cx_active.inc()
     const { connectTimeoutMs: timeoutMs, tls } = cluster.plan
     const target = {
       endpoint: host.plan,
@@ -216,7 +215,6 @@ export class ConnectionPool {
   }
 
   #countClosed(): void {
-    this.cluster.connections--
-    this.cluster.stats.upstream_cx_active.dec()
+    this.cluster.countConnection(-1)
   }
 }

@@ -35,11 +35,14 @@ const GAUGES = [
   'upstream_rq_active',
   'upstream_rq_pending_active',
   'upstream_rq_retry_active',
-  'membership_total',
-  'membership_healthy',
 ] as const
+/** Gauges that every thread sets alike. */
+const SAME = ['membership_total', 'membership_healthy'] as const
 
-export type ClusterStats = Record<(typeof COUNTERS)[number] | (typeof GAUGES)[number], Metric> & {
+export type ClusterStats = Record<
+  (typeof COUNTERS)[number] | (typeof GAUGES)[number] | (typeof SAME)[number],
+  Metric
+> & {
   readonly http2: Http2Stats
 }
 
@@ -48,6 +51,7 @@ export function clusterStats(store: MetricStore, cluster: string): ClusterStats 
   const metrics = Object.fromEntries([
     ...COUNTERS.map((name) => [name, store.counter(`cluster.${name}`, labels)]),
     ...GAUGES.map((name) => [name, store.gauge(`cluster.${name}`, labels)]),
+    ...SAME.map((name) => [name, store.gauge(`cluster.${name}`, labels, 'same')]),
   ]) as ClusterStats
   return Object.assign(metrics, { http2: http2Stats(store, 'cluster', labels) })
 }

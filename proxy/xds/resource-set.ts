@@ -17,6 +17,17 @@ export interface ResourceSetOptions {
   staticListeners: ReadonlyMap<string, ListenerPlan>
   /** Takes a new plan. Called one at a time. */
   publish(plan: Plan): Promise<unknown>
+  /** Hears of every response, to hand it to other threads. */
+  relay?: (resources: RelayedResources) => void
+}
+
+/** A response as one thread hands it to another: its bytes are in shared memory. */
+export interface RelayedResources {
+  readonly type: ClientType
+  /** The state of the world: what is absent is gone. */
+  readonly isWhole: boolean
+  readonly resources: readonly IncomingResource[]
+  readonly removed: readonly string[]
 }
 
 /** All resources that were accepted, and the plan made of them: the meeting point of the xDS client and the data plane. */
@@ -58,6 +69,33 @@ export class ResourceSet {
 
   readonly #receivedTypes = new Set<ClientType>()
 
+  /** A plan is about to be made. */
+  get isScheduled(): boolean {
+    return this.#isScheduled
+  }
+
+  /** Takes over what another thread was given. Refusals are that thread's business. */
+  take({ type, isWhole, resources, removed }: RelayedResources): void {
+    // Copies: what decodes bytes does not take shared memory everywhere.
+    const own = resources.map((resource) => ({ ...resource, bytes: Uint8Array.from(resource.bytes) }))
+    if (isWhole) this.acceptSotw(type, own)
+    else this.acceptDelta(type, own, removed)
+  }
+
+  /** All that is held, for a thread that comes late. */
+  snapshot(): RelayedResources[] {
+    return [...this.#receivedTypes].map((type) => {
+      const { typeUrl } = RESOURCE_TYPES[type]
+      const held = [...this.caches[type].resources.values()]
+      const resources = held.map(({ name, version, bytes }) => ({ name, version, typeUrl, bytes }))
+      return { type, isWhole: false, resources: inSharedMemory(resources), removed: [] }
+    })
+  }
+
+  #relay(type: ClientType, isWhole: boolean, incoming: readonly IncomingResource[], removed: readonly string[]): void {
+    this.#options.relay?.({ type, isWhole, resources: inSharedMemory(incoming), removed })
+  }
+
   /** Returns the text of the refusal, or '' to acknowledge. */
   acceptSotw(type: ClientType, incoming: readonly IncomingResource[]): string {
     const cache = this.caches[type]
@@ -79,6 +117,7 @@ export class ResourceSet {
       if (type === 'cluster') this.#noteRemoved(before.filter((name) => !listed.has(name)))
     }
     this.#onAccepted(type, changed || removed)
+    if (this.#options.relay !== undefined) this.#relay(type, true, incoming, [])
     return error
   }
 
@@ -89,6 +128,7 @@ export class ResourceSet {
     const removed = cache.remove(removedNames)
     if (type === 'cluster') this.#noteRemoved(removedNames)
     this.#onAccepted(type, changed || removed)
+    if (this.#options.relay !== undefined) this.#relay(type, false, incoming, removedNames)
     return error
   }
 
@@ -209,6 +249,18 @@ export class ResourceSet {
       },
     }
   }
+}
+
+function inSharedMemory(resources: readonly IncomingResource[]): IncomingResource[] {
+  const size = resources.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const memory = new Uint8Array(new SharedArrayBuffer(size))
+  let at = 0
+  return resources.map((resource) => {
+    const bytes = memory.subarray(at, at + resource.bytes.length)
+    bytes.set(resource.bytes)
+    at += bytes.length
+    return { ...resource, bytes }
+  })
 }
 
 function splitKey(key: string): [type: string, name: string] {

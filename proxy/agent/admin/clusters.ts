@@ -1,52 +1,50 @@
-import type { Cluster } from '../../upstream/cluster.ts'
-import type { Agent } from '../agent.ts'
+import type { ClusterStatus } from '../planes.ts'
 
 /** Envoy's text form of /clusters. */
-export function clustersText(agent: Agent): string {
+export function clustersText(clusters: readonly ClusterStatus[]): string {
   let out = ''
-  for (const [name, cluster] of [...agent.dataPlane.clusters].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const { limits } = cluster.plan
+  for (const { name, limits, hosts } of [...clusters].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     out += `${name}::observability_name::${name}\n`
     out += `${name}::default_priority::max_connections::${limits.maxConnections}\n`
     out += `${name}::default_priority::max_pending_requests::${limits.maxPendingRequests}\n`
     out += `${name}::default_priority::max_requests::${limits.maxRequests}\n`
     out += `${name}::default_priority::max_retries::${limits.maxRetries}\n`
-    for (const host of cluster.hosts) {
+    for (const host of hosts) {
       const at = `${name}::${host.key}`
-      out += `${at}::cx_active::${host.connectionCount}\n`
+      out += `${at}::cx_active::${host.connections}\n`
       out += `${at}::rq_active::${host.activeRequests}\n`
       out += `${at}::rq_total::${host.totalRequests}\n`
-      out += `${at}::health_flags::${host.plan.healthy ? 'healthy' : '/eds_health_unhealthy'}\n`
-      out += `${at}::weight::${host.plan.weight}\n`
-      out += `${at}::priority::${host.plan.priority}\n`
+      out += `${at}::health_flags::${host.endpoint.healthy ? 'healthy' : '/eds_health_unhealthy'}\n`
+      out += `${at}::weight::${host.endpoint.weight}\n`
+      out += `${at}::priority::${host.endpoint.priority}\n`
     }
   }
   return out
 }
 
 /** Envoy's JSON form (envoy.admin.v3.Clusters). */
-export function clustersJson(agent: Agent): unknown {
-  return { cluster_statuses: [...agent.dataPlane.clusters.values()].map(clusterStatus) }
+export function clustersJson(clusters: readonly ClusterStatus[]): unknown {
+  return { cluster_statuses: clusters.map(clusterStatus) }
 }
 
-function clusterStatus(cluster: Cluster): unknown {
+function clusterStatus({ name, resourceVersion, hosts }: ClusterStatus): unknown {
   return {
-    name: cluster.plan.name,
-    added_via_api: cluster.plan.resourceVersion !== 'static',
-    host_statuses: [...cluster.hosts].map((host) => ({
+    name,
+    added_via_api: resourceVersion !== 'static',
+    host_statuses: hosts.map(({ endpoint, connections, activeRequests, totalRequests }) => ({
       address:
-        host.plan.unixPath === ''
-          ? { socket_address: { address: host.plan.address, port_value: host.plan.port } }
-          : { pipe: { path: host.plan.unixPath } },
+        endpoint.unixPath === ''
+          ? { socket_address: { address: endpoint.address, port_value: endpoint.port } }
+          : { pipe: { path: endpoint.unixPath } },
       stats: [
-        { name: 'cx_active', type: 'GAUGE', value: String(host.connectionCount) },
-        { name: 'rq_active', type: 'GAUGE', value: String(host.activeRequests) },
-        { name: 'rq_total', value: String(host.totalRequests) },
+        { name: 'cx_active', type: 'GAUGE', value: String(connections) },
+        { name: 'rq_active', type: 'GAUGE', value: String(activeRequests) },
+        { name: 'rq_total', value: String(totalRequests) },
       ],
-      health_status: { eds_health_status: host.plan.healthy ? 'HEALTHY' : 'UNHEALTHY' },
-      weight: host.plan.weight,
-      priority: host.plan.priority,
-      locality: host.plan.locality,
+      health_status: { eds_health_status: endpoint.healthy ? 'HEALTHY' : 'UNHEALTHY' },
+      weight: endpoint.weight,
+      priority: endpoint.priority,
+      locality: endpoint.locality,
     })),
   }
 }

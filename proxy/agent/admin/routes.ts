@@ -37,9 +37,10 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   get('/config_dump', 'everything that was accepted (?resource=, ?include_eds)', (agent, query) =>
     json(configDump(agent, query)),
   ),
-  get('/clusters', 'clusters, their limits and hosts (?format=json)', (agent, query) =>
-    query.get('format') === 'json' ? json(clustersJson(agent)) : { body: clustersText(agent) },
-  ),
+  get('/clusters', 'clusters, their limits and hosts (?format=json)', async (agent, query) => {
+    const clusters = await agent.planes.clusters()
+    return query.get('format') === 'json' ? json(clustersJson(clusters)) : { body: clustersText(clusters) }
+  }),
   get('/listeners', 'listeners and their addresses (?format=json)', (agent, query) => listeners(agent, query)),
   get('/stats', 'counters and gauges (?filter=, ?usedonly, ?format=json|prometheus)', async (agent, query) => {
     if (query.get('format') === 'prometheus') return prometheus(agent)
@@ -50,7 +51,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   post('/healthcheck/fail', 'fails health checks', (agent) => setFailing(agent, true)),
   post('/healthcheck/ok', 'takes /healthcheck/fail back', (agent) => setFailing(agent, false)),
   post('/drain_listeners', 'stops accepting; requests under way finish', (agent) => {
-    void agent.dataPlane.drain(DRAIN_MS)
+    void agent.planes.drain(DRAIN_MS)
     return { body: 'OK\n' }
   }),
   post('/quitquitquit', 'ends the process', (agent) => {
@@ -74,19 +75,19 @@ function json(value: unknown): AdminReply {
 async function prometheus(agent: Agent): Promise<AdminReply> {
   return {
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
-    body: await prometheusText(agent.dataPlane.metrics, ENVOY_PREFIXES),
+    body: await prometheusText(agent.planes.metrics, ENVOY_PREFIXES),
   }
 }
 
 function listeners(agent: Agent, query: URLSearchParams): AdminReply {
-  const all = [...agent.dataPlane.listeners.values()]
+  const all = agent.planes.listeners()
   if (query.get('format') !== 'json') {
-    return { body: all.map((l) => `${l.plan.name}::${l.plan.address}:${l.port}\n`).join('') }
+    return { body: all.map((l) => `${l.name}::${l.address}:${l.port}\n`).join('') }
   }
   return json({
     listener_statuses: all.map((l) => ({
-      name: l.plan.name,
-      local_address: { socket_address: { address: l.plan.address, port_value: l.port } },
+      name: l.name,
+      local_address: { socket_address: { address: l.address, port_value: l.port } },
     })),
   })
 }

@@ -6,7 +6,7 @@ import type { Agent } from '../agent.ts'
 
 /** Envoy's server states. */
 export function serverState(agent: Agent): 'LIVE' | 'DRAINING' | 'INITIALIZING' {
-  if (agent.dataPlane.isDraining || agent.isFailingHealthChecks) return 'DRAINING'
+  if (agent.planes.isDraining || agent.isFailingHealthChecks) return 'DRAINING'
   return agent.isReady ? 'LIVE' : 'INITIALIZING'
 }
 

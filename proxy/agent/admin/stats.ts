@@ -1,20 +1,20 @@
-import type { Metric, MetricStore } from '../../../lib/metrics/store.ts'
+import type { MetricReading, MetricSource } from '../../../lib/metrics/store.ts'
 import type { Agent } from '../agent.ts'
 
 /**
  * A metric's name as Envoy writes it: label values stand behind the first part of the name, as in
  * `cluster.<cluster_name>.upstream_rq_total`.
  */
-export function flatName(metric: Metric): string {
+export function flatName(metric: MetricReading): string {
   const dot = metric.name.indexOf('.')
   const values = Object.values(metric.labels).join('.')
   if (values === '' || dot < 0) return metric.name
   return `${metric.name.slice(0, dot)}.${values}${metric.name.slice(dot)}`
 }
 
-function selected(store: MetricStore, query: URLSearchParams): { name: string; value: number }[] {
+function selected(source: MetricSource, query: URLSearchParams): { name: string; value: number }[] {
   const wanted = query.get('filter') ?? ''
-  return store
+  return source
     .all()
     .map((metric) => ({ name: flatName(metric), value: metric.value }))
     .filter(({ name, value }) => name.includes(wanted) && (!query.has('usedonly') || value !== 0))
@@ -22,11 +22,11 @@ function selected(store: MetricStore, query: URLSearchParams): { name: string; v
 }
 
 export function statsText(agent: Agent, query: URLSearchParams): string {
-  return selected(agent.dataPlane.metrics, query)
+  return selected(agent.planes.metrics, query)
     .map(({ name, value }) => `${name}: ${value}\n`)
     .join('')
 }
 
 export function statsJson(agent: Agent, query: URLSearchParams): unknown {
-  return { stats: selected(agent.dataPlane.metrics, query) }
+  return { stats: selected(agent.planes.metrics, query) }
 }

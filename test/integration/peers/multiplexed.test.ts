@@ -12,7 +12,7 @@ const near = new StaticProxy()
 const far = new StaticProxy()
 let upstream: Server
 const seen: string[] = []
-let answer = (socket: Socket, _request: string) => socket.write(ANSWER)
+let answer: (socket: Socket) => unknown = (socket) => socket.write(ANSWER)
 
 const ANSWER =
   'HTTP/1.1 200 OK\r\nX-First: 1\r\nContent-Type: text/plain\r\ndate: x\r\nETag: "A"\r\ncontent-length: 2\r\nx-Last: z\r\n\r\nok'
@@ -60,7 +60,7 @@ beforeAll(async () => {
         const request = received.slice(0, end)
         received = received.slice(end)
         seen.push(request)
-        answer(socket, request)
+        answer(socket)
       }
     })
   })

@@ -8,6 +8,8 @@ import { DirectorySource } from '../../../config/sources/directory.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { randomInt, seededRandom, systemRandom } from '../../../lib/random.ts'
 import type { Agent } from '../../../proxy/agent/agent.ts'
+import type { LocalPlane } from '../../../proxy/agent/planes.ts'
+import { COUNT } from '../../../proxy/upstream/breaker-counts.ts'
 import { EchoServer } from '../../support/echo-server.ts'
 import { eventually } from '../../support/eventually.ts'
 import { HttpLoad, type LoadCounts } from '../../support/http-load.ts'
@@ -89,14 +91,10 @@ function errorsOf(file: string): Finding[] {
 
 /** Nothing is held for requests that are over. */
 function expectNothingHeld(): void {
-  for (const cluster of proxy.dataPlane.clusters.values()) {
-    const { name, activeRequests, pendingRequests, activeRetries } = { ...cluster, name: cluster.plan.name }
-    expect({ name, activeRequests, pendingRequests, activeRetries }).toEqual({
-      name,
-      activeRequests: 0,
-      pendingRequests: 0,
-      activeRetries: 0,
-    })
+  const { plane } = proxy.planes as LocalPlane
+  for (const cluster of plane.clusters.values()) {
+    const held = Object.values(COUNT).map((kind) => (kind === COUNT.connections ? 0 : cluster.total(kind)))
+    expect({ cluster: cluster.plan.name, held }).toEqual({ cluster: cluster.plan.name, held: [0, 0, 0, 0] })
   }
 }
 

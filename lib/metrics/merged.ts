@@ -1,0 +1,53 @@
+import { byName, Metric, type MetricReading, type MetricSource, metricKey, type SharedMetric } from './store.ts'
+
+interface Family {
+  readonly slots: Map<number, Metric>
+  /** What threads that have ended had counted. */
+  left: number
+}
+
+/** The metrics of all threads of a process as one: read from the slots that each thread writes for itself. */
+export class MergedMetrics implements MetricSource {
+  readonly #own: MetricSource
+  readonly #families = new Map<string, Family>()
+
+  /** `own` are those of this thread. */
+  constructor(own: MetricSource) {
+    this.#own = own
+  }
+
+  /** A thread has a new slot. */
+  add(thread: number, shared: SharedMetric): void {
+    const key = metricKey(shared.name, shared.labels)
+    let family = this.#families.get(key)
+    if (family === undefined) {
+      family = { slots: new Map(), left: 0 }
+      this.#families.set(key, family)
+    }
+    family.slots.set(thread, new Metric(shared))
+  }
+
+  /** A thread has ended: what it counted stays, its gauges are over. */
+  drop(thread: number): void {
+    for (const family of this.#families.values()) {
+      const slot = family.slots.get(thread)
+      if (slot?.kind === 'counter') family.left += slot.value
+      family.slots.delete(thread)
+    }
+  }
+
+  all(): MetricReading[] {
+    const readings = new Map<string, MetricReading>()
+    for (const metric of this.#own.all()) readings.set(metricKey(metric.name, metric.labels), metric)
+    for (const [key, { slots, left }] of this.#families) {
+      const [first] = slots.values()
+      if (first === undefined) continue
+      const own = readings.get(key)?.value ?? 0
+      const values = [...slots.values()].map((slot) => slot.value)
+      const value =
+        first.merge === 'same' ? Math.max(own, ...values) : values.reduce((sum, one) => sum + one, own + left)
+      readings.set(key, { name: first.name, labels: first.labels, kind: first.kind, value })
+    }
+    return [...readings.values()].sort(byName)
+  }
+}

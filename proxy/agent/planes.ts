@@ -1,0 +1,126 @@
+import type { MetricSource } from '../../lib/metrics/store.ts'
+import type { DataPlane, ListenerFailure } from '../data-plane.ts'
+import type { CircuitBreakerPlan, EndpointPlan, Plan } from '../plan/plan.ts'
+import type { RelayedResources } from '../xds/resource-set.ts'
+
+/** One endpoint as it runs, over all threads. */
+export interface HostStatus {
+  readonly key: string
+  readonly endpoint: EndpointPlan
+  readonly connections: number
+  readonly activeRequests: number
+  readonly totalRequests: number
+}
+
+export interface ClusterStatus {
+  readonly name: string
+  readonly limits: CircuitBreakerPlan
+  readonly resourceVersion: string
+  readonly hosts: readonly HostStatus[]
+}
+
+export interface ListenerStatus {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+}
+
+/** What an agent drives: the data plane of its own thread, or one in each worker. */
+export interface Planes {
+  readonly metrics: MetricSource
+  readonly isDraining: boolean
+  /** Everything that was handed over is in force. */
+  readonly isSettled: boolean
+  readonly connectionCount: number
+  /** Takes the plan of this thread. Resolves when new listeners listen; says which could not. */
+  setPlan(plan: Plan): Promise<readonly ListenerFailure[]>
+  /** Hands accepted resources to threads that make plans of their own. */
+  relay(resources: RelayedResources): void
+  clusters(): Promise<readonly ClusterStatus[]>
+  listeners(): readonly ListenerStatus[]
+  /** Stops accepting, lets requests finish; resolves when no connection is left or the deadline has passed. */
+  drain(deadlineMs: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** The data plane of this thread. */
+export class LocalPlane implements Planes {
+  readonly plane: DataPlane
+  readonly isSettled = true
+
+  constructor(plane: DataPlane) {
+    this.plane = plane
+  }
+
+  get metrics(): MetricSource {
+    return this.plane.metrics
+  }
+
+  get isDraining(): boolean {
+    return this.plane.isDraining
+  }
+
+  get connectionCount(): number {
+    return this.plane.connectionCount
+  }
+
+  setPlan(plan: Plan): Promise<readonly ListenerFailure[]> {
+    return this.plane.setPlan(plan)
+  }
+
+  relay(): void {}
+
+  async clusters(): Promise<readonly ClusterStatus[]> {
+    return clusterStatuses(this.plane)
+  }
+
+  listeners(): readonly ListenerStatus[] {
+    return [...this.plane.listeners.values()].map(({ plan, port }) => ({
+      name: plan.name,
+      address: plan.address,
+      port,
+    }))
+  }
+
+  drain(deadlineMs: number): Promise<void> {
+    return this.plane.drain(deadlineMs)
+  }
+
+  async close(): Promise<void> {
+    this.plane.close()
+  }
+}
+
+export function clusterStatuses(plane: DataPlane): ClusterStatus[] {
+  return [...plane.clusters.values()].map(({ plan, hosts }) => ({
+    name: plan.name,
+    limits: plan.limits,
+    resourceVersion: plan.resourceVersion,
+    hosts: [...hosts].map((host) => ({
+      key: host.key,
+      endpoint: host.plan,
+      connections: host.connectionCount,
+      activeRequests: host.activeRequests,
+      totalRequests: host.totalRequests,
+    })),
+  }))
+}
+
+/** The same clusters as several threads see them, as one list. */
+export function mergedStatuses(lists: readonly (readonly ClusterStatus[])[]): ClusterStatus[] {
+  const clusters = new Map<string, ClusterStatus>()
+  for (const cluster of lists.flat()) {
+    const hosts = new Map((clusters.get(cluster.name)?.hosts ?? []).map((host) => [host.key, host]))
+    for (const host of cluster.hosts) {
+      const known = hosts.get(host.key)
+      hosts.set(host.key, {
+        ...host,
+        connections: host.connections + (known?.connections ?? 0),
+        activeRequests: host.activeRequests + (known?.activeRequests ?? 0),
+        totalRequests: host.totalRequests + (known?.totalRequests ?? 0),
+      })
+    }
+    clusters.set(cluster.name, { ...cluster, hosts: [...hosts.values()] })
+  }
+  return [...clusters.values()]
+}

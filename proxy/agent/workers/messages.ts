@@ -1,0 +1,33 @@
+import type { LogLevel } from '../../../lib/log.ts'
+import type { SharedMetric } from '../../../lib/metrics/store.ts'
+import type { ListenerFailure } from '../../data-plane.ts'
+import type { SharedBreakerMemory } from '../../upstream/breaker-counts.ts'
+import type { RelayedResources } from '../../xds/resource-set.ts'
+import type { ClusterStatus, ListenerStatus } from '../planes.ts'
+
+/** What a worker is born with. */
+export interface WorkerBirth {
+  readonly thread: number
+  /** An envoy.config.bootstrap.v3.Bootstrap, encoded, and the file it came from. */
+  readonly bootstrap: Uint8Array
+  readonly file: string
+  /** Clusters of the bootstrap that lead to the management server. */
+  readonly managementClusters: readonly string[]
+  readonly breakers: SharedBreakerMemory
+  readonly logLevel: LogLevel
+}
+
+export type ToWorker =
+  | { readonly kind: 'resources'; readonly order: number; readonly resources: RelayedResources }
+  | { readonly kind: 'drain'; readonly deadlineMs: number }
+  | { readonly kind: 'clusters'; readonly request: number }
+  | { readonly kind: 'close' }
+
+export type FromWorker =
+  | { readonly kind: 'started'; readonly failures: readonly ListenerFailure[] }
+  | { readonly kind: 'metrics'; readonly metrics: readonly SharedMetric[] }
+  | { readonly kind: 'state'; readonly connections: number; readonly listeners: readonly ListenerStatus[] }
+  /** All resources up to this order are in force. */
+  | { readonly kind: 'settled'; readonly order: number }
+  | { readonly kind: 'clusters'; readonly request: number; readonly clusters: readonly ClusterStatus[] }
+  | { readonly kind: 'drained' }

@@ -1,0 +1,122 @@
+/** What circuit breakers count for a cluster. */
+export const COUNT = { connections: 0, pending: 1, requests: 2, retries: 3 } as const
+export type CountKind = (typeof COUNT)[keyof typeof COUNT]
+
+const KINDS = 4
+/** Clusters whose counts are whole-process; others, beyond these, are counted by each thread for itself. */
+export const MAX_SHARED_CLUSTERS = 4096
+/** Slots for them: half stay empty, so that looking one up is quick. */
+const SLOTS = MAX_SHARED_CLUSTERS * 2
+
+/** The counts of one cluster. */
+export interface BreakerCounts {
+  /** Over all threads. */
+  total(kind: CountKind): number
+  add(kind: CountKind, by: 1 | -1): void
+}
+
+/** Where counts of clusters are kept. */
+export interface BreakerTable {
+  countsOf(cluster: string): BreakerCounts
+}
+
+class OwnCounts implements BreakerCounts {
+  readonly #counts = new Int32Array(KINDS)
+
+  total(kind: CountKind): number {
+    return this.#counts[kind] as number
+  }
+
+  add(kind: CountKind, by: 1 | -1): void {
+    this.#counts[kind]! += by
+  }
+}
+
+/** Counts for a process with one thread. */
+export const ownBreakerTable: BreakerTable = { countsOf: () => new OwnCounts() }
+
+/** The memory of a SharedBreakerTable, as it is given to other threads. */
+export interface SharedBreakerMemory {
+  readonly keys: SharedArrayBuffer
+  readonly counts: SharedArrayBuffer
+  readonly threads: number
+}
+
+export function sharedBreakerMemory(threads: number): SharedBreakerMemory {
+  return {
+    keys: new SharedArrayBuffer(SLOTS * 8),
+    counts: new SharedArrayBuffer(threads * SLOTS * KINDS * 4),
+    threads,
+  }
+}
+
+/** Forgets what a thread that has ended had counted. */
+export function clearThread(memory: SharedBreakerMemory, thread: number): void {
+  new Int32Array(memory.counts).fill(0, thread * SLOTS * KINDS, (thread + 1) * SLOTS * KINDS)
+}
+
+/**
+ * Counts that all threads see: each writes its own and sums those of all, so that nothing is locked and what an ended
+ * thread held can be taken away. A cluster's place is found by the hash of its name.
+ */
+export class SharedBreakerTable implements BreakerTable {
+  readonly #keys: BigInt64Array
+  readonly #counts: Int32Array
+  readonly #threads: number
+  readonly #thread: number
+
+  constructor(memory: SharedBreakerMemory, thread: number) {
+    this.#keys = new BigInt64Array(memory.keys)
+    this.#counts = new Int32Array(memory.counts)
+    this.#threads = memory.threads
+    this.#thread = thread
+  }
+
+  countsOf(cluster: string): BreakerCounts {
+    const slot = this.#slotOf(hash64(cluster))
+    return slot < 0 ? new OwnCounts() : new SharedCounts(this.#counts, this.#threads, this.#thread, slot * KINDS)
+  }
+
+  /** The slot of a key, taken if nobody has it; -1 when the table is full. */
+  #slotOf(key: bigint): number {
+    const first = Number(BigInt.asUintN(32, key)) % SLOTS
+    for (let tried = 0; tried < MAX_SHARED_CLUSTERS; tried++) {
+      const slot = (first + tried) % SLOTS
+      const found = Atomics.compareExchange(this.#keys, slot, 0n, key)
+      if (found === 0n || found === key) return slot
+    }
+    return -1
+  }
+}
+
+class SharedCounts implements BreakerCounts {
+  readonly #counts: Int32Array
+  readonly #first: number
+  readonly #own: number
+  readonly #end: number
+
+  constructor(counts: Int32Array, threads: number, thread: number, at: number) {
+    this.#counts = counts
+    this.#first = at
+    this.#own = thread * SLOTS * KINDS + at
+    this.#end = threads * SLOTS * KINDS
+  }
+
+  total(kind: CountKind): number {
+    const counts = this.#counts
+    let sum = 0
+    for (let at = this.#first + kind; at < this.#end; at += SLOTS * KINDS) sum += counts[at] as number
+    return sum
+  }
+
+  add(kind: CountKind, by: 1 | -1): void {
+    this.#counts[this.#own + kind]! += by
+  }
+}
+
+/** FNV-1a of 64 bits; never 0, which means an empty slot. */
+function hash64(text: string): bigint {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of Buffer.from(text, 'utf8')) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  return hash === 0n ? 1n : BigInt.asIntN(64, hash)
+}
