@@ -238,6 +238,8 @@ function restoreDestination(socket: Socket, facts: ConnectionFacts): void {
   const fd = descriptorOf(socket)
   const destination = fd === undefined ? undefined : originalDestination(fd)
   if (destination === undefined) return
+  // Of a connection that came here by itself the kernel may name our own end: nothing to go on to.
+  if (destination.address === facts.destinationAddress && destination.port === facts.destinationPort) return
   facts.destinationAddress = destination.address
   facts.destinationPort = destination.port
   facts.isRestored = true
