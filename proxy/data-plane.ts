@@ -3,6 +3,7 @@ import { errorText } from '../lib/errors.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
 import { type Random, randomUuid, systemRandom } from '../lib/random.ts'
+import { originalDestinationError } from '../lib/sockets/original-destination.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import { ClientConnection } from './http1/client-connection.ts'
 import { ConnectionBudget } from './listener/budget.ts'
@@ -45,6 +46,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly #dns: DnsRefresher
   readonly #ignored = new Set<string>()
   readonly #unverified = new Set<string>()
+  #isBlind = false
   #isDraining = false
 
   constructor(options: DataPlaneOptions = {}) {
@@ -125,7 +127,10 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       report('cluster', cluster.name, cluster.ignored)
       this.#reportUnverified(cluster)
     }
-    for (const listener of plan.listeners.values()) report('listener', listener.name, listener.ignored)
+    for (const listener of plan.listeners.values()) {
+      report('listener', listener.name, listener.ignored)
+      this.#reportBlind(listener)
+    }
     for (const routes of plan.routeConfigs.values()) {
       report('route configuration', routes.name, routes.ignored)
       for (const host of routes.virtualHosts) report('virtual host', host.name, host.ignored)
@@ -138,6 +143,15 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     if (tls === undefined || tls.peer.verifiesChain || this.#unverified.has(name)) return
     this.#unverified.add(name)
     this.#log.warning('upstream certificates are not verified: no trusted_ca is set', { cluster: name })
+  }
+
+  /** Says once that original destinations are asked for and cannot be had on this machine. */
+  #reportBlind({ name, listenerFilters }: ListenerPlan): void {
+    if (this.#isBlind || !listenerFilters.some((filter) => filter.kind === 'original_dst')) return
+    const error = originalDestinationError()
+    if (error === undefined) return
+    this.#isBlind = true
+    this.#log.error('redirected connections stay at the listener that accepts them', { listener: name, error })
   }
 
   #setCluster(clusterPlan: ClusterPlan, plan: Plan): void {

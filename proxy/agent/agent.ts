@@ -10,6 +10,7 @@ import { ResourceSet } from '../xds/resource-set.ts'
 import { AdminServer } from './admin/server.ts'
 import { compileStatic } from './bootstrap.ts'
 import { managementServer } from './management-server.ts'
+import { maxDownstreamConnections } from './overload.ts'
 
 export interface AgentOptions {
   clock?: Clock
@@ -45,7 +46,12 @@ export class Agent {
     const random = options.random ?? systemRandom
     const management = managementServer(bootstrap, file)
     const fixed = compileStatic(bootstrap, file, new Set(management === undefined ? [] : [management.cluster]))
-    this.dataPlane = new DataPlane({ clock: this.clock, random, log: this.#log })
+    this.dataPlane = new DataPlane({
+      clock: this.clock,
+      random,
+      log: this.#log,
+      maxDownstreamConnections: maxDownstreamConnections(bootstrap),
+    })
     const plan = { ...EMPTY_PLAN, clusters: fixed.clusters, listeners: fixed.listeners }
     this.resources = new ResourceSet(
       {

@@ -188,8 +188,6 @@ export class Incoming implements HandshakeWaiter {
         return
       }
       this.#facts.tls = tls
-      this.#facts.transportProtocol = 'tls'
-      if (this.#facts.serverName === '') this.#facts.serverName = (socket.servername || '').toLowerCase()
       this.#serve(socket, chain)
     } catch (thrown) {
       context.bugs.report('listener', thrown)
