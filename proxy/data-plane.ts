@@ -43,6 +43,8 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly #log: Logger
   readonly #clusters = new Map<string, Cluster>()
   readonly #listeners = new Map<string, Listener>()
+  /** By `address port`, for connections that are handed over. */
+  #listenersByAddress = new Map<string, Listener>()
   readonly #dns: DnsRefresher
   readonly #ignored = new Set<string>()
   readonly #unverified = new Set<string>()
@@ -82,13 +84,11 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   }
 
   listenerOf(address: string, port: number): Listener | undefined {
-    let anywhere: Listener | undefined
-    for (const listener of this.#listeners.values()) {
-      if (listener.plan.port !== port) continue
-      if (listener.plan.address === address) return listener
-      if (isAnyAddress(listener.plan.address, address)) anywhere ??= listener
-    }
-    return anywhere
+    const byAddress = this.#listenersByAddress
+    const exact = byAddress.get(`${address} ${port}`)
+    const anywhere = address.includes(':') ? undefined : byAddress.get(`0.0.0.0 ${port}`)
+    // `::` stands for both families.
+    return exact ?? anywhere ?? byAddress.get(`:: ${port}`)
   }
 
   get isDraining(): boolean {
@@ -187,14 +187,23 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
         opening.push(
           listener.open().catch((thrown) => {
             this.#listeners.delete(name)
+            this.#indexListeners()
             failures.push({ listener: name, reason: errorText(thrown) })
             this.#log.error('cannot listen', { listener: name, error: errorText(thrown) })
           }),
         )
       }
     }
+    this.#indexListeners()
     await Promise.all(opening)
     return failures
+  }
+
+  #indexListeners(): void {
+    const all = [...this.#listeners.values()]
+    this.#listenersByAddress = new Map(
+      all.map((listener) => [`${listener.plan.address} ${listener.plan.port}`, listener]),
+    )
   }
 
   /** Stops accepting and lets requests finish; resolves when no connection is left or the deadline has passed. */
@@ -230,9 +239,4 @@ export interface ListenerFailure {
 
 function isSameSocket(a: ListenerPlan, b: ListenerPlan): boolean {
   return a.address === b.address && a.port === b.port && a.bindToPort === b.bindToPort
-}
-
-/** Whether `bound` stands for every address of the family of `address`; `::` stands for both. */
-function isAnyAddress(bound: string, address: string): boolean {
-  return bound === '::' || (bound === '0.0.0.0' && !address.includes(':'))
 }

@@ -2,29 +2,33 @@ import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 import type { ConnectionLimitPlan } from '../plan/plan.ts'
 
 /**
- * The connections of one connection limit. It is kept by its stat prefix, so that a changed configuration counts on
- * with the connections that are open.
+ * The connections of one filter chain's limit. It outlives changes of the configuration, which count on with the
+ * connections that are open.
  */
 export class ConnectionLimit {
-  readonly #active: Metric
+  /** Over all limits of one stat prefix. */
+  readonly #activeTotal: Metric
   readonly #limited: Metric
+  #active = 0
 
   constructor(metrics: MetricStore, statPrefix: string) {
     const labels = { connection_limit_prefix: statPrefix }
-    this.#active = metrics.gauge('connection_limit.active_connections', labels)
+    this.#activeTotal = metrics.gauge('connection_limit.active_connections', labels)
     this.#limited = metrics.counter('connection_limit.limited_connections', labels)
   }
 
   take(plan: ConnectionLimitPlan): boolean {
-    if (this.#active.value >= plan.maxConnections) {
+    if (this.#active >= plan.maxConnections) {
       this.#limited.inc()
       return false
     }
-    this.#active.inc()
+    this.#active++
+    this.#activeTotal.inc()
     return true
   }
 
   giveBack(): void {
-    this.#active.dec()
+    this.#active--
+    this.#activeTotal.dec()
   }
 }

@@ -149,7 +149,7 @@ export class Incoming implements HandshakeWaiter {
     }
     this.#chain = chain
     const limit = chain.connectionLimit
-    if (limit !== undefined && !this.#listener.takeFromLimit(limit, this.#socket)) {
+    if (limit !== undefined && !this.#listener.takeFromLimit(limit, chain, this.#socket)) {
       this.#phase = 'delayed'
       if (limit.delayMs > 0) context.wheel.arm(this.#timer, limit.delayMs)
       else this.destroy()

@@ -115,12 +115,13 @@ export class Listener {
     return stats
   }
 
-  /** Counts a connection in until it closes; false when there are as many as may be. */
-  takeFromLimit(plan: ConnectionLimitPlan, socket: Socket): boolean {
-    let limit = this.#limits.get(plan.statPrefix)
+  /** Counts a connection of this chain in until it closes; false when there are as many as may be. */
+  takeFromLimit(plan: ConnectionLimitPlan, chain: FilterChainPlan, socket: Socket): boolean {
+    const key = `${chain.name} ${plan.statPrefix}`
+    let limit = this.#limits.get(key)
     if (limit === undefined) {
       limit = new ConnectionLimit(this.#metrics, plan.statPrefix)
-      this.#limits.set(plan.statPrefix, limit)
+      this.#limits.set(key, limit)
     }
     if (!limit.take(plan)) return false
     const taken = limit
