@@ -3,6 +3,7 @@ import { errorText } from '../lib/errors.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
 import { type Random, randomUuid, systemRandom } from '../lib/random.ts'
+import { originalDestinationError } from '../lib/sockets/original-destination.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import { ConnectionBudget } from './listener/budget.ts'
 import { Listener, type ListenerDirectory } from './listener/listener.ts'
@@ -47,9 +48,12 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly #log: Logger
   readonly #clusters = new Map<string, Cluster>()
   readonly #listeners = new Map<string, Listener>()
+  /** By `address port`, for connections that are handed over. */
+  #listenersByAddress = new Map<string, Listener>()
   readonly #dns: DnsRefresher
   readonly #ignored = new Set<string>()
   readonly #unverified = new Set<string>()
+  #isBlind = false
   #isDraining = false
 
   constructor(options: DataPlaneOptions = {}) {
@@ -60,7 +64,11 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.bugs = new BugReporter(this.metrics, this.#log)
     this.breakers = options.breakers ?? ownBreakerTable
     this.sharesPorts = options.sharesPorts ?? false
-    this.budget = new ConnectionBudget(options.maxDownstreamConnections ?? Number.POSITIVE_INFINITY)
+    this.budget = new ConnectionBudget(
+      options.maxDownstreamConnections ?? Number.POSITIVE_INFINITY,
+      // No cluster can have this name.
+      this.breakers.countsOf('\0listeners'),
+    )
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.#log)
@@ -83,13 +91,11 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   }
 
   listenerOf(address: string, port: number): Listener | undefined {
-    let anywhere: Listener | undefined
-    for (const listener of this.#listeners.values()) {
-      if (listener.plan.port !== port) continue
-      if (listener.plan.address === address) return listener
-      if (isAnyAddress(listener.plan.address, address)) anywhere ??= listener
-    }
-    return anywhere
+    const byAddress = this.#listenersByAddress
+    const exact = byAddress.get(`${address} ${port}`)
+    const anywhere = address.includes(':') ? undefined : byAddress.get(`0.0.0.0 ${port}`)
+    // `::` stands for both families.
+    return exact ?? anywhere ?? byAddress.get(`:: ${port}`)
   }
 
   get isDraining(): boolean {
@@ -128,7 +134,10 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       report('cluster', cluster.name, cluster.ignored)
       this.#reportUnverified(cluster)
     }
-    for (const listener of plan.listeners.values()) report('listener', listener.name, listener.ignored)
+    for (const listener of plan.listeners.values()) {
+      report('listener', listener.name, listener.ignored)
+      this.#reportBlind(listener)
+    }
     for (const routes of plan.routeConfigs.values()) {
       report('route configuration', routes.name, routes.ignored)
       for (const host of routes.virtualHosts) report('virtual host', host.name, host.ignored)
@@ -141,6 +150,15 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     if (tls === undefined || tls.peer.verifiesChain || this.#unverified.has(name)) return
     this.#unverified.add(name)
     this.#log.warning('upstream certificates are not verified: no trusted_ca is set', { cluster: name })
+  }
+
+  /** Says once that original destinations are asked for and cannot be had on this machine. */
+  #reportBlind({ name, listenerFilters }: ListenerPlan): void {
+    if (this.#isBlind || !listenerFilters.some((filter) => filter.kind === 'original_dst')) return
+    const error = originalDestinationError()
+    if (error === undefined) return
+    this.#isBlind = true
+    this.#log.error('redirected connections stay at the listener that accepts them', { listener: name, error })
   }
 
   #setCluster(clusterPlan: ClusterPlan, plan: Plan): void {
@@ -176,14 +194,23 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
         opening.push(
           listener.open().catch((thrown) => {
             this.#listeners.delete(name)
+            this.#indexListeners()
             failures.push({ listener: name, reason: errorText(thrown) })
             this.#log.error('cannot listen', { listener: name, error: errorText(thrown) })
           }),
         )
       }
     }
+    this.#indexListeners()
     await Promise.all(opening)
     return failures
+  }
+
+  #indexListeners(): void {
+    const all = [...this.#listeners.values()]
+    this.#listenersByAddress = new Map(
+      all.map((listener) => [`${listener.plan.address} ${listener.plan.port}`, listener]),
+    )
   }
 
   /** Stops accepting and lets requests finish; resolves when no connection is left or the deadline has passed. */
@@ -219,9 +246,4 @@ export interface ListenerFailure {
 
 function isSameSocket(a: ListenerPlan, b: ListenerPlan): boolean {
   return a.address === b.address && a.port === b.port && a.bindToPort === b.bindToPort
-}
-
-/** Whether `bound` stands for every address of the family of `address`; `::` stands for both. */
-function isAnyAddress(bound: string, address: string): boolean {
-  return bound === '::' || (bound === '0.0.0.0' && !address.includes(':'))
 }

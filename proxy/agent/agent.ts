@@ -11,6 +11,7 @@ import { ResourceSet } from '../xds/resource-set.ts'
 import { AdminServer } from './admin/server.ts'
 import { compileStatic } from './bootstrap.ts'
 import { managementServer } from './management-server.ts'
+import { maxDownstreamConnections } from './overload.ts'
 import { LocalPlane, type Planes } from './planes.ts'
 import { WorkerPool } from './workers/worker-pool.ts'
 
@@ -64,7 +65,17 @@ export class Agent {
             log: this.#log,
             metrics,
           })
-    this.planes = pool ?? new LocalPlane(new DataPlane({ clock: this.clock, random, log: this.#log, metrics }))
+    this.planes =
+      pool ??
+      new LocalPlane(
+        new DataPlane({
+          clock: this.clock,
+          random,
+          log: this.#log,
+          metrics,
+          maxDownstreamConnections: maxDownstreamConnections(bootstrap),
+        }),
+      )
     const plan = { ...EMPTY_PLAN, clusters: fixed.clusters, listeners: fixed.listeners }
     this.resources = new ResourceSet(
       {

@@ -12,9 +12,9 @@ export interface ConnectionFacts {
   /** The client: the peer of the socket, unless a PROXY header named another. */
   sourceAddress: string
   sourcePort: number
-  /** `raw_buffer` or `tls`. */
+  /** `raw_buffer` or `tls`, as far as a listener filter looked. */
   transportProtocol: string
-  /** The SNI, or ''. */
+  /** The SNI that a listener filter found, or ''; that of the handshake is in `tls`. */
   serverName: string
   /** What the client offers by ALPN, or the version of HTTP that it speaks in plain text. */
   applicationProtocols: readonly string[]

@@ -76,7 +76,7 @@ export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
     destinationAddress: hostOf(call.destination) || call.resolvedAddress,
     destinationPort: portOf(call.destination) || portOfUrl(call.url),
     transportProtocol: call.tls === 'none' ? 'raw_buffer' : 'tls',
-    serverName: call.sni,
+    serverName: call.sni.toLowerCase(),
     applicationProtocols: call.alpn,
   })
   const listener = findListener(plan, call, trace)

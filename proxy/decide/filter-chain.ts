@@ -1,5 +1,12 @@
 import { isLoopback } from '../../lib/ip.ts'
-import type { NameLevel, ProtocolLevel, SourceTypeLevel } from '../plan/filter-chain-index.ts'
+import type {
+  DirectSourceLevel,
+  NameLevel,
+  ProtocolLevel,
+  SourceLevel,
+  SourceTypeLevel,
+  TransportLevel,
+} from '../plan/filter-chain-index.ts'
 import type { FilterChainPlan, ListenerPlan } from '../plan/plan.ts'
 import type { ConnectionFacts } from './connection-facts.ts'
 import { traceFilterChain } from './filter-chain-trace.ts'
@@ -31,7 +38,7 @@ function searchIndex({ chainIndex }: ListenerPlan, facts: ConnectionFacts): Filt
 }
 
 /** The whole name, then `*.` and what follows its first dot, and so on. */
-function findName(names: NameLevel, serverName: string): ReturnType<NameLevel['find']> {
+function findName(names: NameLevel, serverName: string): TransportLevel | undefined {
   if (serverName === '' || names.specific.size === 0) return names.any
   const exact = names.specific.get(serverName)
   if (exact !== undefined) return exact
@@ -43,7 +50,7 @@ function findName(names: NameLevel, serverName: string): ReturnType<NameLevel['f
 }
 
 /** The first of the client's protocols that a chain names. */
-function findProtocol(level: ProtocolLevel, protocols: readonly string[]): ReturnType<ProtocolLevel['find']> {
+function findProtocol(level: ProtocolLevel, protocols: readonly string[]): DirectSourceLevel | undefined {
   if (level.specific.size > 0) {
     for (const protocol of protocols) {
       const found = level.specific.get(protocol)
@@ -53,7 +60,7 @@ function findProtocol(level: ProtocolLevel, protocols: readonly string[]): Retur
   return level.any
 }
 
-function findSourceType(types: SourceTypeLevel, facts: ConnectionFacts): ReturnType<SourceTypeLevel['find']> {
+function findSourceType(types: SourceTypeLevel, facts: ConnectionFacts): SourceLevel | undefined {
   return types.specific.size === 0 ? types.any : types.find(isLocalSource(facts) ? 'local' : 'external')
 }
 

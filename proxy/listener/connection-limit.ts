@@ -1,30 +1,37 @@
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 import type { ConnectionLimitPlan } from '../plan/plan.ts'
+import { type BreakerCounts, COUNT } from '../upstream/breaker-counts.ts'
 
 /**
- * The connections of one connection limit. It is kept by its stat prefix, so that a changed configuration counts on
- * with the connections that are open.
+ * The connections of one filter chain's limit. It outlives changes of the configuration, which count on with the
+ * connections that are open.
  */
 export class ConnectionLimit {
-  readonly #active: Metric
+  /** Over all limits of one stat prefix. */
+  readonly #activeTotal: Metric
   readonly #limited: Metric
+  readonly #counts: BreakerCounts
 
-  constructor(metrics: MetricStore, statPrefix: string) {
+  /** `counts` may be those of all threads. */
+  constructor(metrics: MetricStore, statPrefix: string, counts: BreakerCounts) {
+    this.#counts = counts
     const labels = { connection_limit_prefix: statPrefix }
-    this.#active = metrics.gauge('connection_limit.active_connections', labels)
+    this.#activeTotal = metrics.gauge('connection_limit.active_connections', labels)
     this.#limited = metrics.counter('connection_limit.limited_connections', labels)
   }
 
   take(plan: ConnectionLimitPlan): boolean {
-    if (this.#active.value >= plan.maxConnections) {
+    if (this.#counts.total(COUNT.connections) >= plan.maxConnections) {
       this.#limited.inc()
       return false
     }
-    this.#active.inc()
+    this.#counts.add(COUNT.connections, 1)
+    this.#activeTotal.inc()
     return true
   }
 
   giveBack(): void {
-    this.#active.dec()
+    this.#counts.add(COUNT.connections, -1)
+    this.#activeTotal.dec()
   }
 }

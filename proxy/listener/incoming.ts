@@ -149,7 +149,7 @@ export class Incoming implements HandshakeWaiter {
     }
     this.#chain = chain
     const limit = chain.connectionLimit
-    if (limit !== undefined && !this.#listener.takeFromLimit(limit, this.#socket)) {
+    if (limit !== undefined && !this.#listener.takeFromLimit(limit, chain, this.#socket)) {
       this.#phase = 'delayed'
       if (limit.delayMs > 0) context.wheel.arm(this.#timer, limit.delayMs)
       else this.destroy()
@@ -188,8 +188,6 @@ export class Incoming implements HandshakeWaiter {
         return
       }
       this.#facts.tls = tls
-      this.#facts.transportProtocol = 'tls'
-      if (this.#facts.serverName === '') this.#facts.serverName = (socket.servername || '').toLowerCase()
       this.#serve(socket, chain)
     } catch (thrown) {
       context.bugs.report('listener', thrown)
@@ -238,6 +236,8 @@ function restoreDestination(socket: Socket, facts: ConnectionFacts): void {
   const fd = descriptorOf(socket)
   const destination = fd === undefined ? undefined : originalDestination(fd)
   if (destination === undefined) return
+  // Of a connection that came here by itself the kernel may name our own end: nothing to go on to.
+  if (destination.address === facts.destinationAddress && destination.port === facts.destinationPort) return
   facts.destinationAddress = destination.address
   facts.destinationPort = destination.port
   facts.isRestored = true

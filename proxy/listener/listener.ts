@@ -9,6 +9,7 @@ import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPla
 import type { StreamContext } from '../stream/context.ts'
 import { type ManagerStats, managerStats } from '../stream/manager-stats.ts'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
+import type { BreakerTable } from '../upstream/breaker-counts.ts'
 import type { ConnectionBudget } from './budget.ts'
 import { ChainSource } from './chain-source.ts'
 import { ConnectionLimit } from './connection-limit.ts'
@@ -24,6 +25,8 @@ const DRAIN_IDLE_MS = 2_500
 export interface ListenerDirectory {
   /** Other threads listen on the same addresses, and the kernel spreads connections over them. */
   readonly sharesPorts: boolean
+  /** Where connections are counted over all threads. */
+  readonly breakers: BreakerTable
   /** What all listeners may hold together. */
   readonly budget: ConnectionBudget
   /** The listener that stands for this address: its very own, else the one of the port at any address. */
@@ -128,12 +131,14 @@ export class Listener {
     return stats
   }
 
-  /** Counts a connection in until it closes; false when there are as many as may be. */
-  takeFromLimit(plan: ConnectionLimitPlan, socket: Socket): boolean {
-    let limit = this.#limits.get(plan.statPrefix)
+  /** Counts a connection of this chain in until it closes; false when there are as many as may be. */
+  takeFromLimit(plan: ConnectionLimitPlan, chain: FilterChainPlan, socket: Socket): boolean {
+    const key = `${chain.name} ${plan.statPrefix}`
+    let limit = this.#limits.get(key)
     if (limit === undefined) {
-      limit = new ConnectionLimit(this.#metrics, plan.statPrefix)
-      this.#limits.set(plan.statPrefix, limit)
+      const counts = this.listeners.breakers.countsOf(`\0limit ${this.plan.name} ${key}`)
+      limit = new ConnectionLimit(this.#metrics, plan.statPrefix, counts)
+      this.#limits.set(key, limit)
     }
     if (!limit.take(plan)) return false
     const taken = limit

@@ -5,7 +5,6 @@ import { type SslStats, sslStats } from '../tls/stats.ts'
 const COUNTERS = [
   'downstream_cx_total',
   'downstream_cx_destroy',
-  'downstream_cx_overflow',
   'downstream_global_cx_overflow',
   'downstream_cx_transport_socket_connect_timeout',
   'downstream_pre_cx_timeout',

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { errorText } from '../../lib/errors.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { RANDOM_VALUE_BOUND } from '../decide/call.ts'
@@ -31,8 +30,6 @@ export class TcpConnection {
   #upstream: Socket | undefined
   #attempts = 0
   #isClosed = false
-  /** Why the last try to connect failed. */
-  failure = ''
 
   constructor(
     client: Socket,
@@ -89,16 +86,12 @@ export class TcpConnection {
     this.#context.wheel.arm(this.#timer, connectTimeoutMs)
     upstream.once('close', () => cluster.countConnection(-1))
     const onFailed = this.#guard(() => this.#onConnectFailed(cluster))
-    const onError = (error: Error) => {
-      this.failure = errorText(error)
-      onFailed()
-    }
-    upstream.once('error', onError)
+    upstream.once('error', onFailed)
     upstream.once(
       readyEvent(tls),
       this.#guard(() => {
         this.#context.wheel.disarm(this.#timer)
-        upstream.off('error', onError)
+        upstream.off('error', onFailed)
         new Tunnel(this.#client, upstream, this.#context.wheel, this.#plan.idleTimeoutMs, () => this.#finish())
       }),
     )

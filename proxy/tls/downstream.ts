@@ -18,7 +18,7 @@ export function acceptClient(
 ): boolean {
   stats.handshake.inc()
   if (facts.isResumed) stats.session_reused.inc()
-  if (plan.requiresServerName && !socket.servername) return refused(stats)
+  if (plan.requiresServerName && facts.serverName === '') return refused(stats)
   const { peer } = plan
   const certificate = socket.getPeerCertificate()
   if (!hasCertificate(certificate)) {

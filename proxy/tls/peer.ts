@@ -8,6 +8,8 @@ export interface TlsFacts {
   /** `TLSv1.2`, `TLSv1.3`. */
   readonly version: string
   readonly cipher: string
+  /** The name that the client asked for, lower-case, or ''. */
+  readonly serverName: string
   /** The protocol agreed on by ALPN, or ''. */
   readonly alpn: string
   readonly isResumed: boolean
@@ -31,6 +33,7 @@ export function tlsFacts(socket: TLSSocket): TlsFacts {
   return {
     version: socket.getProtocol() ?? '',
     cipher: socket.getCipher().standardName,
+    serverName: (socket.servername || '').toLowerCase(),
     alpn: socket.alpnProtocol || '',
     isResumed: socket.isSessionReused(),
     peer: hasCertificate(certificate) ? peerIdentity(certificate) : undefined,

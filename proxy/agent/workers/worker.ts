@@ -9,6 +9,7 @@ import { EMPTY_PLAN } from '../../plan/plan.ts'
 import { SharedBreakerTable } from '../../upstream/breaker-counts.ts'
 import { ResourceSet } from '../../xds/resource-set.ts'
 import { compileStatic } from '../bootstrap.ts'
+import { maxDownstreamConnections } from '../overload.ts'
 import { clusterStatuses, LocalPlane } from '../planes.ts'
 import type { FromWorker, ToWorker, WorkerBirth } from './messages.ts'
 
@@ -41,14 +42,15 @@ function tellMetrics(): void {
   created = []
 }
 
+const bootstrap = fromBinary(BootstrapSchema, birth.bootstrap)
 const plane = new DataPlane({
   log,
   metrics,
   breakers: new SharedBreakerTable(birth.breakers, birth.thread),
   sharesPorts: true,
+  maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })
 const local = new LocalPlane(plane)
-const bootstrap = fromBinary(BootstrapSchema, birth.bootstrap)
 const fixed = compileStatic(bootstrap, birth.file, new Set(birth.managementClusters))
 let order = 0
 const resources = new ResourceSet(
