@@ -19,7 +19,7 @@ const material: TlsMaterial = {
   sessionTimeoutSeconds: 0,
   hasTickets: true,
 }
-const options = { material, alpnProtocols: [], requestsCertificate: false }
+const options = { material, alpnProtocols: [], takesPeers: false, requestsCertificate: false }
 
 const accepted: ((socket: Socket) => void)[] = []
 const server: Server = createServer({ allowHalfOpen: true }, (socket) => accepted.shift()?.(socket))
