@@ -7,6 +7,7 @@ import { originalDestinationError } from '../lib/sockets/original-destination.ts
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import { ConnectionBudget } from './listener/budget.ts'
 import { Listener, type ListenerDirectory } from './listener/listener.ts'
+import { type MemoryPressure, memoryReader, OverloadMonitor } from './overload-monitor.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
 import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
@@ -23,6 +24,8 @@ export interface DataPlaneOptions {
   metrics?: MetricStore
   /** Where circuit breakers count: by default in this thread only. */
   breakers?: BreakerTable
+  /** How full memory is; by default, that of this process. */
+  readMemory?: () => MemoryPressure
   /** Other threads listen on the same addresses. */
   sharesPorts?: boolean
   /** How many connections all listeners may hold together; no bound when absent. */
@@ -41,6 +44,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly out = new OutBuffer()
   readonly metrics: MetricStore
   readonly bugs: BugReporter
+  readonly overload: OverloadMonitor
   readonly budget: ConnectionBudget
   readonly breakers: BreakerTable
   readonly sharesPorts: boolean
@@ -69,6 +73,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       // No cluster can have this name.
       this.breakers.countsOf('\0listeners'),
     )
+    this.overload = new OverloadMonitor(this.clock, this.#log, this.metrics, options.readMemory ?? memoryReader())
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.#log)
@@ -231,6 +236,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
 
   close(): void {
     this.#isDraining = true
+    this.overload.close()
     for (const listener of this.#listeners.values()) listener.close()
     for (const cluster of this.#clusters.values()) {
       this.#dns.stop(cluster)

@@ -15,6 +15,8 @@ export interface StreamContext {
   readonly date: DateHeader
   readonly out: OutBuffer
   readonly bugs: BugReporter
+  /** Whether new requests are refused. */
+  readonly overload: { readonly isShedding: boolean }
   /** The plan in force now. A request keeps the one it began with. */
   readonly plan: Plan
   cluster(name: string): Cluster | undefined

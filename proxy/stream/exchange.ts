@@ -113,7 +113,11 @@ export class Exchange implements Call, TryOwner {
     const decision = this.#decision
     resetDecision(decision)
     this.#watchIdle(manager.streamIdleTimeoutMs)
-    if (prepareRequest(manager, this, decision)) {
+    if (context.overload.isShedding) {
+      stats.downstream_rq_overload_close.inc()
+      answer(decision, 503, 'overload', 'OM')
+      decision.body = REPLY_BODY.overloaded
+    } else if (prepareRequest(manager, this, decision)) {
       this.#routes = routesOf(this.#plan, manager)
       decide(this.#plan, manager, this.#routes, this, decision)
       if (decision.delayMs > 0) {

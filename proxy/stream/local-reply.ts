@@ -22,7 +22,7 @@ export function localReply(decision: Decision, isGrpcCall: boolean): LocalReply 
   if (added !== undefined) {
     for (let i = 0; i < added.length; i += 2) fields.append(added[i] as string, added[i + 1] as string)
   }
-  if (decision.flag === 'UO') fields.append('x-envoy-overloaded', 'true')
+  if (decision.flag === 'UO' || decision.flag === 'OM') fields.append('x-envoy-overloaded', 'true')
   const isOurs = decision.outcome === 'local_reply' && decision.status >= 400
   if (decision.grpcStatus !== undefined || (isGrpcCall && isOurs)) return grpcReply(decision, fields)
   const body = decision.body !== undefined && decision.body.length > 0 ? decision.body : undefined
@@ -55,6 +55,7 @@ function percentEncode(text: string): string {
 export const REPLY_BODY = {
   noHealthyUpstream: Buffer.from('no healthy upstream'),
   timeout: Buffer.from('upstream request timeout'),
+  overloaded: Buffer.from('envoy overloaded'),
   idleTimeout: Buffer.from('stream timeout'),
   perTryTimeout: Buffer.from('upstream request timeout'),
   internalError: Buffer.from('internal error'),

@@ -32,6 +32,7 @@ export function httpConnectionManager(target: HttpTarget, options: MeshOptions):
     httpFilters: httpFilters(),
     upgradeConfigs: [create(HttpConnectionManager_UpgradeConfigSchema, { upgradeType: 'websocket' })],
     normalizePath: true,
+    mergeSlashes: true,
     streamIdleTimeout: duration(0),
     accessLog: accessLogs(options),
     ...roleFields(target.role, options),

@@ -37,7 +37,8 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     xffNumTrustedHops: config.xffNumTrustedHops,
     // Envoy leaves this off; a proxy that matches on paths must not (the configuration can still say false).
     normalizePath: config.normalizePath ?? true,
-    mergeSlashes: config.mergeSlashes,
+    // The field cannot say no: merging goes with normalising as long as the configuration says nothing of that.
+    mergeSlashes: config.mergeSlashes || config.normalizePath === undefined,
     escapedSlashes: ESCAPED_SLASHES[config.pathWithEscapedSlashesAction],
     acceptHttp10: config.httpProtocolOptions?.acceptHttp10 ?? false,
     allowCustomMethods: config.httpProtocolOptions?.allowCustomMethods ?? false,
