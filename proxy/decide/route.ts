@@ -1,5 +1,6 @@
 import { queryValue } from '../plan/matchers.ts'
 import type { DomainIndex, Fraction, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan/plan.ts'
+import type { RouteIndex } from '../plan/route-index.ts'
 import type { Call } from './call.ts'
 import { headerMatches, hostWithoutPort, pathname, queryOf } from './fields.ts'
 import {
@@ -33,7 +34,8 @@ function findDomain(domains: DomainIndex, host: string): VirtualHostPlan | undef
 /** The first route of the virtual host that matches. */
 export function findRoute(host: VirtualHostPlan, call: Call, trace: Trace | undefined): RoutePlan | undefined {
   const path = pathname(call.head.path)
-  const { routes } = host
+  const { routes, routeIndex } = host
+  if (routeIndex !== undefined && trace === undefined) return findIndexed(routes, routeIndex, call, path)
   for (let i = 0; i < routes.length; i++) {
     const route = routes[i] as RoutePlan
     const refusal = matchRoute(route, call, path)
@@ -43,6 +45,20 @@ export function findRoute(host: VirtualHostPlan, call: Call, trace: Trace | unde
       trace.push({ candidate: routeCandidate(host, i), matched, reason, origin: route.origin })
     }
     if (refusal === MATCHED) return route
+  }
+  return undefined
+}
+
+function findIndexed(
+  routes: readonly RoutePlan[],
+  index: RouteIndex,
+  call: Call,
+  path: string,
+): RoutePlan | undefined {
+  index.start(path)
+  for (let i = index.next(); i >= 0; i = index.next()) {
+    const route = routes[i] as RoutePlan
+    if (matchRoute(route, call, path) === MATCHED) return route
   }
   return undefined
 }

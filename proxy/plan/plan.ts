@@ -3,6 +3,7 @@ import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
+import type { RouteIndex } from './route-index.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
 
 /*
@@ -194,6 +195,8 @@ export interface VirtualHostPlan {
   readonly name: string
   readonly domains: readonly string[]
   readonly routes: readonly RoutePlan[]
+  /** undefined when there are few. */
+  readonly routeIndex: RouteIndex | undefined
   readonly mutations: HeaderMutations
   readonly retry: RetryPlan | undefined
   readonly includeAttemptCount: boolean

@@ -7,6 +7,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../../../api/
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
 import type { DomainIndex, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
+import { RouteIndex } from '../route-index.ts'
 import { originOf } from './common.ts'
 import { notHonoured } from './honoured.ts'
 import { compileMutations } from './mutations.ts'
@@ -35,10 +36,12 @@ export function compileVirtualHost(host: VirtualHost, path: string): VirtualHost
   if (host.matcher !== undefined) refuse(`${path}.matcher`, 'matcher trees are not supported')
   if (host.requireTls !== 0) refuse(`${path}.require_tls`, 'not supported')
   if (host.domains.length === 0) refuse(`${path}.domains`, 'at least one domain is needed')
+  const routes = host.routes.map((route, i) => compileRoute(route, `${path}.routes[${i}]`))
   return {
     name: host.name,
     domains: host.domains,
-    routes: host.routes.map((route, i) => compileRoute(route, `${path}.routes[${i}]`)),
+    routes,
+    routeIndex: RouteIndex.of(routes),
     mutations: compileMutations(host, path),
     retry: host.retryPolicy === undefined ? undefined : compileRetry(host.retryPolicy, `${path}.retry_policy`),
     includeAttemptCount: host.includeRequestAttemptCount,
