@@ -57,7 +57,7 @@ const BANS: readonly Ban[] = [
   {
     pattern: /\bset(Timeout|Interval)\(/,
     reason: 'the data path has one timer wheel (lib/timer-wheel.ts); elsewhere take a Clock',
-    allowed: (f) => !/^proxy\/(http1|stream|upstream|filters|decide|tcp|listener)\//.test(f) || inTests(f),
+    allowed: (f) => !/^proxy\/(http1|stream|upstream|filters|decide|tcp|tls|listener)\//.test(f) || inTests(f),
   },
   {
     pattern: /\bconsole\./,

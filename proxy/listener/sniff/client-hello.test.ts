@@ -60,7 +60,17 @@ test('a hello is found in the same way however its records and reads are cut', (
 })
 
 test('what is not TLS is told from its first bytes', () => {
-  for (const text of ['GET / HTTP/1.1', 'PRI *', '\0', 'S', '\x16\x02', '\x16\x03\x01\x00\x05\x02', '\x15\x03\x01'])
+  for (const text of [
+    'GET / HTTP/1.1',
+    'PRI *',
+    '\0',
+    'S',
+    '\x16\x02',
+    '\x16\x03\x01\x00\x05\x02',
+    '\x15\x03\x01',
+    '\x16\x03\x01\0\0',
+    '\x16\x03\x01\x40\x01',
+  ])
     expect(read(Buffer.from(text, 'latin1')).result).toBe(SNIFF.absent)
   for (const text of ['', '\x16', '\x16\x03', '\x16\x03\x01\x02\x00', '\x16\x03\x01\x02\x00\x01'])
     expect(read(Buffer.from(text, 'latin1')).result).toBe(SNIFF.more)

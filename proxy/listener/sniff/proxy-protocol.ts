@@ -75,7 +75,6 @@ export class ProxyHeader {
     const addresses = start + V2_HEADER_BYTES
     const size = family === FAMILY_INET ? 12 : family === FAMILY_INET6 ? 36 : family === FAMILY_UNIX ? 216 : 0
     // Of an unspecified family the rest is of no known form; of the others it is addresses, then TLVs.
-    if (length < size) return SNIFF.broken
     if (family !== 0 && !areTlvs(bytes, addresses + size, addresses + length)) return SNIFF.broken
     if (transport !== TRANSPORT_STREAM) return SNIFF.found
     if (family === FAMILY_INET) {
@@ -119,7 +118,7 @@ function ipv4At(bytes: Buffer, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
 }
 
-/** Whether the range is filled by type, length and value, again and again. */
+/** Whether the range is filled by type, length and value, again and again; it may be empty, but not end before it starts. */
 function areTlvs(bytes: Buffer, start: number, end: number): boolean {
   let at = start
   while (at < end) {

@@ -105,6 +105,18 @@ test('nothing is kept beyond the bound', () => {
   expect(sniff([TLS], [hello])).toMatchObject({ state: 'refused' })
 })
 
+test('a hello in ever so many records is not waited for beyond the bound', () => {
+  const extensions = [Buffer.concat([Buffer.from([9, 9, 0x4e, 0x20]), Buffer.alloc(20_000)])]
+  const hello = clientHello({ extensions, recordBytes: 1 })
+  expect(hello.length).toBeGreaterThan(MAX_SNIFFED_BYTES)
+  const { state, counted } = sniff([TLS], [hello.subarray(0, MAX_SNIFFED_BYTES)])
+  expect([state, counted]).toEqual(['refused', ['tls_inspector.client_hello_too_large']])
+})
+
+test('a filter that stands there twice looks twice', () => {
+  expect(sniff([TLS, TLS], [HELLO])).toMatchObject({ state: 'done', facts: { serverName: 'a.example' } })
+})
+
 test('however it is cut, a connection is told alike and gets every byte back', () => {
   const start = fc.constantFrom(
     HELLO,

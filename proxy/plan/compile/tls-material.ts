@@ -70,8 +70,6 @@ const VERSIONS: Readonly<Record<number, SecureVersion>> = {
   [TlsProtocol.TLSv1_2]: 'TLSv1.2',
   [TlsProtocol.TLSv1_3]: 'TLSv1.3',
 }
-/** `cipher_suites` chooses those up to TLS 1.2 only; those of 1.3 stay on. */
-const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
 
 function parameters(
   params: TlsParameters | undefined,
@@ -84,7 +82,8 @@ function parameters(
   return {
     minVersion,
     maxVersion,
-    ciphers: suites.length === 0 ? '' : [...suites, TLS13_CIPHERS].join(':'),
+    // They choose up to TLS 1.2 only, as in Envoy: those of 1.3 have other names and stay on.
+    ciphers: suites.join(':'),
     curves: (params?.ecdhCurves ?? []).map((curve) => CURVES[curve] ?? curve).join(':'),
     signatureAlgorithms: (params?.signatureAlgorithms ?? []).join(':'),
   }

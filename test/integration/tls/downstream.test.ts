@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ManualClock } from '../../../lib/clock.ts'
 import { TestCa } from '../../support/certificates.ts'
@@ -138,6 +139,42 @@ test('plain text and garbage on a TLS port are closed and counted', async () => 
   await eventually(() => expect(proxy.stat('listener.ssl.connection_error')).toBe(before + 3))
   expect(proxy.stat('listener.ssl.handshake')).toBe(handshakes)
   expect(proxy.stat('bug_total')).toBe(0)
+})
+
+test('ciphers are chosen up to TLS 1.2, and those of 1.3 stay on', async () => {
+  const cipher_suites = ['[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-RSA-AES128-GCM-SHA256]']
+  const some = await new StaticProxy().serve(
+    resources([
+      listener('l', {
+        filter_chains: [httpChain('x', tls({ tls_certificates: [certificate(a)], tls_params: { cipher_suites } }))],
+      }),
+    ]),
+  )
+  const port = some.port('l')
+  expect((await ask(port, { ca: ca.cert, minVersion: 'TLSv1.3' })).text).toBe('x')
+  const old = { ca: ca.cert, maxVersion: 'TLSv1.2' } as const
+  expect((await ask(port, { ...old, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).text).toBe('x')
+  await expect(ask(port, { ...old, ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' })).rejects.toThrow()
+  some.close()
+})
+
+test('a connection in plain text ends when its listener turns to TLS', async () => {
+  const changing = await new StaticProxy().serve(resources([listener('l', { filter_chains: [httpChain('plain')] })]))
+  const socket = connect(changing.port('l'), '127.0.0.1')
+  const answers: string[] = []
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.on('error', () => {})
+  socket.on('data', (chunk) => answers.push(chunk.toString()))
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+  socket.write(request)
+  await eventually(() => expect(answers.join('')).toMatch(/plain$/))
+  const secret = httpChain('secret', tls({ tls_certificates: [certificate(a)] }))
+  await changing.serve(resources([listener('l', { filter_chains: [secret] })]))
+  socket.write(request)
+  await closed
+  expect(answers.join('')).not.toContain('secret')
+  expect((await ask(changing.port('l'), { ca: ca.cert })).text).toBe('secret')
+  changing.close()
 })
 
 test('a handshake that does not end is ended, and so is a first message that does not come', async () => {
