@@ -49,12 +49,7 @@ export function findRoute(host: VirtualHostPlan, call: Call, trace: Trace | unde
   return undefined
 }
 
-function findIndexed(
-  routes: readonly RoutePlan[],
-  index: RouteIndex,
-  call: Call,
-  path: string,
-): RoutePlan | undefined {
+function findIndexed(routes: readonly RoutePlan[], index: RouteIndex, call: Call, path: string): RoutePlan | undefined {
   index.start(path)
   for (let i = index.next(); i >= 0; i = index.next()) {
     const route = routes[i] as RoutePlan

@@ -1,10 +1,16 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { compileSafeRegex } from '../../lib/safe-regex.ts'
+import { compileSafeRegex, type SafeRegex } from '../../lib/safe-regex.ts'
 import type { PathMatchPlan, RoutePlan } from './plan.ts'
 import { RouteIndex } from './route-index.ts'
 
 const routeWith = (path: PathMatchPlan) => ({ match: { path } }) as RoutePlan
+
+function pattern(text: string): SafeRegex {
+  const result = compileSafeRegex(text)
+  if (!result.ok) throw new Error(result.error)
+  return result.regex
+}
 
 const segment = fc.constantFrom('a', 'b', 'ab', 'B', '')
 const path = fc.array(segment, { maxLength: 3 }).map((segments) => `/${segments.join('/')}`)
@@ -12,7 +18,7 @@ const specifier: fc.Arbitrary<PathMatchPlan> = fc.oneof(
   fc.record({ kind: fc.constant('prefix' as const), value: path, ignoreCase: fc.boolean() }),
   fc.record({ kind: fc.constant('path' as const), value: path, ignoreCase: fc.boolean() }),
   fc.record({ kind: fc.constant('path_separated_prefix' as const), value: path, ignoreCase: fc.boolean() }),
-  path.map((text) => ({ kind: 'regex' as const, regex: compileSafeRegex(`${text}.*`) })),
+  path.map((text) => ({ kind: 'regex' as const, regex: pattern(`${text}.*`) })),
 )
 
 /** Whether a specifier can match, at its widest. */
