@@ -8,18 +8,20 @@ export interface Random {
 
 export const systemRandom: Random = { next: Math.random }
 
-/** A small seeded generator (mulberry32): same seed, same sequence. For tests and simulation, never for secrets. */
+/**
+ * A small seeded generator (mulberry32): same seed, same sequence. For tests and simulation, never for secrets. Two draws
+ * make the 53 bits of one number: with fewer, what is left of it after a division would not be random.
+ */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0
-  return {
-    next() {
-      state = (state + 0x6d2b79f5) >>> 0
-      let t = state
-      t = Math.imul(t ^ (t >>> 15), t | 1)
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-      return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000
-    },
+  const draw = () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return (t ^ (t >>> 14)) >>> 0
   }
+  return { next: () => ((draw() >>> 5) * 0x400_0000 + (draw() >>> 6)) / 0x20_0000_0000_0000 }
 }
 
 /** An integer in [0, bound). */
