@@ -36,17 +36,25 @@ afterAll(async () => {
   await proxy.stop()
 })
 
-withH2spec('every test of h2spec passes', async () => {
-  const { total, failures } = await runH2spec([])
-  expect(failures).toEqual([])
-  expect(total).toBe(145)
-}, TIMEOUT_MS)
+withH2spec(
+  'every test of h2spec passes',
+  async () => {
+    const { total, failures } = await runH2spec([])
+    expect(failures).toEqual([])
+    expect(total).toBe(145)
+  },
+  TIMEOUT_MS,
+)
 
-withH2spec('every test of h2spec passes, the strict ones too', async () => {
-  const { total, failures } = await runH2spec(['--strict'])
-  expect(failures).toEqual([])
-  expect(total).toBeGreaterThanOrEqual(145)
-}, TIMEOUT_MS)
+withH2spec(
+  'every test of h2spec passes, the strict ones too',
+  async () => {
+    const { total, failures } = await runH2spec(['--strict'])
+    expect(failures).toEqual([])
+    expect(total).toBeGreaterThanOrEqual(145)
+  },
+  TIMEOUT_MS,
+)
 
 /** Runs all of h2spec's suites. A failure is its section, its title and what was seen. */
 async function runH2spec(flags: readonly string[]): Promise<{ total: number; failures: string[] }> {
