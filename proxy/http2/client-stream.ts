@@ -48,6 +48,11 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
   writeHead(head: RequestHead, target: RequestTarget, hasBody: boolean): void {
     const session = this.#session
     const { encoder, writer, options } = session
+    if (head.upgrade !== '' && !session.peer.takesExtendedConnect) {
+      // RFC 8441 section 3: it would not know what `:protocol` is.
+      this.endBy('protocol_error', 'the upstream takes no extended CONNECT')
+      return
+    }
     this.open(session.nextStreamId())
     session.streams.set(this.id, this)
     const isConnect = head.method === 'CONNECT'
