@@ -143,18 +143,18 @@ export class ServerSession extends Http2Session<ServerStream> {
     }
     const stream = this.#spare.pop() ?? new ServerStream(this, this.#context)
     this.streams.set(streamId, stream)
+    let error = 0
     if (verdict === HPACK_ERROR.tooLarge) stream.refuseTooLarge(streamId, endStream)
-    else stream.begin(streamId, endStream)
+    else error = stream.begin(streamId, endStream)
     if (this.source.isDraining) this.drain()
-    return 0
+    return error
   }
 
   #onTrailers(stream: ServerStream, endStream: boolean, verdict: number): number {
     if (stream.remoteEnded) return this.resetStream(stream.id, ERROR_CODE.streamClosed)
     // Fields in the middle of a body, or such as cannot be, break the stream.
     if (!endStream || verdict !== 0) return this.resetStream(stream.id, ERROR_CODE.protocolError)
-    stream.onTrailers()
-    return 0
+    return stream.onTrailers()
   }
 
   /** A stream is over. */

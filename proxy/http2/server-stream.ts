@@ -41,21 +41,23 @@ export class ServerStream extends Http2Stream implements Downstream {
     )
   }
 
-  /** A request's fields are in LINES. */
-  begin(id: number, endStream: boolean): void {
+  /** A request's fields are in LINES. Returns 0, or a connection error. */
+  begin(id: number, endStream: boolean): number {
     this.open(id)
     this.#isTunnel = false
     this.remoteEnded = endStream
     const session = this.#session
     const { manager, stats } = session.source
     const verdict = readRequest(LINES, this.head, endStream, session.scheme)
-    if (manager === undefined) session.resetStream(id, ERROR_CODE.refusedStream)
-    else if (verdict === 'ok') {
+    if (manager === undefined) return session.resetStream(id, ERROR_CODE.refusedStream)
+    if (verdict === 'malformed') return session.resetStream(id, ERROR_CODE.protocolError)
+    if (verdict === 'ok') {
       if (this.head.framing === FRAMING.length) this.expectedBytes = this.head.contentLength
       // A length of 0 says that there is nothing, and so the request is whole; its end must still come.
       else if (this.head.framing === FRAMING.none && !this.#asksForTunnel) this.expectedBytes = 0
       this.exchange.begin(manager, stats)
-    } else this.#refuse(verdict)
+    } else this.reply(REFUSALS[verdict])
+    return 0
   }
 
   /** The fields were too many to be kept: all that is known of the request is that it came. */
@@ -67,19 +69,15 @@ export class ServerStream extends Http2Stream implements Downstream {
     this.reply(431)
   }
 
-  onTrailers(): void {
+  /** Trailers are in LINES. Returns 0, or a connection error. */
+  onTrailers(): number {
     const lines = trailerLines(LINES)
     if (lines === undefined || !trailersAreValid(lines) || !this.hasWholeBody) {
-      this.session.resetStream(this.id, ERROR_CODE.protocolError)
-      return
+      return this.session.resetStream(this.id, ERROR_CODE.protocolError)
     }
     if (lines !== '') this.exchange.onRequestTrailers(lines)
     this.endRemote()
-  }
-
-  #refuse(verdict: RequestVerdict): void {
-    if (verdict === 'malformed') this.session.resetStream(this.id, ERROR_CODE.protocolError)
-    else this.reply(REFUSALS[verdict] ?? 400)
+    return 0
   }
 
   get #asksForTunnel(): boolean {
@@ -213,7 +211,7 @@ export class ServerStream extends Http2Stream implements Downstream {
   }
 }
 
-const REFUSALS: Partial<Record<RequestVerdict, number>> = {
+const REFUSALS: Record<Exclude<RequestVerdict, 'ok' | 'malformed'>, number> = {
   too_large: 431,
   bad_path: 400,
   bad_host: 400,
