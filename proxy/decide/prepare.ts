@@ -32,7 +32,8 @@ export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: D
   }
   removeControlHeaders(head, manager.useRemoteAddress)
   addForwardingHeaders(manager, call)
-  if (head.upgrade !== '' && !manager.upgrades.has(head.upgrade)) return refuse(decision, 403, 'upgrade_failed')
+  const upgrade = head.method === 'CONNECT' ? 'connect' : head.upgrade
+  if (upgrade !== '' && !manager.upgrades.has(upgrade)) return refuse(decision, 403, 'upgrade_failed')
   return true
 }
 

@@ -3,6 +3,7 @@ import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import { FRAMING, type RequestHead, ResponseHead } from '../stream/message.ts'
 import { AT_ONCE, GATHER_BYTES, type OutBuffer } from '../stream/out-buffer.ts'
 import { writeRequestHead } from '../stream/request-text.ts'
+import { missingWebSocketKey, webSocketAccept } from '../stream/websocket.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
 import type { ConnectionPool } from '../upstream/connection-pool.ts'
 import type { ByteReader, Connector } from '../upstream/connector.ts'
@@ -40,6 +41,8 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   #receivedAny = false
   /** Both halves pass bytes as they come, and end each on its own. */
   #isTunnel = false
+  /** The key of our own, whose answer is our business. */
+  #webSocketKey = ''
   #upstreamHalfIsOver = false
   #isDraining = false
   #idleSinceMs = 0
@@ -116,7 +119,8 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
     const out = this.#out
     this.#isChunked = hasBody && head.framing === FRAMING.chunked
     out.claim(AT_ONCE)
-    writeRequestHead(out, head, target)
+    this.#webSocketKey = head.upgrade === '' ? '' : missingWebSocketKey(head.upgrade, head)
+    writeRequestHead(out, head, target, this.#webSocketKey)
     out.writeTo(this.#socket)
     if (!hasBody) this.#onRequestWritten()
   }
@@ -247,7 +251,12 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
       pos = end + 4
       const { status } = this.#head
       if (status === 101 || (status < 300 && status >= 200 && attempt.method === 'CONNECT')) {
+        if (this.#webSocketKey !== '' && !this.#takeWebSocketAccept()) {
+          this.#reset('protocol_error', 'wrong sec-websocket-accept')
+          return -1
+        }
         this.#isTunnel = true
+        this.#requestIsWritten = false
         this.#head.framing = FRAMING.untilClose
       } else if (status < 200) continue // Other interim answers are the business of this hop.
       this.#state = 'body'
@@ -256,6 +265,13 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
       attempt.onResponseHead(this.#head)
       return pos
     }
+  }
+
+  /** Checks the answer to our own key, which is not passed on. */
+  #takeWebSocketAccept(): boolean {
+    const accept = this.#head.get('sec-websocket-accept')
+    this.#head.remove('sec-websocket-accept')
+    return accept === webSocketAccept(this.#webSocketKey)
   }
 
   #onResponseRead(hasMore: boolean): void {
@@ -330,7 +346,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
     this.#state = 'closed'
     this.#wheel.disarm(this.#timer)
     this.#detach()
-    this.#pool.onClosed(this)
+    this.#pool.onClosed(this, detail)
     if (attempt === undefined) return
     this.#pool.cluster.stats.upstream_rq_rx_reset.inc()
     attempt.onReset('reset', detail === '' ? 'connection termination' : detail)

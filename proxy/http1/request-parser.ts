@@ -116,6 +116,8 @@ function readFields(head: RequestHead): HeadError | undefined {
   if (te >= 0 && head.value(te).toLowerCase() !== 'trailers') head.removeAt(te)
   if (upgrade >= 0) {
     if (connection >= 0 && namesUpgrade(head, connection)) head.upgrade = head.value(upgrade).toLowerCase()
+    // Nobody changes to HTTP/2 so any more (RFC 9113 section 3.1); the request is served as it is.
+    if (head.upgrade === 'h2c') head.upgrade = ''
     head.removeAt(upgrade)
   }
   return removeHopByHop(head, connection)

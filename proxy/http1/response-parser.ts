@@ -58,6 +58,10 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
       case 6:
         if (spells(bytes, base + nameStart, 'server')) head.serverIndex = i
         break
+      case 7:
+        // Of this hop only, and no field of HTTP/2; a 101 gets one of its own.
+        if (spells(bytes, base + nameStart, 'upgrade')) head.removeAt(i)
+        break
       case 10:
         if (spells(bytes, base + nameStart, 'connection')) {
           if (connection < 0) connection = i

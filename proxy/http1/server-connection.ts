@@ -145,12 +145,23 @@ export class ServerConnection implements Downstream, BodySink {
       if (this.#closeAfterResponse) own += 'connection: close\r\n'
       else if (head.minorVersion === 0) own += 'connection: keep-alive\r\n'
     }
-    if (!hasBody) this.#responseFraming = FRAMING.none
+    if (!hasBody) {
+      this.#responseFraming = FRAMING.none
+      // Over HTTP/2 a stream's end says that nothing follows; here it has to be said.
+      if (this.#needsLength(status) && !fields.has('content-length')) own += 'content-length: 0\r\n'
+    }
     out.claim(this)
     if (!hasStartLine) out.text(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`)
     fields.writeLines(out, hasStartLine)
     if (own !== '') out.text(own)
     out.text('\r\n')
+  }
+
+  /** Whether an answer without content must say so: all must but those that never have any (RFC 9112 section 6.3). */
+  #needsLength(status: number): boolean {
+    const { method } = this.head
+    if (status < 200 || status === 204 || status === 304 || method === 'HEAD') return false
+    return method !== 'CONNECT' || status >= 300
   }
 
   writeData(data: Buffer): boolean {

@@ -9,19 +9,21 @@ import { Http2Session } from './session.ts'
 
 /** What we take of an upstream's header fields: Envoy's bound of 80 KiB, as for HTTP/1.1. */
 const MAX_RESPONSE_HEADER_LIST_BYTES = 80 * 1024
-/** Streams that are opened before the upstream has said how many it takes. */
-const ROOM_BEFORE_SETTINGS = 100
 /** How long a connection that was given up may take to say so. */
 const CLOSE_MS = 1_000
 const MAX_SPARE_STREAMS = 128
 
-/** One HTTP/2 connection to an upstream host, for many exchanges at a time. */
+/**
+ * One HTTP/2 connection to an upstream host, for many exchanges at a time. The first waits until the upstream has said how
+ * many it takes and whether upgrades are among them: what it would refuse is never sent.
+ */
 export class ClientSession extends Http2Session<ClientStream> implements ByteReader, PooledConnection {
   isListed = false
   readonly scheme: string
   readonly #pool: ConnectionPool
   readonly #timer: WheelTimer
   #hasSettings = false
+  #drains = false
   #isDraining = false
   #nextStreamId = 1
   #started = 0
@@ -47,9 +49,10 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
     connector.reader = this
     const guard = (handle: () => void) => bugs.guard('upstream', handle, () => socket.destroy())
     this.#timer = new WheelTimer(guard(() => this.#onTimer()))
-    if (cluster.plan.idleTimeoutMs > 0) wheel.arm(this.#timer, cluster.plan.idleTimeoutMs)
+    wheel.arm(this.#timer, cluster.plan.connectTimeoutMs)
     let detail = ''
     const onClose = guard(() => this.onSocketClosed(detail || 'connection termination'))
+    const onGone = guard(() => wheel.disarm(this.#timer))
     socket.on(
       'drain',
       guard(() => this.onDrain()),
@@ -60,6 +63,7 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
       onClose()
     })
     socket.on('close', onClose)
+    socket.on('close', onGone)
     this.writer.reserve(PREFACE.length)
     this.writer.copy(PREFACE, 0, PREFACE.length)
     this.writeSettings()
@@ -68,13 +72,16 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
   // === PooledConnection ===
 
   get room(): number {
-    if (this.isClosed || this.isGoingAway || this.#isDraining || this.#nextStreamId > MAX_STREAM_ID) return 0
-    const { cluster } = this.#pool
-    const { maxRequestsPerConnection, maxConcurrentStreams } = cluster.plan
-    const said = this.#hasSettings ? this.peer.maxConcurrentStreams : ROOM_BEFORE_SETTINGS
-    let room = Math.min(said, maxConcurrentStreams) - this.#active
+    if (this.isClosed || this.isGoingAway || !this.#hasSettings || this.#isDraining) return 0
+    if (this.#nextStreamId > MAX_STREAM_ID) return 0
+    const { maxRequestsPerConnection } = this.#pool.cluster.plan
+    let room = this.#streamLimit - this.#active
     if (maxRequestsPerConnection > 0) room = Math.min(room, maxRequestsPerConnection - this.#started)
     return Math.max(0, room)
+  }
+
+  get #streamLimit(): number {
+    return Math.min(this.peer.maxConcurrentStreams, this.#pool.cluster.plan.maxConcurrentStreams)
   }
 
   start(attempt: Attempt): void {
@@ -85,7 +92,13 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
     stream.start(attempt, isReused)
   }
 
+  /** One that is not there yet first serves who waits for it. */
   drain(): void {
+    this.#drains = true
+    if (this.#hasSettings) this.#beginDrain()
+  }
+
+  #beginDrain(): void {
     this.#isDraining = true
     if (this.#active === 0) this.#goAway()
   }
@@ -162,8 +175,15 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
   }
 
   protected override onSettings(): void {
+    if (this.#hasSettings) {
+      if (!this.isListed) this.#pool.onRoom(this)
+      return
+    }
     this.#hasSettings = true
-    if (!this.isListed) this.#pool.onRoom(this)
+    this.#onTimer()
+    if (this.#streamLimit === 0) this.end('the upstream takes no streams')
+    else this.#pool.onSettled(this, this.#streamLimit)
+    if (this.#drains && !this.#isDraining) this.#beginDrain()
   }
 
   /** What came after the last stream that the peer takes was not looked at, and may be sent again elsewhere. */
@@ -181,7 +201,7 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
   protected override onSessionClosed(detail: string): void {
     this.wheel.disarm(this.#timer)
     if (!this.socket.destroyed) this.wheel.arm(this.#timer, CLOSE_MS)
-    this.#pool.onClosed(this)
+    this.#pool.onClosed(this, detail)
     const { cluster } = this.#pool
     for (const stream of [...this.streams.values()]) {
       this.release(stream)
@@ -199,6 +219,10 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
   #onTimer(): void {
     if (this.isClosed) {
       this.socket.destroy()
+      return
+    }
+    if (!this.#hasSettings) {
+      this.fail(ERROR_CODE.settingsTimeout)
       return
     }
     const { idleTimeoutMs } = this.#pool.cluster.plan

@@ -1,5 +1,6 @@
 import { trailersAreValid } from '../http1/body-reader.ts'
 import { FRAMING, type RequestHead, ResponseHead } from '../stream/message.ts'
+import { webSocketAccept } from '../stream/websocket.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
 import type { RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
 import type { ClientSession } from './client-session.ts'
@@ -19,6 +20,8 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
   #hasHead = false
   #isTunnel = false
   #upgrade = ''
+  /** The key of a client that waits for its answer, which HTTP/2 does not have. */
+  #webSocketKey = ''
   #isTouched = false
   isReused = false
 
@@ -45,10 +48,16 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
   writeHead(head: RequestHead, target: RequestTarget, hasBody: boolean): void {
     const session = this.#session
     const { encoder, writer, options } = session
+    if (head.upgrade !== '' && !session.peer.takesExtendedConnect) {
+      // RFC 8441 section 3: it would not know what `:protocol` is.
+      this.endBy('protocol_error', 'the upstream takes no extended CONNECT')
+      return
+    }
     this.open(session.nextStreamId())
     session.streams.set(this.id, this)
     const isConnect = head.method === 'CONNECT'
     this.#upgrade = head.upgrade
+    this.#webSocketKey = head.upgrade === 'websocket' ? (head.get('sec-websocket-key') ?? '') : ''
     BLOCK.end = 0
     encoder.begin(BLOCK)
     encoder.text(BLOCK, ':method', head.upgrade === '' ? head.method : 'CONNECT')
@@ -99,6 +108,9 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
       this.#isTunnel = true
       this.expectedBytes = -1
       if (this.#upgrade !== '') HEAD.status = 101
+      if (this.#webSocketKey !== '' && !HEAD.has('sec-websocket-accept')) {
+        HEAD.append('sec-websocket-accept', webSocketAccept(this.#webSocketKey))
+      }
     }
     this.#touch()
     attempt.onResponseHead(HEAD)
@@ -151,8 +163,9 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
     this.#finish()
   }
 
-  override onReset(code: number): void {
-    this.endBy(code === ERROR_CODE.refusedStream ? 'refused' : 'reset', `remote reset, code ${code}`)
+  override onReset(code: number, isOurs: boolean): void {
+    if (isOurs) this.endBy('protocol_error', `stream error, code ${code}`)
+    else this.endBy(code === ERROR_CODE.refusedStream ? 'refused' : 'reset', `remote reset, code ${code}`)
   }
 
   /** The exchange is over before its time; the stream is off the books already. */

@@ -7,7 +7,7 @@ export interface FrameHandler {
   /** A DATA frame begins; `length` is what flow control counts, padding included. */
   onDataFrame(streamId: number, length: number, flags: number): number
   /** A piece of the DATA frame under way, only lent. */
-  onData(bytes: Buffer, start: number, end: number): void
+  onData(bytes: Buffer, start: number, end: number): number
   /** The DATA frame under way is over. */
   onDataEnd(): number
 }
@@ -31,9 +31,9 @@ export class FrameReader {
   #padLeft = 0
   #needsPadLength = false
 
-  /** Whether a frame has begun and is not complete. */
+  /** Whether a frame other than DATA has begun and is not complete. */
   get isInFrame(): boolean {
-    return this.#headerFill > 0 || this.#frame !== undefined || this.#dataLeft >= 0
+    return this.#headerFill > 0 || this.#frame !== undefined
   }
 
   /** Returns 0, or the code of a connection error. */
@@ -125,7 +125,8 @@ export class FrameReader {
     if (this.#dataLeft > 0 && pos < chunk.length) {
       const take = Math.min(this.#dataLeft, chunk.length - pos)
       this.#dataLeft -= take
-      handler.onData(chunk, pos, pos + take)
+      const error = handler.onData(chunk, pos, pos + take)
+      if (error > 0) return -error
       pos += take
     }
     if (this.#dataLeft > 0) return pos

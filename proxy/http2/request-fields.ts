@@ -152,7 +152,10 @@ function readRegular(head: RequestHead, endStream: boolean): RequestVerdict {
   }
   if (cookies > 1) joinCookies(head)
   head.contentLength = Math.max(0, length)
-  if (endStream) {
+  if (head.upgrade !== '' || head.method === 'CONNECT') {
+    // What comes in a tunnel is no content (RFC 9110 section 9.3.6).
+    if (length > 0) return 'malformed'
+  } else if (endStream) {
     if (length > 0) return 'malformed'
   } else head.framing = length >= 0 ? (length > 0 ? FRAMING.length : FRAMING.none) : FRAMING.chunked
   return checkHost(head)

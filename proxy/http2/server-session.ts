@@ -13,6 +13,12 @@ import { Http2Session } from './session.ts'
 const HANDSHAKE_MS = 10_000
 /** How long a client may still open streams after it was told that we go away (it may not have read it yet). */
 const GOAWAY_GRACE_MS = 1_000
+/** How long a client may take for a header block that it has begun, when the configuration does not say (slow-loris). */
+const DEFAULT_HEADERS_TIMEOUT_MS = 60_000
+/** How long we wait for a client to close after what we said last has left (Envoy's delayed_close_timeout). */
+const DELAYED_CLOSE_MS = 1_000
+/** How long a client may take to read what was written before (Envoy's stream_flush_timeout), when nothing is set. */
+const DEFAULT_FLUSH_MS = 300_000
 /** Streams that are kept for further requests. */
 const MAX_SPARE_STREAMS = 64
 
@@ -26,9 +32,14 @@ export class ServerSession extends Http2Session<ServerStream> {
   readonly #context: StreamContext
   readonly #active: Metric
   readonly #timer: WheelTimer
+  readonly #headersTimer: WheelTimer
   readonly #onClosed: (session: ServerSession) => void
   #prefaceAt = 0
+  /** Highest stream that the client has opened, served or not. */
+  #lastOpened = 0
   #waitsFor: 'preface' | 'idle' | 'goaway' = 'preface'
+  /** The last stream that is served, once the client was told. */
+  #finalStreamId = MAX_STREAM_ID
   #idleSinceMs: number
   #spare: ServerStream[] = []
 
@@ -63,7 +74,7 @@ export class ServerSession extends Http2Session<ServerStream> {
     const guard = (handle: () => void) => context.bugs.guard('downstream', handle, () => socket.destroy())
     this.#timer = new WheelTimer(guard(() => this.#onTimer()))
     context.wheel.arm(this.#timer, HANDSHAKE_MS)
-    const onClose = guard(() => this.onSocketClosed('client closed'))
+    this.#headersTimer = new WheelTimer(guard(() => this.#onHeadersTimeout()))
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on(
       'drain',
@@ -73,8 +84,14 @@ export class ServerSession extends Http2Session<ServerStream> {
       'end',
       guard(() => this.end('client closed')),
     )
-    socket.on('error', onClose)
-    socket.on('close', onClose)
+    socket.on(
+      'error',
+      guard(() => this.onSocketClosed('client closed')),
+    )
+    socket.once(
+      'close',
+      guard(() => this.#onGone()),
+    )
     this.writeSettings()
   }
 
@@ -107,15 +124,21 @@ export class ServerSession extends Http2Session<ServerStream> {
   // === streams ===
 
   protected override isIdle(streamId: number): boolean {
-    return streamId % 2 === 0 || streamId > this.lastPeerStreamId
+    return streamId % 2 === 0 || streamId > this.#lastOpened
   }
 
   protected override onHeaders(streamId: number, endStream: boolean, verdict: number): number {
     const open = this.streams.get(streamId)
     if (open !== undefined) return this.#onTrailers(open, endStream, verdict)
     if (streamId % 2 === 0) return ERROR_CODE.protocolError
-    if (streamId <= this.lastPeerStreamId) return this.wasReset(streamId) ? 0 : ERROR_CODE.streamClosed
+    if (streamId <= this.#lastOpened) return this.wasReset(streamId) ? 0 : ERROR_CODE.streamClosed
+    if (streamId > this.#finalStreamId) {
+      // The client knows that this one is not served, and asks elsewhere: it must not be served twice.
+      this.#lastOpened = streamId
+      return this.resetStream(streamId, ERROR_CODE.refusedStream)
+    }
     this.lastPeerStreamId = streamId
+    this.#lastOpened = streamId
     this.guard.sent++
     if (verdict === HPACK_ERROR.malformed) return this.resetStream(streamId, ERROR_CODE.protocolError)
     if (this.streams.size >= this.options.maxConcurrentStreams) {
@@ -123,18 +146,18 @@ export class ServerSession extends Http2Session<ServerStream> {
     }
     const stream = this.#spare.pop() ?? new ServerStream(this, this.#context)
     this.streams.set(streamId, stream)
+    let error = 0
     if (verdict === HPACK_ERROR.tooLarge) stream.refuseTooLarge(streamId, endStream)
-    else stream.begin(streamId, endStream)
+    else error = stream.begin(streamId, endStream)
     if (this.source.isDraining) this.drain()
-    return 0
+    return error
   }
 
   #onTrailers(stream: ServerStream, endStream: boolean, verdict: number): number {
     if (stream.remoteEnded) return this.resetStream(stream.id, ERROR_CODE.streamClosed)
     // Fields in the middle of a body, or such as cannot be, break the stream.
     if (!endStream || verdict !== 0) return this.resetStream(stream.id, ERROR_CODE.protocolError)
-    stream.onTrailers()
-    return 0
+    return stream.onTrailers()
   }
 
   /** A stream is over. */
@@ -149,6 +172,7 @@ export class ServerSession extends Http2Session<ServerStream> {
   // === bytes ===
 
   #onData(chunk: Buffer): void {
+    if (this.isClosed) return
     try {
       let from = 0
       if (this.#prefaceAt < PREFACE.length) {
@@ -161,10 +185,25 @@ export class ServerSession extends Http2Session<ServerStream> {
         this.#prefaceAt += from
       }
       this.readFrames(chunk, from)
+      if (this.isInFrame !== this.#headersTimer.armed) this.#watchHeaders()
     } catch (thrown) {
       this.#context.bugs.report('downstream', thrown)
       this.socket.destroy()
     }
+  }
+
+  /** A frame or header block that has begun is to be ended in time; the usual one comes whole. */
+  #watchHeaders(): void {
+    if (!this.isInFrame || this.isClosed) this.wheel.disarm(this.#headersTimer)
+    else {
+      const timeoutMs = this.source.manager?.requestHeadersTimeoutMs || DEFAULT_HEADERS_TIMEOUT_MS
+      this.wheel.arm(this.#headersTimer, timeoutMs)
+    }
+  }
+
+  #onHeadersTimeout(): void {
+    this.source.stats.downstream_rq_header_timeout.inc()
+    this.fail(ERROR_CODE.protocolError)
   }
 
   // === life ===
@@ -211,6 +250,7 @@ export class ServerSession extends Http2Session<ServerStream> {
   #finishGoaway(): void {
     this.wheel.disarm(this.#timer)
     this.#waitsFor = 'idle'
+    this.#finalStreamId = this.lastPeerStreamId
     this.writeGoaway(this.lastPeerStreamId, ERROR_CODE.noError)
     if (this.streams.size === 0) this.end('drained')
   }
@@ -222,15 +262,31 @@ export class ServerSession extends Http2Session<ServerStream> {
   }
 
   protected override onSessionClosed(): void {
-    this.wheel.disarm(this.#timer)
-    this.#active.dec()
-    if (!this.socket.destroyed) this.wheel.arm(this.#timer, GOAWAY_GRACE_MS)
+    this.wheel.disarm(this.#headersTimer)
+    this.#armClose()
     for (const stream of [...this.streams.values()]) {
       this.release(stream)
       stream.exchange.onDownstreamGone()
     }
     for (const stream of this.#spare) stream.exchange.onDownstreamGone()
     this.#spare = []
+  }
+
+  /** A slow client may take long to read the last answers; once they have left, its close is not waited for. */
+  #armClose(): void {
+    const isRead = this.socket.writableLength === 0 || this.socket.isPaused()
+    const flushMs = this.source.manager?.streamIdleTimeoutMs || DEFAULT_FLUSH_MS
+    this.wheel.arm(this.#timer, isRead ? DELAYED_CLOSE_MS : flushMs)
+    if (isRead) return
+    this.socket.once('finish', () => {
+      if (!this.socket.destroyed) this.wheel.arm(this.#timer, DELAYED_CLOSE_MS)
+    })
+  }
+
+  #onGone(): void {
+    this.onSocketClosed('client closed')
+    this.wheel.disarm(this.#timer)
+    this.#active.dec()
     this.#onClosed(this)
   }
 }

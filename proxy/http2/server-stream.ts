@@ -1,6 +1,8 @@
 import { STATUS_CODES } from 'node:http'
+import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { trailersAreValid } from '../http1/body-reader.ts'
+import { ByteQueue } from '../stream/byte-queue.ts'
 import type { StreamContext } from '../stream/context.ts'
 import type { Downstream } from '../stream/downstream.ts'
 import { Exchange } from '../stream/exchange.ts'
@@ -20,6 +22,10 @@ export class ServerStream extends Http2Stream implements Downstream {
   readonly facts: ConnectionFacts
   readonly #session: ServerSession
   #isTunnel = false
+  /** What came for a tunnel before the upstream had agreed; the stream's credit bounds it. */
+  readonly #early = new ByteQueue()
+  /** Runs while an answer that is complete waits for the client to take it. */
+  readonly #flushTimer: WheelTimer
 
   constructor(session: ServerSession, context: StreamContext) {
     super(session)
@@ -28,23 +34,33 @@ export class ServerStream extends Http2Stream implements Downstream {
     this.exchange = new Exchange(context, this)
     this.exchange.downstreamAddress = session.remoteAddress
     this.exchange.downstreamLocalAddress = session.localAddress
+    const { bugs } = context
+    this.#flushTimer = new WheelTimer(
+      bugs.guard(
+        'downstream',
+        () => this.#onFlushTimeout(),
+        () => this.destroy(),
+      ),
+    )
   }
 
-  /** A request's fields are in LINES. */
-  begin(id: number, endStream: boolean): void {
+  /** A request's fields are in LINES. Returns 0, or a connection error. */
+  begin(id: number, endStream: boolean): number {
     this.open(id)
     this.#isTunnel = false
     this.remoteEnded = endStream
     const session = this.#session
     const { manager, stats } = session.source
     const verdict = readRequest(LINES, this.head, endStream, session.scheme, session.options.keepsCase)
-    if (manager === undefined) session.resetStream(id, ERROR_CODE.refusedStream)
-    else if (verdict === 'ok') {
+    if (manager === undefined) return session.resetStream(id, ERROR_CODE.refusedStream)
+    if (verdict === 'malformed') return session.resetStream(id, ERROR_CODE.protocolError)
+    if (verdict === 'ok') {
       if (this.head.framing === FRAMING.length) this.expectedBytes = this.head.contentLength
-      else if (this.head.framing === FRAMING.none && !endStream) this.expectedBytes = 0
       // A length of 0 says that there is nothing, and so the request is whole; its end must still come.
+      else if (this.head.framing === FRAMING.none && !this.#asksForTunnel) this.expectedBytes = 0
       this.exchange.begin(manager, stats)
-    } else this.#refuse(verdict)
+    } else this.reply(REFUSALS[verdict])
+    return 0
   }
 
   /** The fields were too many to be kept: all that is known of the request is that it came. */
@@ -56,19 +72,19 @@ export class ServerStream extends Http2Stream implements Downstream {
     this.reply(431)
   }
 
-  onTrailers(): void {
+  /** Trailers are in LINES. Returns 0, or a connection error. */
+  onTrailers(): number {
     const lines = trailerLines(LINES)
     if (lines === undefined || !trailersAreValid(lines) || !this.hasWholeBody) {
-      this.session.resetStream(this.id, ERROR_CODE.protocolError)
-      return
+      return this.session.resetStream(this.id, ERROR_CODE.protocolError)
     }
     if (lines !== '') this.exchange.onRequestTrailers(lines)
     this.endRemote()
+    return 0
   }
 
-  #refuse(verdict: RequestVerdict): void {
-    if (verdict === 'malformed') this.session.resetStream(this.id, ERROR_CODE.protocolError)
-    else this.reply(REFUSALS[verdict] ?? 400)
+  get #asksForTunnel(): boolean {
+    return this.head.upgrade !== '' || this.head.method === 'CONNECT'
   }
 
   /** Answers what never became an exchange. */
@@ -87,12 +103,22 @@ export class ServerStream extends Http2Stream implements Downstream {
   // === from the session ===
 
   protected override onBodyData(data: Buffer): void {
-    this.exchange.onRequestData(data)
+    if (this.#isTunnel || !this.#asksForTunnel) this.exchange.onRequestData(data)
+    else {
+      this.#early.add(data)
+      this.pauseReading()
+    }
   }
 
   protected override onRemoteEnd(): void {
-    if (this.head.framing !== FRAMING.none || this.#isTunnel) this.exchange.onRequestEnd()
+    if (this.#isTunnel || (this.head.framing !== FRAMING.none && !this.#asksForTunnel)) this.exchange.onRequestEnd()
     if (this.localEnded) this.#finish()
+  }
+
+  override onReleased(): void {
+    super.onReleased()
+    this.#early.clear()
+    this.session.wheel.disarm(this.#flushTimer)
   }
 
   override onReset(): void {
@@ -106,6 +132,7 @@ export class ServerStream extends Http2Stream implements Downstream {
 
   protected override onLocalEnd(): void {
     const { session } = this
+    if (this.#isTunnel && !this.remoteEnded) return
     // The rest of the request is not wanted (RFC 9113 section 8.1).
     if (!this.remoteEnded) session.writeReset(this.id, ERROR_CODE.noError)
     this.#finish()
@@ -142,6 +169,24 @@ export class ServerStream extends Http2Stream implements Downstream {
     if (this.isReleased) return
     if (this.localEnded) this.onLocalEnd()
     else this.endBody(trailers)
+    if (!this.localEnded && !this.isReleased) this.#armFlush()
+  }
+
+  override resumeSending(): void {
+    super.resumeSending()
+    if (this.#flushTimer.armed && !this.localEnded) this.#armFlush()
+  }
+
+  #armFlush(): void {
+    const timeoutMs = this.#session.source.manager?.streamIdleTimeoutMs ?? 0
+    if (timeoutMs > 0) this.session.wheel.arm(this.#flushTimer, timeoutMs)
+  }
+
+  /** The client gives no credit for what is left of the answer (Envoy's stream_flush_timeout). */
+  #onFlushTimeout(): void {
+    if (this.isReleased) return
+    this.#session.source.stats.downstream_rq_idle_timeout.inc()
+    this.session.resetStream(this.id, ERROR_CODE.cancel)
   }
 
   /** What was written leaves at the end of the turn. */
@@ -162,10 +207,14 @@ export class ServerStream extends Http2Stream implements Downstream {
   becomeTunnel(): void {
     this.#isTunnel = true
     this.expectedBytes = -1
+    this.resumeReading()
+    for (const piece of this.#early.pieces()) this.exchange.onRequestData(piece)
+    this.#early.clear()
+    if (this.remoteEnded) this.exchange.onRequestEnd()
   }
 }
 
-const REFUSALS: Partial<Record<RequestVerdict, number>> = {
+const REFUSALS: Record<Exclude<RequestVerdict, 'ok' | 'malformed'>, number> = {
   too_large: 431,
   bad_path: 400,
   bad_host: 400,

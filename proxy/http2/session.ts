@@ -7,7 +7,6 @@ import {
   ERROR_CODE,
   FLAG,
   FRAME,
-  MAX_STREAM_ID,
   MAX_WINDOW_BYTES,
   MIN_MAX_FRAME_BYTES,
   SETTING,
@@ -38,7 +37,7 @@ const MAX_CONTINUATIONS = 64
 /** What a peer that reads nothing may leave waiting of answers to its control frames. */
 const MAX_WAITING_CONTROL_BYTES = 1024 * 1024
 /** Streams that we have reset and on which the peer may still be sending. */
-const RECENT_RESETS = 128
+const RECENT_RESETS = 1024
 
 export interface SessionOptions {
   readonly isServer: boolean
@@ -245,7 +244,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     const stream = this.streams.get(streamId)
     if (stream !== undefined) {
       this.release(stream)
-      stream.onReset(bytes.readUInt32BE(start))
+      stream.onReset(bytes.readUInt32BE(start), false)
     }
     return this.options.isServer ? this.#allow('reset') : 0
   }
@@ -342,17 +341,23 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     return length === 0 && (flags & FLAG.endStream) === 0 ? this.#allow('idle') : 0
   }
 
-  onData(bytes: Buffer, start: number, end: number): void {
+  onData(bytes: Buffer, start: number, end: number): number {
+    const stream = this.#openDataStream
+    if (stream === undefined) return 0
+    return stream.onBody(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+  }
+
+  /** The stream of the DATA frame under way, unless it has ended by what its first pieces led to. */
+  get #openDataStream(): Stream | undefined {
     const stream = this.#dataStream
-    // The stream may have ended by what its first pieces led to.
-    if (stream === undefined || stream.id !== this.#dataStreamId || this.isClosed) return
-    stream.onBody(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+    const isOver = stream === undefined || stream.isReleased || stream.id !== this.#dataStreamId || this.isClosed
+    return isOver ? undefined : stream
   }
 
   onDataEnd(): number {
-    const stream = this.#dataStream
+    const stream = this.#openDataStream
     this.#dataStream = undefined
-    if (stream === undefined || stream.id !== this.#dataStreamId || this.isClosed) return 0
+    if (stream === undefined) return 0
     if ((this.#dataFlags & FLAG.endStream) !== 0) {
       if (!stream.hasWholeBody) return this.resetStream(stream.id, ERROR_CODE.protocolError)
       stream.endRemote()
@@ -403,7 +408,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     this.streams.delete(stream.id)
     this.blocked.delete(stream)
     this.awaitingDrain.delete(stream)
-    stream.isReleased = true
+    stream.onReleased()
   }
 
   /** Ends one stream by RST_STREAM; what it belongs to is told. Returns 0, or a connection error when there are too many. */
@@ -412,7 +417,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     this.writeReset(streamId, code)
     if (stream !== undefined) {
       this.release(stream)
-      stream.onReset(code)
+      stream.onReset(code, true)
     }
     if (code === ERROR_CODE.protocolError) this.stats.rx_messaging_error.inc()
     return this.#allow('streamError')
@@ -448,17 +453,22 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   fail(code: number): void {
     if (this.isClosed) return
     this.stats.protocol_error.inc()
-    this.writeGoaway(Math.min(this.lastPeerStreamId, MAX_STREAM_ID), code)
+    this.writeGoaway(this.lastPeerStreamId, code)
+    // Whatever the peer still sends is not even read.
+    this.socket.pause()
     this.end(`http2 error ${code}`)
   }
 
-  /** Lets what was written leave, and closes the socket. */
+  /**
+   * Lets what was written leave, and closes our half; the subclass sees to it that the rest follows. A socket that is
+   * destroyed with bytes unread is reset, and the peer would lose what we said last.
+   */
   end(detail: string): void {
     if (this.isClosed) return
     this.writer.flush()
     this.isClosed = true
     this.onSessionClosed(detail)
-    this.socket.destroySoon()
+    this.socket.end()
   }
 
   /** The socket is gone. */

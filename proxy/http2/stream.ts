@@ -1,4 +1,5 @@
-import { FLAG } from './frame.ts'
+import { ByteQueue } from '../stream/byte-queue.ts'
+import { ERROR_CODE, FLAG } from './frame.ts'
 import { writeTrailers } from './header-fields.ts'
 import { BLOCK, type Http2Session, STREAM_WINDOW_BYTES } from './session.ts'
 
@@ -18,7 +19,8 @@ export abstract class Http2Stream {
   receivedBytes = 0
   readonly session: Http2Session<Http2Stream>
   #isPaused = false
-  #pending: Buffer[] = []
+  /** What waits for credit. */
+  readonly #pending = new ByteQueue()
   #endIsPending = false
   #trailers = ''
 
@@ -39,7 +41,12 @@ export abstract class Http2Stream {
     this.#isPaused = false
     this.#endIsPending = false
     this.#trailers = ''
-    if (this.#pending.length > 0) this.#pending = []
+  }
+
+  /** Off the books: what waits will never leave. */
+  onReleased(): void {
+    this.isReleased = true
+    this.#pending.clear()
   }
 
   // === what subclasses do with it ===
@@ -48,16 +55,22 @@ export abstract class Http2Stream {
   protected abstract onBodyData(data: Buffer): void
   /** The peer has ended its half. */
   protected abstract onRemoteEnd(): void
-  /** The stream is over before its time; it is released already. `code` is the peer's, or ours. */
-  abstract onReset(code: number): void
+  /** The stream is over before its time; it is released already. `code` is the peer's, or ours when `isOurs`. */
+  abstract onReset(code: number, isOurs: boolean): void
   /** More can be written. */
   abstract onWritable(): void
 
   // === receiving ===
 
-  onBody(data: Buffer): void {
+  /** Returns 0, or a connection error. */
+  onBody(data: Buffer): number {
     this.receivedBytes += data.length
+    // Over HTTP/1.1 what is beyond the length would be the next message: not one byte of it may pass.
+    if (this.expectedBytes >= 0 && this.receivedBytes > this.expectedBytes) {
+      return this.session.resetStream(this.id, ERROR_CODE.protocolError)
+    }
     this.onBodyData(data)
+    return 0
   }
 
   /** Whether as much came as was promised. */
@@ -94,8 +107,7 @@ export abstract class Http2Stream {
     const { session } = this
     const sent = this.#pending.length === 0 ? this.#sendNow(data, 0) : 0
     if (sent < data.length) {
-      // The bytes are only lent.
-      this.#pending.push(Buffer.from(data.subarray(sent)))
+      this.#pending.add(data.subarray(sent))
       session.blocked.add(this)
       return false
     }
@@ -133,13 +145,10 @@ export abstract class Http2Stream {
   /** There is credit again. */
   resumeSending(): void {
     while (this.#pending.length > 0) {
-      const first = this.#pending[0] as Buffer
+      const first = this.#pending.first()
       const sent = this.#sendNow(first, 0)
-      if (sent < first.length) {
-        this.#pending[0] = first.subarray(sent)
-        return
-      }
-      this.#pending.shift()
+      this.#pending.consume(sent)
+      if (sent < first.length) return
     }
     this.session.blocked.delete(this)
     if (this.#endIsPending) {

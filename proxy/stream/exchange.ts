@@ -24,6 +24,8 @@ import { type TryOwner, UpstreamTry } from './upstream-try.ts'
 
 /** Tries on a reused connection that broke before any answer do not count as retries; this bounds them. */
 const MAX_SILENT_RESENDS = 1
+/** The same for what a peer did not begin: it goes away, or has opened less room than it said. */
+const MAX_REFUSED_RESENDS = 3
 
 /**
  * One request's life: decided, perhaps delayed, sent upstream in one or more tries, answered. It belongs to a
@@ -248,7 +250,8 @@ export class Exchange implements Call, TryOwner {
   onTryStream(attempt: UpstreamTry): void {
     const decision = this.#decision
     const target = this.#target
-    const { chunks, isEnded, trailers } = this.#buffer
+    const { isEnded, trailers } = this.#buffer
+    const chunks = this.#buffer.pieces()
     const hasBody = this.head.framing !== FRAMING.none
     target.path = decision.path
     target.authority = decision.authority
@@ -402,9 +405,10 @@ export class Exchange implements Call, TryOwner {
 
   /** The peer closed an idle connection just as we used it: nothing was answered, so what is safe to repeat is repeated. */
   #resendsSilently({ stream }: UpstreamTry, failure: 'refused' | 'reset'): boolean {
-    if (this.#resends >= MAX_SILENT_RESENDS || this.#buffer.hasOverflowed) return false
+    if (this.#buffer.hasOverflowed) return false
     // Refused is said of what was not begun: whatever the method, it may be sent again.
-    if (failure === 'refused') return true
+    if (failure === 'refused') return this.#resends < MAX_REFUSED_RESENDS
+    if (this.#resends >= MAX_SILENT_RESENDS) return false
     return stream?.isReused === true && !stream.hasReceived && isIdempotent(this.head.method)
   }
 
@@ -565,6 +569,8 @@ export class Exchange implements Call, TryOwner {
   #finish(): void {
     if (!this.isActive) return
     this.isActive = false
+    // The stream of a try is used again by others.
+    this.#try = undefined
     this.#isWaiting = false
     if (this.#isTunnel) {
       this.#isTunnel = false

@@ -37,7 +37,6 @@ function grpcReply(decision: Decision, fields: HeaderBlock): LocalReply {
   fields.append('grpc-status', String(code))
   const message = decision.body?.toString('utf8') ?? ''
   if (message !== '') fields.append('grpc-message', percentEncode(message))
-  fields.append('content-length', '0')
   return { status: 200, fields, body: undefined }
 }
 

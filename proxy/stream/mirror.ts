@@ -33,7 +33,7 @@ export function sendMirror(
   // The request may be over before the mirror's connection is there.
   const copy = head.copy()
   if (mirror.shadowSuffix) copy.dropHost()
-  const owner = new MirrorOwner(copy, target, [...buffer.chunks], buffer.trailers)
+  const owner = new MirrorOwner(copy, target, buffer.pieces(), buffer.trailers)
   owner.attempt = new UpstreamTry(owner, cluster, host, head, target.authority)
   cluster.send(host, owner.attempt)
 }

@@ -1,18 +1,20 @@
+import { ByteQueue } from './byte-queue.ts'
+
 /** Most bytes of a request's body that are kept for a retry or a mirror (Envoy's per-connection buffer is 1 MiB). */
 export const REPLAY_LIMIT_BYTES = 1024 * 1024
 
 /** The request's body as far as it has come, kept while it is small enough to be sent again. */
 export class RequestBuffer {
-  readonly chunks: Buffer[] = []
+  readonly #body = new ByteQueue()
   bytes = 0
   trailers = ''
   /** The whole request has come. */
   isEnded = false
-  /** Too large: the chunks were dropped, and the request cannot be sent again. */
+  /** Too large: the bytes were dropped, and the request cannot be sent again. */
   hasOverflowed = false
 
   reset(): void {
-    if (this.chunks.length > 0) this.chunks.length = 0
+    this.#body.clear()
     this.bytes = 0
     this.trailers = ''
     this.isEnded = false
@@ -23,17 +25,23 @@ export class RequestBuffer {
     return this.bytes >= REPLAY_LIMIT_BYTES
   }
 
+  /** What is kept. It stays as it is for whoever holds it. */
+  pieces(): readonly Buffer[] {
+    return this.#body.pieces()
+  }
+
+  /** Takes a copy. */
   add(data: Buffer): void {
     if (this.hasOverflowed) return
     this.bytes += data.length
-    this.chunks.push(data)
+    this.#body.add(data)
   }
 
   /** Gives up on sending again once the limit is passed. True when that happens now. */
   dropIfFull(): boolean {
     if (this.hasOverflowed || !this.isFull) return false
     this.hasOverflowed = true
-    this.chunks.length = 0
+    this.#body.clear()
     return true
   }
 }

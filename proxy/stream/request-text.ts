@@ -26,8 +26,11 @@ function definesContent(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'TRACE' && method !== 'CONNECT'
 }
 
-/** Writes the HTTP/1.1 head of one try: what nobody touched goes out in the bytes, order and case it came in. */
-export function writeRequestHead(out: OutBuffer, head: RequestHead, target: RequestTarget): void {
+/**
+ * Writes the HTTP/1.1 head of one try: what nobody touched goes out in the bytes, order and case it came in.
+ * `webSocketKey` is one that the request lacks, or ''.
+ */
+export function writeRequestHead(out: OutBuffer, head: RequestHead, target: RequestTarget, webSocketKey = ''): void {
   const { path, authority, attemptCount } = target
   const keepsStartLine = path === head.receivedPath && !head.authorityRewritten
   if (!keepsStartLine) {
@@ -44,6 +47,7 @@ export function writeRequestHead(out: OutBuffer, head: RequestHead, target: Requ
   head.writeLines(out, keepsStartLine)
   if (attemptCount > 0) out.text(`x-envoy-attempt-count: ${attemptCount}\r\n`)
   if (head.framing === FRAMING.chunked) out.text('transfer-encoding: chunked\r\n')
+  if (webSocketKey !== '') out.text(`sec-websocket-key: ${webSocketKey}\r\n`)
   if (head.upgrade !== '') out.text(`connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`)
   out.text('\r\n')
 }

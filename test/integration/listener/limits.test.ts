@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import { ManualClock } from '../../../lib/clock.ts'
+import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { eventually } from '../../support/eventually.ts'
 import { LineServer } from '../../support/line-server.ts'
-import { StaticProxy } from '../../support/static-proxy.ts'
 import { cluster, listener, resources, tcpChain, typed } from '../../support/static-resources.ts'
 
 const closing: { close(): void }[] = []
@@ -34,7 +34,7 @@ async function dial(port: number): Promise<{ socket: Socket; greeting: string }>
 
 test('a connection limit closes what is above it, after a delay, until others have gone', async () => {
   const clock = new ManualClock()
-  const proxy = new StaticProxy({ clock })
+  const proxy = new BootstrapProxy({ clock })
   const server = new LineServer('s')
   closing.push(proxy, server)
   const port = await server.listen()
@@ -60,7 +60,7 @@ test('a connection limit closes what is above it, after a delay, until others ha
 })
 
 test('all listeners together take no more than the proxy may', async () => {
-  const proxy = new StaticProxy({ maxDownstreamConnections: 2 })
+  const proxy = new BootstrapProxy({ maxDownstreamConnections: 2 })
   const server = new LineServer('s')
   closing.push(proxy, server)
   const port = await server.listen()

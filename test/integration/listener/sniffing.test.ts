@@ -3,9 +3,9 @@ import { afterEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ManualClock } from '../../../lib/clock.ts'
 import { clientHello } from '../../../proxy/listener/testing/client-hello.ts'
+import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { eventually } from '../../support/eventually.ts'
 import { LineServer } from '../../support/line-server.ts'
-import { StaticProxy } from '../../support/static-proxy.ts'
 import {
   cluster,
   HTTP_INSPECTOR,
@@ -29,7 +29,7 @@ const PROXY_PROTOCOL = { name: 'proxy', typed_config: typed('filters.listener.pr
 async function start(fields: object, clock?: ManualClock) {
   const server = new LineServer('tcp')
   const port = await server.listen()
-  const proxy = new StaticProxy(clock === undefined ? {} : { clock })
+  const proxy = new BootstrapProxy(clock === undefined ? {} : { clock })
   await proxy.serve(
     resources(
       [listener('l', { filter_chains: [httpChain('http', HTTP_PROTOCOLS), tcpChain('c')], ...fields })],

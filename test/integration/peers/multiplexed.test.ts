@@ -1,15 +1,15 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
-import { StaticProxy } from '../../support/static-proxy.ts'
 
 /** Two of our proxies with TLS between them: HTTP/1.1 travels multiplexed, and comes out as it went in. */
 
 const ca = new TestCa('peers')
 const leaf = ca.issue('far')
-const near = new StaticProxy()
-const far = new StaticProxy()
+const near = new BootstrapProxy()
+const far = new BootstrapProxy()
 let upstream: Server
 const seen: string[] = []
 let answer: (socket: Socket) => unknown = (socket) => socket.write(ANSWER)

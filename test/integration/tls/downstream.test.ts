@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ManualClock } from '../../../lib/clock.ts'
+import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
-import { StaticProxy } from '../../support/static-proxy.ts'
 import {
   certificate,
   downstreamTls,
@@ -17,7 +17,7 @@ import { ask, exchange, run, sendPlain } from '../../support/tls-clients.ts'
 const ca = new TestCa('downstream')
 const a = ca.issue('a.example')
 const b = ca.issue('b.example', { keyType: 'rsa' })
-const proxy = new StaticProxy()
+const proxy = new BootstrapProxy()
 
 const tls = (common: object, fields: object = {}) => ({ transport_socket: downstreamTls(common, fields) })
 
@@ -143,7 +143,7 @@ test('plain text and garbage on a TLS port are closed and counted', async () => 
 
 test('ciphers are chosen up to TLS 1.2, and those of 1.3 stay on', async () => {
   const cipher_suites = ['[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-RSA-AES128-GCM-SHA256]']
-  const some = await new StaticProxy().serve(
+  const some = await new BootstrapProxy().serve(
     resources([
       listener('l', {
         filter_chains: [httpChain('x', tls({ tls_certificates: [certificate(a)], tls_params: { cipher_suites } }))],
@@ -159,7 +159,7 @@ test('ciphers are chosen up to TLS 1.2, and those of 1.3 stay on', async () => {
 })
 
 test('a connection in plain text ends when its listener turns to TLS', async () => {
-  const changing = await new StaticProxy().serve(resources([listener('l', { filter_chains: [httpChain('plain')] })]))
+  const changing = await new BootstrapProxy().serve(resources([listener('l', { filter_chains: [httpChain('plain')] })]))
   const socket = connect(changing.port('l'), '127.0.0.1')
   const answers: string[] = []
   const closed = new Promise((resolve) => socket.once('close', resolve))
@@ -179,7 +179,7 @@ test('a connection in plain text ends when its listener turns to TLS', async () 
 
 test('a handshake that does not end is ended, and so is a first message that does not come', async () => {
   const clock = new ManualClock(Date.now())
-  const slow = await new StaticProxy({ clock }).serve(
+  const slow = await new BootstrapProxy({ clock }).serve(
     resources([
       listener('l', {
         filter_chains: [

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type Clock, systemClock } from '../../../lib/clock.ts'
+import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { type Issued, TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
-import { StaticProxy } from '../../support/static-proxy.ts'
 import { certificate, downstreamTls, httpChain, listener, resources } from '../../support/static-resources.ts'
 import { ask, exchange, run } from '../../support/tls-clients.ts'
 
@@ -39,7 +39,7 @@ const LISTENERS = resources([
   }),
 ])
 
-const proxy = new StaticProxy()
+const proxy = new BootstrapProxy()
 beforeAll(() => proxy.serve(LISTENERS))
 afterAll(() => {
   proxy.close()
@@ -107,7 +107,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
 test.each(['TLSv1.2', 'TLSv1.3'] as const)(
   'a session is not resumed once another root is trusted, with %s',
   async (version) => {
-    const changing = await new StaticProxy().serve(LISTENERS)
+    const changing = await new BootstrapProxy().serve(LISTENERS)
     const port = changing.port('required')
     const replaced = LISTENERS.replaceAll(ca.certFile, otherCa.certFile)
     await expect(resume(port, version, () => changing.serve(replaced))).rejects.toThrow()
@@ -122,7 +122,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
   async (version) => {
     let lead = 0
     const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + lead }
-    const later = await new StaticProxy({ clock }).serve(LISTENERS)
+    const later = await new BootstrapProxy({ clock }).serve(LISTENERS)
     const port = later.port('required')
     await expect(
       resume(port, version, () => {

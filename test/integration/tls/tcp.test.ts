@@ -3,10 +3,10 @@ import { type ConnectionOptions, connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ManualClock } from '../../../lib/clock.ts'
 import { seededRandom } from '../../../lib/random.ts'
+import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { LineServer } from '../../support/line-server.ts'
-import { StaticProxy } from '../../support/static-proxy.ts'
 import {
   certificate,
   cluster,
@@ -26,7 +26,7 @@ const second = new LineServer('second')
 const secure = new LineServer('secure', own)
 // The seeded generator has 32 bits; the pick of a cluster looks at lower ones, too.
 const dice = seededRandom(7)
-const proxy = new StaticProxy({ random: { next: () => (dice.next() + dice.next() / 2 ** 32) % 1 } })
+const proxy = new BootstrapProxy({ random: { next: () => (dice.next() + dice.next() / 2 ** 32) % 1 } })
 const trust = { validation_context: { trusted_ca: { filename: ca.certFile } } }
 let closedPort = 0
 
@@ -169,7 +169,7 @@ test('a cluster that is not there ends the connection, in plain text and TLS', a
 
 test('an idle connection is closed', async () => {
   const clock = new ManualClock()
-  const idle = new StaticProxy({ clock })
+  const idle = new BootstrapProxy({ clock })
   const upstream = new LineServer('idle')
   const upstreamPort = await upstream.listen()
   await idle.serve(
