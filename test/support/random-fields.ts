@@ -1,4 +1,4 @@
-import { type Random, randomInt } from '../../lib/random.ts'
+import { type Random, randomInt, seededRandom } from '../../lib/random.ts'
 import type { Field } from './hpack.ts'
 
 /*
@@ -35,16 +35,20 @@ export function pick<T>(random: Random, of: readonly T[]): T {
   return of[randomInt(random, of.length)] as T
 }
 
-/** A value without blanks at its ends, of any byte that a value may hold. */
+/** Bytes that a value may hold, of which every value is a piece: to draw each byte anew would take most of a test's time. */
+const POOL_CHARS = 16_384
+const poolRandom = seededRandom(POOL_CHARS)
+let pool = ''
+for (let i = 0; i < POOL_CHARS; i++) {
+  const kind = randomInt(poolRandom, 12)
+  if (kind === 0) pool += pick(poolRandom, [' ', '\t'])
+  else pool += String.fromCharCode(kind < 4 ? 128 + randomInt(poolRandom, 128) : 33 + randomInt(poolRandom, 94))
+}
+
+/** A value without blanks at its ends. */
 export function randomValue(random: Random, mostBytes: number): string {
-  const length = randomInt(random, mostBytes + 1)
-  let value = ''
-  for (let i = 0; i < length; i++) {
-    const code = randomInt(random, 3) === 0 ? 128 + randomInt(random, 128) : 33 + randomInt(random, 94)
-    const isInside = i > 0 && i < length - 1
-    value += isInside && randomInt(random, 8) === 0 ? pick(random, [' ', '\t']) : String.fromCharCode(code)
-  }
-  return value
+  const start = randomInt(random, POOL_CHARS - mostBytes)
+  return pool.slice(start, start + randomInt(random, mostBytes + 1)).replace(/^[ \t]+|[ \t]+$/g, '')
 }
 
 /** Between none and 20 fields; now and then one that is larger than any table. */

@@ -13,20 +13,49 @@ export class EncoderTable {
   /** A slot of the table and one more, 0 where there is none. What was evicted stays until it is written over. */
   readonly #ways: Uint16Array
   readonly #setMask: number
+  /**
+   * By slot, and at the end for the start of a block: the slot, and one more, of the entry that was named next the last
+   * time. Messages of one connection are alike, so that it mostly is the one that is looked for, and is found without a hash.
+   */
+  readonly #next: Uint16Array
+  #last: number
 
   constructor(mostBytes: number, maxBytes: number) {
     this.#table = new DynamicTable(mostBytes, maxBytes)
     // As many sets as entries: one way in four is in use.
     this.#ways = new Uint16Array(WAYS * (this.#table.mask + 1))
     this.#setMask = this.#table.mask
+    this.#next = new Uint16Array(this.#table.mask + 2)
+    this.#last = this.#table.mask + 1
   }
 
   get maxBytes(): number {
     return this.#table.maxBytes
   }
 
+  /** Starts a block. */
+  begin(): void {
+    this.#last = this.#table.mask + 1
+  }
+
   resize(maxBytes: number): void {
     this.#table.resize(maxBytes)
+  }
+
+  /** The age of the entry that followed the last one before, if it has this name and value; else -1. */
+  guess(
+    view: DataView,
+    nameStart: number,
+    nameLength: number,
+    valueStart: number,
+    valueLength: number,
+    lowerCase: boolean,
+  ): number {
+    const slot = (this.#next[this.#last] as number) - 1
+    if (slot < 0) return -1
+    const age = this.#match(slot, view, nameStart, nameLength, valueStart, valueLength, lowerCase)
+    if (age >= 0) this.#last = slot
+    return age
   }
 
   /** Age of the entry with this name and value, 0 for the newest, or -1. `lowerCase` compares as if the name had no capitals. */
@@ -39,27 +68,47 @@ export class EncoderTable {
     lowerCase: boolean,
     hash: number,
   ): number {
-    const table = this.#table
-    const { entries, head, mask } = table
+    const { entries } = this.#table
     const set = (hash & this.#setMask) * WAYS
     for (let way = set; way < set + WAYS; way++) {
       const slot = (this.#ways[way] as number) - 1
-      if (slot < 0) continue
-      const at = slot * ENTRY_STRIDE
-      if (entries[at + 3] !== hash || entries[at + 1] !== nameLength || entries[at + 2] !== valueLength) continue
-      const age = (head - slot) & mask
-      if (age >= table.count) continue
-      const place = entries[at] as number
-      if (
-        equalBytes(view, valueStart, table.view, place + nameLength + 2, valueLength) &&
-        (lowerCase
-          ? equalLower(view, nameStart, table.view, place, nameLength)
-          : equalBytes(view, nameStart, table.view, place, nameLength))
-      ) {
-        return age
-      }
+      if (slot < 0 || entries[slot * ENTRY_STRIDE + 3] !== hash) continue
+      const age = this.#match(slot, view, nameStart, nameLength, valueStart, valueLength, lowerCase)
+      if (age < 0) continue
+      this.#follow(slot)
+      return age
     }
     return -1
+  }
+
+  /** The age of the entry in a slot if it is still there and has this name and value; else -1. */
+  #match(
+    slot: number,
+    view: DataView,
+    nameStart: number,
+    nameLength: number,
+    valueStart: number,
+    valueLength: number,
+    lowerCase: boolean,
+  ): number {
+    const table = this.#table
+    const { entries } = table
+    const at = slot * ENTRY_STRIDE
+    if (entries[at + 1] !== nameLength || entries[at + 2] !== valueLength) return -1
+    const age = (table.head - slot) & table.mask
+    if (age >= table.count) return -1
+    const place = entries[at] as number
+    const isSame =
+      equalBytes(view, valueStart, table.view, place + nameLength + 2, valueLength) &&
+      (lowerCase
+        ? equalLower(view, nameStart, table.view, place, nameLength)
+        : equalBytes(view, nameStart, table.view, place, nameLength))
+    return isSame ? age : -1
+  }
+
+  #follow(slot: number): void {
+    this.#next[this.#last] = slot + 1
+    this.#last = slot
   }
 
   /** Adds an entry, which must not be larger than the table. */
@@ -78,6 +127,7 @@ export class EncoderTable {
     else copyBytes(view, nameStart, table.view, place, nameLength)
     copyBytes(view, valueStart, table.view, place + nameLength + 2, valueLength)
     this.#ways[this.#wayFor(hash)] = table.head + 1
+    this.#follow(table.head)
   }
 
   /** The way of the hash's set that is free, or whose entry is the oldest. */

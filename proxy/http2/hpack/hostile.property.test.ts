@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { type Random, randomInt, seededRandom } from '../../../lib/random.ts'
-import { decodeBlock, encodeBlock, readFields, testSeed } from '../../../test/support/hpack.ts'
+import { decodeBlock, encodeBlock, expectSame, readFields, testSeed } from '../../../test/support/hpack.ts'
 import { pick, randomFields } from '../../../test/support/random-fields.ts'
 import { HpackDecoder } from './decoder.ts'
 import { HpackEncoder } from './encoder.ts'
@@ -42,7 +42,10 @@ const CLEAN_VALUE = /^([\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x8
 /** Everything that a list of HTTP/1 lines may not have, in what was let through. */
 function expectClean(into: FieldLines): void {
   const { fields } = readFields(into)
-  expect(fields.filter(([name, value]) => !CLEAN_NAME.test(name) || !CLEAN_VALUE.test(value))).toEqual([])
+  expectSame(
+    fields.filter(([name, value]) => !CLEAN_NAME.test(name) || !CLEAN_VALUE.test(value)),
+    [],
+  )
   const listBytes = fields.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0)
   expect(listBytes).toBeLessThanOrEqual(MAX_LIST_BYTES)
 }
@@ -66,7 +69,7 @@ test(`hostile blocks end with a verdict, and nothing is written but lines (seed 
       expect(bytes.compare(GUARDS, 0, end, 0, end)).toBe(0)
       expect(into.bytes.length).toBeLessThanOrEqual(64 * 1024)
       if (error === 0) expectClean(into)
-      else expect([into.count, into.end]).toEqual([0, into.base])
+      else expectSame([into.count, into.end], [0, into.base])
       if (error === HPACK_ERROR.compression) break
     }
   }
@@ -85,10 +88,10 @@ test(`a block that is refused leaves the table as a decoder without bounds has i
       const block = encodeBlock(encoder, randomFields(random))
       const expected = decodeBlock(generous, block)
       const decoded = decodeBlock(strict, block, randomInt(random, 3000))
-      expect(expected.error).toBe(0)
-      if (decoded.error === 0) expect(decoded).toEqual(expected)
+      expectSame(expected.error, 0)
+      if (decoded.error === 0) expectSame(decoded, expected)
       else {
-        expect(decoded.error).toBe(HPACK_ERROR.tooLarge)
+        expectSame(decoded.error, HPACK_ERROR.tooLarge)
         refused++
       }
     }

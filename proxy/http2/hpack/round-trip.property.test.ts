@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { randomInt, seededRandom } from '../../../lib/random.ts'
-import { decodeBlock, encodeBlock, encodeText, LIST_BYTES, testSeed } from '../../../test/support/hpack.ts'
+import { decodeBlock, encodeBlock, encodeText, expectSame, LIST_BYTES, testSeed } from '../../../test/support/hpack.ts'
 import { randomFields } from '../../../test/support/random-fields.ts'
 import { HpackDecoder } from './decoder.ts'
 import { HpackEncoder } from './encoder.ts'
@@ -32,8 +32,12 @@ test(`what ours encodes ours decodes, whatever happens to the table (seed ${test
       const block =
         !never && randomInt(random, 2) === 0 ? encodeText(encoder, fields) : encodeBlock(encoder, fields, never)
       const decoded = decodeBlock(decoder, block, LIST_BYTES, into)
-      expect(decoded).toMatchObject({ error: 0, fields })
-      if (never) expect(decoded.never).toEqual(fields.map(([name]) => name))
+      expectSame([decoded.error, decoded.fields], [0, fields])
+      if (never)
+        expectSame(
+          decoded.never,
+          fields.map(([name]) => name),
+        )
       bytes += block.length
       plain += fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
     }
