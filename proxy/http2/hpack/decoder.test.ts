@@ -37,7 +37,9 @@ describe('a compression error', () => {
     ['a name index without its end', '7f'],
     ['a size update without its end', '3f'],
     ['a size update over what was announced', '3fe21f'],
+    ['a size update over what was announced, though a smaller one follows', '3fe21f 20'],
     ['a size update after a field', '8220'],
+    ['a size update after a field that could be a literal', '8220 0161 0162'],
     ['a size update between fields', '82203f' + 'e11f82'],
     ['padding of zeros', '4081006161'],
     ['padding of eight ones', '000161' + '82fcff'],
@@ -87,6 +89,14 @@ describe('a malformed field', () => {
       expect(decodeBlock(decoder, literal('fine', 'v'))).toMatchObject({ error: 0, fields: [['fine', 'v']] })
       expect(decodeBlock(decoder, hex('c0')).error).toBe(malformed)
     }
+  })
+
+  test('an empty name in the place of a colon', () => {
+    const decoder = new HpackDecoder(4096)
+    const into = new FieldLines()
+    expect(decodeBlock(decoder, literal(':', 'v'), LIST_BYTES, into).error).toBe(malformed)
+    expect(decodeBlock(decoder, Buffer.from([0, 0x80, 0]), LIST_BYTES, into).error).toBe(malformed)
+    expect(decodeBlock(decoder, literal('', 'v'), LIST_BYTES, into).error).toBe(malformed)
   })
 
   test('values', () => {

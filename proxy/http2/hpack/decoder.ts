@@ -117,11 +117,8 @@ export class HpackDecoder {
       listBytes += nameLength + valueLength + ENTRY_OVERHEAD
       if (listBytes > maxListBytes || count === MAX_FIELDS) verdict = HPACK_ERROR.tooLarge
       else if ((flags & refused) !== 0) verdict = HPACK_ERROR.malformed
-      if (verdict !== 0) {
-        // Whatever literal comes yet is written over the one before it.
-        into.end = into.base
-        continue
-      }
+      // Nothing is kept from here on: every literal that comes yet is written over the one before it.
+      if (verdict !== 0) continue
       const nameStart = into.end - into.base
       const slot = count << 2
       at[slot] = nameStart

@@ -24,7 +24,7 @@ for (let c = 0; c < 256; c++) {
 /** The flags of a name that raised NAME_BAD, looked at again: a pseudo-header field begins with a colon. */
 export function flagsOfName(bytes: Uint8Array, start: number, end: number): number {
   let at = start
-  if (end - start > 1 && bytes[start] === COLON) at++
+  if (start < end && bytes[start] === COLON) at++
   let flags = at === end ? NAME_BAD : 0
   while (at < end) flags |= FLAGS_OF[bytes[at++] as number] as number
   return flags & NAME_FLAGS
