@@ -12,7 +12,8 @@ import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
-import { localReply, REPLY_BODY } from './local-reply.ts'
+import { IdleWatch } from './idle-watch.ts'
+import { failureReply, localReply, REPLY_BODY } from './local-reply.ts'
 import type { ManagerStats } from './manager-stats.ts'
 import { FRAMING, type Framing, type RequestHead, type ResponseHead } from './message.ts'
 import { sendMirror } from './mirror.ts'
@@ -48,8 +49,7 @@ export class Exchange implements Call, TryOwner {
   readonly #routeTimer: WheelTimer
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
-  /** Not touched for each request: it looks when it fires how long nothing has passed. */
-  readonly #idleTimer: WheelTimer
+  readonly #idle: IdleWatch
   readonly #target = { path: '', authority: '', attemptCount: 0 }
 
   #manager: HttpManagerPlan | undefined
@@ -69,10 +69,6 @@ export class Exchange implements Call, TryOwner {
   #isTunnel = false
   /** In a tunnel: the upstream has ended its half. */
   #responseIsOver = false
-  #idleTimeoutMs = 0
-  /** What the idle timer was armed for; a longer time-out waits for it to fire. */
-  #armedIdleMs = 0
-  #lastActivityMs = 0
 
   constructor(context: StreamContext, downstream: Downstream) {
     this.#context = context
@@ -83,7 +79,10 @@ export class Exchange implements Call, TryOwner {
     this.#routeTimer = timer(() => this.#onRouteTimeout())
     this.#tryTimer = timer(() => this.#onTryTimeout())
     this.#waitTimer = timer(() => this.#onWaited())
-    this.#idleTimer = timer(() => this.#onIdleTimer())
+    this.#idle = new IdleWatch(
+      context.wheel,
+      timer(() => this.#onIdleTimer()),
+    )
   }
 
   newRequestId(): string {
@@ -114,7 +113,7 @@ export class Exchange implements Call, TryOwner {
     this.randomValue = Math.floor(this.random.next() * RANDOM_VALUE_BOUND)
     const decision = this.#decision
     resetDecision(decision)
-    this.#watchIdle(manager.streamIdleTimeoutMs)
+    this.#idle.watch(manager.streamIdleTimeoutMs)
     if (context.overload.isShedding) {
       stats.downstream_rq_overload_close.inc()
       answer(decision, 503, 'overload', 'OM')
@@ -132,7 +131,7 @@ export class Exchange implements Call, TryOwner {
 
   onRequestData(data: Buffer): void {
     if (!this.isActive) return
-    this.#lastActivityMs = this.#context.wheel.coarseNowMs
+    this.#idle.touch()
     const stream = this.#try?.stream
     if (this.#isTunnel) {
       if (stream?.writeData(data) === false) this.#downstream.pauseReading()
@@ -170,7 +169,7 @@ export class Exchange implements Call, TryOwner {
 
   /** The client is gone, and nothing will be asked of this exchange again. */
   onDownstreamGone(): void {
-    this.#context.wheel.disarm(this.#idleTimer)
+    this.#idle.stop()
     this.onDownstreamClosed()
   }
 
@@ -202,7 +201,7 @@ export class Exchange implements Call, TryOwner {
     this.#cluster = cluster
     const { route } = decision
     if (route?.action.kind === 'forward' && route.action.idleTimeoutMs !== undefined) {
-      this.#watchIdle(route.action.idleTimeoutMs)
+      this.#idle.watch(route.action.idleTimeoutMs)
     }
     if (this.#routes !== undefined) mutateHeaders(this.#routes, decision, this, this.head, 'request')
     finishRequestHead(this.head, decision)
@@ -271,7 +270,7 @@ export class Exchange implements Call, TryOwner {
 
   onTryHead(attempt: UpstreamTry, head: ResponseHead): void {
     const { status } = head
-    this.#lastActivityMs = this.#context.wheel.coarseNowMs
+    this.#idle.touch()
     this.#countUpstreamStatus(attempt.cluster, status)
     if (status === 101 || (this.head.method === 'CONNECT' && status < 300)) {
       this.#startTunnel(attempt, head)
@@ -305,7 +304,7 @@ export class Exchange implements Call, TryOwner {
   }
 
   onTryData(data: Buffer): void {
-    this.#lastActivityMs = this.#context.wheel.coarseNowMs
+    this.#idle.touch()
     if (!this.#downstream.writeData(data)) this.#try?.stream?.pauseReading()
   }
 
@@ -382,25 +381,9 @@ export class Exchange implements Call, TryOwner {
       this.#scheduleRetry()
       return
     }
-    this.#replyToFailure(attempt, failure, detail)
-  }
-
-  #replyToFailure(attempt: UpstreamTry, failure: PoolFailure | ResetReason, detail: string): void {
     this.#countUpstreamStatus(attempt.cluster, 503)
-    if (failure === 'connect_failure' || failure === 'connect_timeout') {
-      const reason =
-        failure === 'connect_timeout' ? 'connection timeout' : `connection failure, transport failure reason: ${detail}`
-      this.#fail(503, 'upstream_reset_before_response_started', 'UF', REPLY_BODY.reset(reason))
-    } else if (failure === 'protocol_error') {
-      this.#fail(
-        502,
-        'upstream_reset_before_response_started{protocol_error}',
-        'UPE',
-        REPLY_BODY.reset('protocol error'),
-      )
-    } else {
-      this.#fail(503, 'upstream_reset_before_response_started', 'UC', REPLY_BODY.reset('connection termination'))
-    }
+    const answerTo = failureReply(failure, detail)
+    this.#fail(answerTo.status, answerTo.detail, answerTo.flag, answerTo.body)
   }
 
   /** The peer closed an idle connection just as we used it: nothing was answered, so what is safe to repeat is repeated. */
@@ -487,30 +470,9 @@ export class Exchange implements Call, TryOwner {
     this.#fail(504, 'response_timeout', 'UT', REPLY_BODY.timeout)
   }
 
-  // === idleness ===
-
-  #watchIdle(timeoutMs: number): void {
-    const { wheel } = this.#context
-    this.#idleTimeoutMs = timeoutMs
-    this.#lastActivityMs = wheel.coarseNowMs
-    if (timeoutMs === 0) return
-    const timer = this.#idleTimer
-    if (!timer.armed || timeoutMs < this.#armedIdleMs) {
-      this.#armedIdleMs = timeoutMs
-      wheel.arm(timer, timeoutMs)
-    }
-  }
-
-  /** Nothing came and nothing left for the stream's idle time-out (Envoy's stream_idle_timeout). */
+  /** Nothing has passed for the stream's idle time-out (Envoy's stream_idle_timeout). */
   #onIdleTimer(): void {
-    if (!this.isActive || this.#idleTimeoutMs === 0) return
-    const { wheel } = this.#context
-    const leftMs = this.#idleTimeoutMs - (wheel.coarseNowMs - this.#lastActivityMs)
-    if (leftMs > 0 || this.#isWaiting) {
-      this.#armedIdleMs = Math.max(leftMs, 1)
-      wheel.arm(this.#idleTimer, this.#armedIdleMs)
-      return
-    }
+    if (!this.isActive || !this.#idle.isDue(!this.#isWaiting)) return
     this.#stats?.downstream_rq_idle_timeout.inc()
     this.#abandonTry()
     if (this.#answerStarted) {

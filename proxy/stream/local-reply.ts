@@ -1,4 +1,6 @@
+import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { Decision } from '../decide/decision.ts'
+import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import { HeaderBlock } from './header-block.ts'
 
 /** HTTP to gRPC status (envoy: HTTP to gRPC status code mapping for local replies). */
@@ -61,3 +63,26 @@ export const REPLY_BODY = {
   reset: (reason: string) =>
     Buffer.from(`upstream connect error or disconnect/reset before headers. reset reason: ${reason}`),
 } as const
+
+const BEFORE_RESPONSE = 'upstream_reset_before_response_started'
+
+/** What the client is told of a try that gave no response, and that is not repeated. */
+export function failureReply(
+  failure: PoolFailure | ResetReason,
+  detail: string,
+): { status: number; detail: string; flag: ResponseFlag; body: Buffer } {
+  switch (failure) {
+    case 'connect_timeout':
+      return { status: 503, detail: BEFORE_RESPONSE, flag: 'UF', body: REPLY_BODY.reset('connection timeout') }
+    case 'connect_failure': {
+      const reason = `connection failure, transport failure reason: ${detail}`
+      return { status: 503, detail: BEFORE_RESPONSE, flag: 'UF', body: REPLY_BODY.reset(reason) }
+    }
+    case 'protocol_error': {
+      const body = REPLY_BODY.reset('protocol error')
+      return { status: 502, detail: `${BEFORE_RESPONSE}{protocol_error}`, flag: 'UPE', body }
+    }
+    default:
+      return { status: 503, detail: BEFORE_RESPONSE, flag: 'UC', body: REPLY_BODY.reset('connection termination') }
+  }
+}
