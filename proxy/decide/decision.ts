@@ -1,4 +1,5 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
+import type { GrpcWebCall } from '../filters/http/grpc-web/body.ts'
 import type { MirrorPlan, RetryPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan } from '../plan/plan.ts'
 
 export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
@@ -25,6 +26,8 @@ export interface Decision {
   body: Buffer | undefined
   location: string
   grpcStatus: number | undefined
+  /** The call came as gRPC-Web, and its bodies must be translated. */
+  grpcWeb: GrpcWebCall | undefined
   /** Response fields that filters add, names and values in turn. */
   responseHeaders: string[] | undefined
   /** Envoy's response code details, and the flag of the access log ('' for none). */
@@ -48,6 +51,7 @@ export function newDecision(): Decision {
     body: undefined,
     location: '',
     grpcStatus: undefined,
+    grpcWeb: undefined,
     responseHeaders: undefined,
     detail: '',
     flag: '',
@@ -71,6 +75,7 @@ export function resetDecision(decision: Decision): void {
   decision.body = undefined
   decision.location = ''
   decision.grpcStatus = undefined
+  decision.grpcWeb = undefined
   decision.responseHeaders = undefined
   decision.detail = ''
   decision.flag = ''

@@ -5,6 +5,7 @@ import { answer, type Decision, newDecision, resetDecision } from '../decide/dec
 import { mutateHeaders } from '../decide/mutate.ts'
 import { prepareRequest } from '../decide/prepare.ts'
 import { isGrpc } from '../decide/route.ts'
+import { Base64Reader, encodeData, encodeTrailers, responseType } from '../filters/http/grpc-web/body.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
 import { originalEndpoint } from '../tcp/original-endpoint.ts'
 import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
@@ -46,6 +47,7 @@ export class Exchange implements Call, TryOwner {
   readonly #downstream: Downstream
   readonly #decision: Decision = newDecision()
   readonly #buffer = new RequestBuffer()
+  readonly #base64 = new Base64Reader()
   readonly #routeTimer: WheelTimer
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
@@ -107,6 +109,7 @@ export class Exchange implements Call, TryOwner {
     this.#isTunnel = false
     this.#responseIsOver = false
     this.#buffer.reset()
+    this.#base64.reset()
     this.#buffer.isEnded = this.head.framing === FRAMING.none
     stats.downstream_rq_total.inc()
     stats.downstream_rq_active.inc()
@@ -129,8 +132,10 @@ export class Exchange implements Call, TryOwner {
     this.#carryOut()
   }
 
-  onRequestData(data: Buffer): void {
+  onRequestData(received: Buffer): void {
     if (!this.isActive) return
+    const data = this.#decision.grpcWeb?.isTextRequest === true ? this.#decodeText(received) : received
+    if (data === undefined || data.length === 0) return
     this.#idle.touch()
     const stream = this.#try?.stream
     if (this.#isTunnel) {
@@ -147,12 +152,31 @@ export class Exchange implements Call, TryOwner {
     if (buffer.dropIfFull()) this.#cluster?.stats.retry_or_shadow_abandoned.inc()
   }
 
+  /** The base64 of a gRPC-Web request; what is none ends the call. */
+  #decodeText(received: Buffer): Buffer | undefined {
+    const data = this.#base64.read(received)
+    if (data === undefined) this.#refuseText()
+    return data
+  }
+
+  #refuseText(): void {
+    this.#abandonTry()
+    if (this.#answerStarted) {
+      this.#finish()
+      this.#downstream.destroy()
+    } else this.#fail(400, 'grpc_base_64_decode_failed', '', REPLY_BODY.badBase64)
+  }
+
   onRequestTrailers(lines: string): void {
     this.#buffer.trailers = lines
   }
 
   onRequestEnd(): void {
     if (!this.isActive) return
+    if (this.#decision.grpcWeb?.isTextRequest === true && !this.#base64.isWhole) {
+      this.#refuseText()
+      return
+    }
     this.#buffer.isEnded = true
     if (this.#isTunnel) {
       this.#try?.stream?.endRequest('')
@@ -290,7 +314,11 @@ export class Exchange implements Call, TryOwner {
 
   #startResponse(head: ResponseHead, framing: Framing): void {
     if (this.#routes !== undefined) mutateHeaders(this.#routes, this.#decision, this, head, 'response')
-    const { responseHeaders } = this.#decision
+    const { responseHeaders, grpcWeb } = this.#decision
+    if (grpcWeb !== undefined) {
+      head.set('content-type', responseType(grpcWeb))
+      head.remove('content-length')
+    }
     if (responseHeaders !== undefined) {
       for (let i = 0; i < responseHeaders.length; i += 2) {
         head.set(responseHeaders[i] as string, responseHeaders[i + 1] as string)
@@ -300,12 +328,15 @@ export class Exchange implements Call, TryOwner {
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     this.#answerStarted = true
     this.#countStatus(head.status)
-    this.#downstream.writeHead(head.status, head, head.hasStartLine, framing)
+    const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
+    this.#downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
 
   onTryData(data: Buffer): void {
     this.#idle.touch()
-    if (!this.#downstream.writeData(data)) this.#try?.stream?.pauseReading()
+    const { grpcWeb } = this.#decision
+    const written = grpcWeb === undefined ? data : encodeData(data, grpcWeb)
+    if (!this.#downstream.writeData(written)) this.#try?.stream?.pauseReading()
   }
 
   #trailers = ''
@@ -328,8 +359,13 @@ export class Exchange implements Call, TryOwner {
     }
     this.#try = undefined
     this.#cluster?.stats.upstream_rq_completed.inc()
+    const { grpcWeb } = this.#decision
     this.#finish()
-    this.#downstream.endResponse(trailers)
+    if (grpcWeb !== undefined && trailers !== '') {
+      // A browser sees no trailers: they are the last message of the body.
+      this.#downstream.writeData(encodeTrailers(trailers, grpcWeb))
+      this.#downstream.endResponse('')
+    } else this.#downstream.endResponse(trailers)
   }
 
   /** The upstream has taken an upgrade or a CONNECT: from now on bytes pass as they come, and no time-out but idleness ends it. */
@@ -502,6 +538,7 @@ export class Exchange implements Call, TryOwner {
     if (decision.outcome !== 'local_reply' && this.#routes !== undefined) {
       mutateHeaders(this.#routes, decision, this, reply.fields, 'response')
     }
+    if (decision.grpcWeb !== undefined) reply.fields.set('content-type', responseType(decision.grpcWeb))
     completeLocalFields(reply.fields, manager, this.#context.date)
     const isHead = this.head.method === 'HEAD'
     const body = isHead ? undefined : reply.body

@@ -56,6 +56,7 @@ function percentEncode(text: string): string {
 export const REPLY_BODY = {
   noHealthyUpstream: Buffer.from('no healthy upstream'),
   timeout: Buffer.from('upstream request timeout'),
+  badBase64: Buffer.from('Bad gRPC-web request, invalid base64 data.'),
   overloaded: Buffer.from('envoy overloaded'),
   idleTimeout: Buffer.from('stream timeout'),
   perTryTimeout: Buffer.from('upstream request timeout'),

@@ -106,6 +106,7 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
   'envoy.extensions.filters.http.router.v3.Router': '',
+  'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': '',
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': `allow_origin_string_match allow_methods allow_headers
     expose_headers max_age allow_credentials forward_not_matching_preflights`,
   'envoy.extensions.filters.http.fault.v3.HTTPFault': `delay abort headers response_rate_limit upstream_cluster
