@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 
 /** The only door to randomness: everything else takes a Random, so that tests can fix it. */
 export interface Random {
@@ -29,25 +29,7 @@ export function randomInt(random: Random, bound: number): number {
   return Math.floor(random.next() * bound)
 }
 
-const POOL_BYTES = 4096
-const UUID_DIGITS = 32
-let pool = ''
-let poolAt = 0
-
-/**
- * A version 4 UUID (RFC 9562 section 5.4) from the system's generator. Random bytes are drawn and turned into digits for
- * many at a time, since a call into the runtime costs more than the bytes.
- */
+/** A version 4 UUID (RFC 9562 section 5.4) from the system's generator, which node draws from for many at a time. */
 export function randomUuid(): string {
-  if (poolAt + UUID_DIGITS > pool.length) {
-    pool = randomBytes(POOL_BYTES).toString('hex')
-    poolAt = 0
-  }
-  const at = poolAt
-  poolAt += UUID_DIGITS
-  const variant = VARIANTS[pool.charCodeAt(at + 16) & 3] as string
-  return `${pool.slice(at, at + 8)}-${pool.slice(at + 8, at + 12)}-4${pool.slice(at + 13, at + 16)}-${variant}${pool.slice(at + 17, at + 20)}-${pool.slice(at + 20, at + 32)}`
+  return randomUUID()
 }
-
-/** The two high bits of the clock sequence are 10. */
-const VARIANTS = ['8', '9', 'a', 'b']

@@ -59,9 +59,9 @@ function refuse(decision: Decision, status: number, detail: string): false {
 
 function addForwardingHeaders(manager: HttpManagerPlan, call: Call): void {
   const { head } = call
-  const peer = hostWithoutPort(call.downstreamAddress)
   if (manager.useRemoteAddress) {
     if (!manager.skipXffAppend) {
+      const peer = hostWithoutPort(call.downstreamAddress)
       const before = head.get('x-forwarded-for')
       head.set('x-forwarded-for', before === undefined ? peer : `${before},${peer}`)
     }

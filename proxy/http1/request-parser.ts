@@ -146,12 +146,18 @@ function readFraming(head: RequestHead, length: number, encoding: number): HeadE
   return undefined
 }
 
+function hostOf(head: RequestHead): string {
+  const { at, bytes, base, hostIndex } = head
+  const slot = hostIndex << 2
+  return head.hostText(bytes, base + (at[slot + 2] as number), base + (at[slot + 3] as number))
+}
+
 function readTarget(head: RequestHead, target: string): HeadError | undefined {
   if (target.charCodeAt(0) === 47) {
     if (target.includes('#')) return HEAD_ERROR.invalidUrl
     head.path = target
     if (head.minorVersion === 1) head.receivedPath = target
-    if (head.hostIndex >= 0) head.authority = head.value(head.hostIndex)
+    if (head.hostIndex >= 0) head.authority = hostOf(head)
     return undefined
   }
   if (head.method === 'CONNECT') {
@@ -184,11 +190,8 @@ function readAbsoluteForm(head: RequestHead, target: string): HeadError | undefi
   return undefined
 }
 
-/** Host characters of RFC 3986 section 3.2.2 and a port; no userinfo, no comma. */
-export const HOST_PATTERN = /^[A-Za-z0-9\-._~!$&'()*+;=:[\]%]*$/
-
 function checkHost(head: RequestHead): HeadError | undefined {
   if (head.hostIndex < 0 && head.minorVersion === 1) return HEAD_ERROR.missingHost
   if (head.authority === '') return HEAD_ERROR.missingHost
-  return HOST_PATTERN.test(head.authority) ? undefined : HEAD_ERROR.invalidHost
+  return head.hasValidAuthority() ? undefined : HEAD_ERROR.invalidHost
 }

@@ -1,6 +1,5 @@
 import { IS_TARGET, IS_TOKEN } from '../http1/chars.ts'
 import { parseContentLength } from '../http1/field-parser.ts'
-import { HOST_PATTERN } from '../http1/request-parser.ts'
 import { MAX_HEADERS, spells } from '../stream/header-block.ts'
 import { FRAMING, type RequestHead } from '../stream/message.ts'
 import { takeFields } from './header-fields.ts'
@@ -47,7 +46,7 @@ export function readRequest(
     } else if (bit === PATH) {
       for (let p = valueStart; p < valueEnd; p++) if (IS_TARGET[bytes[p] as number] !== 1) return 'malformed'
       head.path = bytes.toString('latin1', valueStart, valueEnd)
-    } else if (bit === AUTHORITY) head.authority = bytes.toString('latin1', valueStart, valueEnd)
+    } else if (bit === AUTHORITY) head.authority = head.hostText(bytes, valueStart, valueEnd)
     else if (bit === PROTOCOL) protocol = bytes.toString('latin1', valueStart, valueEnd)
   }
   if (count - i > MAX_HEADERS) return 'too_large'
@@ -178,8 +177,7 @@ function checkHost(head: RequestHead): RequestVerdict {
     if (head.authority === '') head.authority = host
     else if (host !== head.authority) return 'malformed'
   }
-  if (head.authority === '') return 'bad_host'
-  return HOST_PATTERN.test(head.authority) ? 'ok' : 'bad_host'
+  return head.hasValidAuthority() ? 'ok' : 'bad_host'
 }
 
 const COLON = 58

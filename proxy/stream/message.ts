@@ -4,6 +4,8 @@ import { HeaderBlock } from './header-block.ts'
 export const FRAMING = { none: 0, length: 1, chunked: 2, untilClose: 3 } as const
 export type Framing = (typeof FRAMING)[keyof typeof FRAMING]
 
+const HOST = /^[A-Za-z0-9\-._~!$&'()*+;=:[\]%]*$/
+
 /** A request head. Owned by its connection and filled anew for every request. */
 export class RequestHead extends HeaderBlock {
   method = ''
@@ -28,6 +30,27 @@ export class RequestHead extends HeaderBlock {
   authorityRewritten = false
   /** Index of the Host field, or -1. */
   hostIndex = -1
+  /** The host of an earlier request that was found good: that of the next is nearly always the same text. */
+  #knownHost = ''
+
+  /** The text of a host in these bytes, without making it anew when it is the one of before. */
+  hostText(bytes: Buffer, start: number, end: number): string {
+    const known = this.#knownHost
+    if (end - start !== known.length) return bytes.toString('latin1', start, end)
+    for (let i = 0; i < known.length; i++) {
+      if (bytes[start + i] !== known.charCodeAt(i)) return bytes.toString('latin1', start, end)
+    }
+    return known
+  }
+
+  /** Whether `authority` is a host, with or without a port (RFC 3986 section 3.2.2); no userinfo, no comma. */
+  hasValidAuthority(): boolean {
+    const { authority } = this
+    if (authority === this.#knownHost) return authority !== ''
+    if (authority === '' || !HOST.test(authority)) return false
+    this.#knownHost = authority
+    return true
+  }
 
   override clear(): void {
     super.clear()
