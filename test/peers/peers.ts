@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export type Peer = 'envoy' | 'nginx' | 'haproxy' | 'wrk' | 'node24' | 'iptables' | 'ip'
+export type Peer = 'envoy' | 'nginx' | 'haproxy' | 'wrk' | 'h2load' | 'node24' | 'iptables' | 'ip'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
