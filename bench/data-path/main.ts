@@ -13,6 +13,8 @@ import { verdictText } from './report/verdict-text.ts'
 import { ROUNDS, SECONDS } from './settings.ts'
 import { Workplace } from './workplace.ts'
 
+/** What shells make of an end by SIGINT. */
+const INTERRUPTED = 130
 const DOCUMENT = '../docs/performance.md'
 
 /** Runs the cases that the arguments name, or all. A case that fails is told at once and at the end, and the others run. */
@@ -43,8 +45,10 @@ export async function benchDataPath(args: readonly string[]): Promise<void> {
 async function runCase(one: Case): Promise<readonly Outcome[]> {
   process.stdout.write(`-- ${one.name} --\n`)
   const work = new Workplace()
+  let isInterrupted = false
   const interrupt = () => {
-    void work.close().finally(() => process.exit(130))
+    isInterrupted = true
+    void work.close()
   }
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   try {
@@ -54,12 +58,16 @@ async function runCase(one: Case): Promise<readonly Outcome[]> {
   } finally {
     await work.close()
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    if (isInterrupted) process.exit(INTERRUPTED)
   }
 }
 
 function summary(name: string, outcomes: readonly Outcome[]): string {
   return outcomes
-    .map((outcome) => `${name.padEnd(12)} ${verdictText(outcome, 'must')}; ${verdictText(outcome, 'reach')}\n`)
+    .map(
+      (outcome) =>
+        `${name}, ${outcome.measure.unit}: ${verdictText(outcome, 'must')}; ${verdictText(outcome, 'reach')}\n`,
+    )
     .join('')
 }
 

@@ -16,9 +16,17 @@ function median(sorted: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
-/** The spread of the ratios within each round. A machine that slows down for a while slows both sides of a pair. */
+/**
+ * The spread of the ratios within each round. A machine that slows down for a while slows both sides of a pair. Differences
+ * can come out at or below zero by noise alone: nothing is a multiple of such a reference, and the round says nothing. When
+ * that is so of half the rounds or more, none is believed.
+ */
 export function pairedRatio(values: readonly number[], references: readonly number[]): Spread {
-  return spread(values.map((value, i) => value / (references[i] ?? Number.NaN)))
+  const ratios = values.flatMap((value, i) => {
+    const reference = references[i] ?? Number.NaN
+    return reference > 0 ? [value / reference] : []
+  })
+  return spread(2 * ratios.length > values.length ? ratios : [])
 }
 
 /** Of values in ascending order: the smallest that at least `share` of them do not exceed (nearest rank). */

@@ -12,7 +12,7 @@ export class Workplace {
   readonly certificates: Certificates = issueCertificates()
   readonly #children = new Set<ChildProcess>()
   #files = 0
-  #isClosed = false
+  #closing: Promise<void> | undefined
 
   constructor() {
     // Backends that give up root read their files here.
@@ -28,7 +28,7 @@ export class Workplace {
 
   /** Starts a program and waits until it listens. Rejects when it ends before, or does not in ten seconds. */
   async serve(command: readonly string[], core: number, port: number): Promise<ChildProcess> {
-    if (this.#isClosed) throw new Error('interrupted')
+    if (this.#closing !== undefined) throw new Error('interrupted')
     const child = start(command[0] as string, command.slice(1), core)
     this.#children.add(child)
     const ended = new Promise<never>((_, reject) => {
@@ -42,7 +42,7 @@ export class Workplace {
 
   /** Runs a load tool to its end. */
   async load(command: string, args: readonly string[]): Promise<string> {
-    if (this.#isClosed) throw new Error('interrupted')
+    if (this.#closing !== undefined) throw new Error('interrupted')
     const { child, output } = run(command, args, LOAD_CORE)
     this.#children.add(child)
     try {
@@ -59,8 +59,13 @@ export class Workplace {
     await Promise.all(ending.map(stop))
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
+  /** Resolves when all is stopped and removed; may be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     await this.stop()
     this.certificates.remove()
     rmSync(this.dir, { recursive: true, force: true })

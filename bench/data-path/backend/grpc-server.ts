@@ -17,8 +17,12 @@ createServer()
   .on('stream', (stream) => {
     stream.on('error', () => {})
     stream.on('end', () => {
+      // A load tool that is done resets what is under way.
+      if (stream.destroyed) return
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+      stream.on('wantTrailers', () => {
+        if (!stream.destroyed) stream.sendTrailers({ 'grpc-status': '0' })
+      })
       stream.end(message)
     })
     stream.resume()

@@ -13,6 +13,8 @@ import { ALL_ENGINES, PLAIN, SMALL_BYTES } from './shapes.ts'
 
 const CONNECTIONS = 16
 const REQUESTS_PER_SECOND = 1000
+const MAX_LATE_MS = 0.5
+const MAX_TRIES = 4
 const DIRECT = 'direct'
 
 const ABOUT =
@@ -43,7 +45,7 @@ async function run(work: Workplace): Promise<readonly Outcome[]> {
   for (const { port } of targets) await probeHttp1(port, { bodyBytes: SMALL_BYTES })
   const late: number[] = []
   const samples = await interleave(targets, async ({ port }) => {
-    const report = await openLoop(work, port)
+    const report = await quietOpenLoop(work, port)
     late.push(report.lateP99Ms)
     return { value: report.p99Ms }
   })
@@ -55,6 +57,16 @@ async function run(work: Workplace): Promise<readonly Outcome[]> {
   ])
   notes.push(`the backend alone: ${ms(direct.map(({ value }) => value))}; requests left late by ${ms(late)} (p99)`)
   return [{ measure: MEASURE, samples: new Map(added), notes }]
+}
+
+/** What others do on the machine shows in how late requests leave: such a run is repeated, and the best of them counts. */
+async function quietOpenLoop(work: Workplace, port: number): Promise<OpenLoopReport> {
+  let best = await openLoop(work, port)
+  for (let tries = 1; tries < MAX_TRIES && best.lateP99Ms > MAX_LATE_MS; tries++) {
+    const next = await openLoop(work, port)
+    if (next.lateP99Ms < best.lateP99Ms) best = next
+  }
+  return best
 }
 
 async function openLoop(work: Workplace, port: number): Promise<OpenLoopReport> {

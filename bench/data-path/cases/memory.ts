@@ -27,9 +27,9 @@ const measure = (title: string, unit: string, digits: number, reach: number): Me
   reach: { times: reach },
 })
 
-const IDLE = measure('Resident memory of a proxy that has just started', 'MiB', 1, 55)
-const CONNECTION = measure('Resident memory for each of 5,000 idle keep-alive connections', 'KiB', 2, 8)
-const CLUSTER = measure('Resident memory with 1,000 clusters loaded', 'MiB', 1, 90)
+const IDLE = measure('Resident memory of a proxy that has just started', 'MiB idle', 1, 55)
+const CONNECTION = measure('Resident memory for each of 5,000 idle keep-alive connections', 'KiB/connection', 2, 8)
+const CLUSTER = measure('Resident memory with 1,000 clusters loaded', 'MiB with clusters', 1, 90)
 
 export const memory: Case = {
   name: 'memory',
