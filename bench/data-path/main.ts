@@ -86,8 +86,11 @@ function write(
   }
   const head = `# Speed of the data path
 
-What \`npm run bench -- proxy --write\` measured: ${machine}. Proxies run on one core with one worker, load and backends on
-the other. Figures are medians over rounds in which each proxy had its turn; ratios are the medians of those within each
+What \`npm run bench -- proxy --write\` measured, proxies on one core with one worker, load and backends on the other:
+
+${machine}
+
+Figures are medians over rounds in which each proxy had its turn; ratios are the medians of those within each
 round. [bench/README.md](../bench/README.md) says what is measured and how.`
   writeFileSync(file, mergeDocument(existsSync(file) ? readFileSync(file, 'utf8') : '', head, sections, names))
   process.stdout.write('written: docs/performance.md\n')

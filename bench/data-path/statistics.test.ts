@@ -22,5 +22,6 @@ test('quantiles take the nearest rank', () => {
   expect(quantile(hundred, 0.5)).toBe(50)
   expect(quantile(hundred, 0.99)).toBe(99)
   expect(quantile(hundred, 1)).toBe(100)
+  expect(quantile(hundred.subarray(0, 7), 0.5)).toBe(4)
   expect(quantile(Float64Array.of(7), 0.01)).toBe(7)
 })
