@@ -11,6 +11,9 @@ const entryPoints = [
   'proxy/agent/workers/worker.ts',
   'samples/bookinfo/main.ts',
   'bench/main.ts',
+  'bench/data-path/backend/grpc-server.ts',
+  'bench/data-path/load/open-loop.ts',
+  'bench/data-path/load/ticker.ts',
 ].filter((file) => existsSync(join(root, file)))
 
 // Built beside and renamed, so that a build that fails or is in its middle leaves the commands as they were.

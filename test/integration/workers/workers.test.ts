@@ -134,7 +134,9 @@ test('the numbers are those of all workers together', async () => {
 test('a circuit breaker counts over all workers', async () => {
   const before = await stat('upstream_rq_pending_overflow')
   const answers = Array.from({ length: CONNECTIONS }, () => ask('/hold'))
-  await eventually(async () => expect((await stat('upstream_rq_pending_overflow')) - before).toBe(CONNECTIONS - MAX_REQUESTS))
+  await eventually(async () =>
+    expect((await stat('upstream_rq_pending_overflow')) - before).toBe(CONNECTIONS - MAX_REQUESTS),
+  )
   expect(held).toHaveLength(MAX_REQUESTS)
   for (const response of held) response.end('ok')
   const statuses = (await Promise.all(answers)).map(({ status }) => status).sort()
