@@ -201,7 +201,7 @@ test('a listener that drains says so twice, finishes its streams and serves none
   ends.push(() => client.close())
   client.send(get(1, '/slow'))
   await eventually(() => expect(proxy.metric('cluster.upstream_rq_active')).toBe(1))
-  const draining = proxy.agent.dataPlane.drain(10_000)
+  const draining = proxy.agent.planes.drain(10_000)
   await eventually(() => expect(client.of(FRAME.goaway)).toHaveLength(1))
   expect(client.of(FRAME.goaway)[0]?.payload.readUInt32BE(0)).toBe(2 ** 31 - 1)
   // On its way when the client learnt of it: served.
@@ -230,7 +230,7 @@ test('a slow reader gets the whole of a last answer though the listener drains',
   const received = await new Promise<number>((resolve, reject) => {
     let bytes = 0
     stream?.on('response', async () => {
-      const draining = proxy.agent.dataPlane.drain(20_000)
+      const draining = proxy.agent.planes.drain(20_000)
       await pause(1_500)
       stream.on('data', (chunk: Buffer) => {
         bytes += chunk.length
