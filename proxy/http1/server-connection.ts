@@ -54,6 +54,8 @@ export class ServerConnection implements Downstream, BodySink {
   #requestIsRead = true
   #responseFraming: Framing = FRAMING.none
   #responseStarted = false
+  /** A piece that is only lent has not left yet. */
+  #holdsStable = false
   #closeAfterResponse = false
   #clientEnded = false
   /** Our last answer is written: whatever else comes is read away. */
@@ -164,7 +166,7 @@ export class ServerConnection implements Downstream, BodySink {
     return method !== 'CONNECT' || status >= 300
   }
 
-  writeData(data: Buffer): boolean {
+  writeData(data: Buffer, isStable: boolean): boolean {
     const chunked = this.#responseFraming === FRAMING.chunked
     const socket = this.#socket
     const { out } = this.#context
@@ -176,11 +178,32 @@ export class ServerConnection implements Downstream, BodySink {
       if (out.length > GATHER_BYTES * 4) return this.#flush()
       return !socket.writableNeedDrain
     }
+    if (isStable) return this.#writeStable(data, chunked)
     // What waits, the piece and its framing become one buffer of their own: the piece is only lent, and must be copied.
     if (chunked) out.text(`${data.length.toString(16)}\r\n`)
     const before = out.take()
     out.leave()
     return socket.write(Buffer.concat(chunked ? [before, data, CRLF] : [before, data]))
+  }
+
+  /** A large piece whose bytes stay as they are until we say that they may go: nothing of it is copied. */
+  #writeStable(data: Buffer, chunked: boolean): boolean {
+    const socket = this.#socket
+    const { out } = this.#context
+    if (chunked) out.text(`${data.length.toString(16)}\r\n`)
+    if (out.length > 0) out.writeTo(socket)
+    out.leave()
+    socket.write(data, this.#onStableWritten)
+    if (chunked) socket.write(CRLF)
+    this.#holdsStable = socket.writableLength > 0
+    return !this.#holdsStable
+  }
+
+  /** The kernel has the piece. */
+  readonly #onStableWritten = (): void => {
+    if (!this.#holdsStable || this.#isClosed || this.#socket.writableNeedDrain) return
+    this.#holdsStable = false
+    this.#exchange.onDownstreamWritable()
   }
 
   endResponse(trailers: string): void {
@@ -283,6 +306,7 @@ export class ServerConnection implements Downstream, BodySink {
   }
 
   #onDrain(): void {
+    this.#holdsStable = false
     this.#exchange.onDownstreamWritable()
     if (!this.#exchange.isActive && this.#pending !== undefined) this.#read()
   }

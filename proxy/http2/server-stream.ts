@@ -96,7 +96,7 @@ export class ServerStream extends Http2Stream implements Downstream {
     fields.append('content-type', 'text/plain')
     session.countRefusal(status)
     this.writeHead(status, fields, false, FRAMING.length)
-    this.writeData(body)
+    this.sendBody(body)
     this.endResponse('')
   }
 

@@ -332,11 +332,11 @@ export class Exchange implements Call, TryOwner {
     this.#downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
 
-  onTryData(data: Buffer): void {
+  onTryData(data: Buffer, isStable: boolean): void {
     this.#idle.touch()
     const { grpcWeb } = this.#decision
     const written = grpcWeb === undefined ? data : encodeData(data, grpcWeb)
-    if (!this.#downstream.writeData(written)) this.#try?.stream?.pauseReading()
+    if (!this.#downstream.writeData(written, isStable)) this.#try?.stream?.pauseReading()
   }
 
   #trailers = ''
@@ -363,7 +363,7 @@ export class Exchange implements Call, TryOwner {
     this.#finish()
     if (grpcWeb !== undefined && trailers !== '') {
       // A browser sees no trailers: they are the last message of the body.
-      this.#downstream.writeData(encodeTrailers(trailers, grpcWeb))
+      this.#downstream.writeData(encodeTrailers(trailers, grpcWeb), true)
       this.#downstream.endResponse('')
     } else this.#downstream.endResponse(trailers)
   }
@@ -547,7 +547,7 @@ export class Exchange implements Call, TryOwner {
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
     this.#downstream.writeHead(reply.status, reply.fields, false, framing)
-    if (body !== undefined) this.#downstream.writeData(body)
+    if (body !== undefined) this.#downstream.writeData(body, true)
     this.#downstream.endResponse('')
   }
 
