@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Http2ServerResponse } from 'node:http2'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Asked, BothClient, BothServer, type Protocol } from '../support/http-both.ts'
 import { StaticProxy } from '../support/static-proxy.ts'
@@ -45,6 +46,12 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
     case 'status':
       request.resume()
       response.writeHead(Number(argument), { 'x-from': 'upstream' }).end()
+      return
+    case 'bare':
+      // Over HTTP/2 the head ends the stream, and says nothing of a length.
+      request.resume()
+      if (response instanceof Http2ServerResponse) response.stream.respond({ ':status': 200 }, { endStream: true })
+      else response.end()
       return
     case 'length':
       request.resume()
@@ -131,6 +138,8 @@ describe.each(PAIRS)('%s to %s', (downstream, upstream) => {
     expect(streamed.headers).not.toHaveProperty('content-length')
     const empty = await client.ask({ path: '/status/200' })
     expect([empty.status, empty.body.length, empty.headers['x-from']]).toEqual([200, 0, 'upstream'])
+    const bare = await client.ask({ path: '/bare' })
+    expect([bare.status, bare.body.length]).toEqual([200, 0])
   })
 
   test('HEAD, 204 and 304 have no body, whatever their fields say', async () => {
