@@ -32,8 +32,6 @@ export class ServerStream extends Http2Stream implements Downstream {
     this.#session = session
     this.facts = session.facts
     this.exchange = new Exchange(context, this)
-    this.exchange.downstreamAddress = session.remoteAddress
-    this.exchange.downstreamLocalAddress = session.localAddress
     const { bugs } = context
     this.#flushTimer = new WheelTimer(
       bugs.guard(

@@ -1,5 +1,6 @@
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
+import { destinationText, sourceText } from '../decide/connection-facts.ts'
 import { decide, routesOf } from '../decide/decide.ts'
 import { answer, type Decision, newDecision, resetDecision } from '../decide/decision.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
@@ -38,8 +39,6 @@ export class Exchange implements Call, TryOwner {
   readonly head: RequestHead
   readonly random
   randomValue = 0
-  downstreamAddress = ''
-  downstreamLocalAddress = ''
   /** True from begin() until the answer is complete. */
   isActive = false
 
@@ -85,6 +84,14 @@ export class Exchange implements Call, TryOwner {
       context.wheel,
       timer(() => this.#onIdleTimer()),
     )
+  }
+
+  get downstreamAddress(): string {
+    return sourceText(this.#downstream.facts)
+  }
+
+  get downstreamLocalAddress(): string {
+    return destinationText(this.#downstream.facts)
   }
 
   newRequestId(): string {
