@@ -16,8 +16,8 @@ export interface HttpConnection {
 
 export type OnClosed = (connection: HttpConnection) => void
 
-/** Bytes that tell the preface of HTTP/2 from any method of HTTP/1.1. */
-const TELLING_BYTES = 3
+/** Bytes that tell the preface of HTTP/2 from any method of HTTP/1.1: the reserved method PRI and its space. */
+const TELLING_BYTES = 4
 const SNIFF_MS = 10_000
 
 /** Chooses the codec: as the connection manager says, else by ALPN, else by the first bytes. */
@@ -79,7 +79,8 @@ class SniffedConnection implements HttpConnection {
     }
     this.#choose = (bytes) => {
       try {
-        const isH2 = PREFACE.compare(bytes, 0, TELLING_BYTES, 0, TELLING_BYTES) === 0
+        // It may be shorter: the first byte that differs tells.
+        const isH2 = PREFACE.subarray(0, TELLING_BYTES).equals(bytes.subarray(0, TELLING_BYTES))
         this.#chosen = isH2
           ? new ServerSession(socket, facts, context, source, false, closed)
           : new ServerConnection(socket, facts, context, source, closed)
