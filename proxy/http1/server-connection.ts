@@ -235,7 +235,10 @@ export class ServerConnection implements Downstream, BodySink {
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    // Where the close ends the body, only a reset says that it was cut.
+    const looksWhole = this.#responseStarted && this.#responseFraming === FRAMING.untilClose
+    if (looksWhole && this.facts.tls === undefined) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   becomeTunnel(): void {
