@@ -121,6 +121,7 @@ const EDGE_HEADERS = new Set([
   'x-envoy-downstream-service-node',
   'x-envoy-original-path',
   'x-envoy-original-host',
+  'x-envoy-external-address',
 ])
 
 /** What a peer's certificate says is for whoever has seen the certificate to say (SANITIZE, Envoy's default). */
