@@ -4,7 +4,7 @@ const MAY_CHANGE = /\/\.|\/\/|%|\\/
 export interface PathRules {
   readonly normalizePath: boolean
   readonly mergeSlashes: boolean
-  readonly escapedSlashes: 'keep' | 'reject' | 'unescape'
+  readonly escapedSlashes: 'keep' | 'reject' | 'unescape' | 'redirect'
 }
 
 /**
@@ -20,7 +20,7 @@ export function normalizePath(path: string, rules: PathRules): string | undefine
   if (/%00/.test(plain)) return undefined
   if (/%(2f|5c)/i.test(plain)) {
     if (rules.escapedSlashes === 'reject') return undefined
-    if (rules.escapedSlashes === 'unescape') plain = plain.replace(/%2f/gi, '/').replace(/%5c/gi, '\\')
+    if (rules.escapedSlashes !== 'keep') plain = plain.replace(/%2f/gi, '/').replace(/%5c/gi, '\\')
   }
   if (rules.normalizePath) {
     const resolved = resolveDots(undoEscapes(plain.replaceAll('\\', '/')))
@@ -29,6 +29,12 @@ export function normalizePath(path: string, rules: PathRules): string | undefine
   }
   if (rules.mergeSlashes) plain = plain.replace(/\/{2,}/g, '/')
   return plain + query
+}
+
+/** Whether the path, less its query, has a slash or a backslash in disguise. */
+export function hasEscapedSlash(path: string): boolean {
+  const queryAt = path.indexOf('?')
+  return /%(2f|5c)/i.test(queryAt < 0 ? path : path.slice(0, queryAt))
 }
 
 /** `%41` becomes `A`; escapes of anything reserved stay, with upper-case digits. */

@@ -4,7 +4,8 @@ import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
 import { answer, type Decision } from './decision.ts'
 import { hostWithoutPort } from './fields.ts'
-import { normalizePath } from './normalize.ts'
+import { hasEscapedSlash, normalizePath } from './normalize.ts'
+import { isGrpc } from './route.ts'
 
 /**
  * What the connection manager does to a request before anything is matched (envoy.md 2.1, 2.2): checks, path
@@ -12,17 +13,18 @@ import { normalizePath } from './normalize.ts'
  */
 export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: Decision): boolean {
   const { head } = call
-  if (head.minorVersion === 0 && !manager.acceptHttp10) return refuse(decision, 426, 'low_version')
+  if (head.minorVersion === 0 && !manager.acceptHttp10) return refuse(head, decision, 426, 'low_version')
   if (!isKnownMethod(head.method) && !manager.allowCustomMethods) {
     decision.body = BAD_REQUEST
-    return refuse(decision, 400, 'http1.codec_error')
+    return refuse(head, decision, 400, 'http1.codec_error')
   }
   if (head.path !== '') {
-    if (head.path.charCodeAt(0) !== 47) return refuse(decision, 404, 'absolute_path_rejected')
+    if (head.path.charCodeAt(0) !== 47) return refuse(head, decision, 404, 'absolute_path_rejected')
     const path = normalizePath(head.path, manager)
-    if (path === undefined) return refuse(decision, 400, 'path_normalization_failed')
+    if (path === undefined) return refuse(head, decision, 400, 'path_normalization_failed')
+    if (manager.escapedSlashes === 'redirect' && hasEscapedSlash(head.path)) return redirectTo(path, call, decision)
     head.path = path
-  } else if (head.method !== 'CONNECT') return refuse(decision, 404, 'missing_path_rejected')
+  } else if (head.method !== 'CONNECT') return refuse(head, decision, 404, 'missing_path_rejected')
   if (manager.stripHostPort) {
     const host = hostWithoutPort(head.authority)
     if (host !== head.authority) {
@@ -33,7 +35,7 @@ export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: D
   removeControlHeaders(head, manager.useRemoteAddress)
   addForwardingHeaders(manager, call)
   const upgrade = head.method === 'CONNECT' ? 'connect' : head.upgrade
-  if (upgrade !== '' && !manager.upgrades.has(upgrade)) return refuse(decision, 403, 'upgrade_failed')
+  if (upgrade !== '' && !manager.upgrades.has(upgrade)) return refuse(head, decision, 403, 'upgrade_failed')
   return true
 }
 
@@ -52,10 +54,26 @@ function isKnownMethod(method: string): boolean {
   return method === 'GET' || method === 'POST' || KNOWN_METHODS.has(method)
 }
 
-function refuse(decision: Decision, status: number, detail: string): false {
+/** The answer ends the connection, as in Envoy: who asks so is not trusted with what stands behind. */
+function refuse(head: RequestHead, decision: Decision, status: number, detail: string): false {
+  head.keepAlive = false
   answer(decision, status, detail, '')
   return false
 }
+
+/**
+ * UNESCAPE_AND_REDIRECT: the client is to ask again for the path as it is understood. The Location is whole, since one
+ * that began with two slashes would name another host.
+ */
+function redirectTo(path: string, call: Call, decision: Decision): false {
+  const { scheme, authority } = call.head
+  answer(decision, 307, 'path_normalization_failed', '')
+  if (isGrpc(call)) decision.grpcStatus = GRPC_INTERNAL
+  else decision.location = `${scheme}://${authority}${path}`
+  return false
+}
+
+const GRPC_INTERNAL = 13
 
 function addForwardingHeaders(manager: HttpManagerPlan, call: Call): void {
   const { head } = call
@@ -103,9 +121,14 @@ const EDGE_HEADERS = new Set([
   'x-envoy-downstream-service-node',
   'x-envoy-original-path',
   'x-envoy-original-host',
+  'x-envoy-external-address',
 ])
 
+/** What a peer's certificate says is for whoever has seen the certificate to say (SANITIZE, Envoy's default). */
+const CLIENT_CERTIFICATE = 'x-forwarded-client-cert'
+
 function removeControlHeaders(head: RequestHead, isEdge: boolean): void {
+  head.remove(CLIENT_CERTIFICATE)
   const { at, count, bytes, base } = head
   for (let i = 0; i < count; i++) {
     const start = at[i << 2] as number

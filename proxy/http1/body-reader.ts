@@ -14,6 +14,9 @@ export interface BodySink {
 const MAX_CHUNK_LINE_BYTES = 256
 const MAX_TRAILER_BYTES = 8 * 1024
 
+/** Whether trailer lines, each ended by CRLF, hold only fields that may come there. */
+type TrailerCheck = (lines: string) => boolean
+
 const STATE = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6 } as const
 type State = (typeof STATE)[keyof typeof STATE]
 
@@ -29,9 +32,15 @@ export class BodyReader {
   #digits = 0
   #lineBytes = 0
   #trailers = ''
+  readonly #areValid: TrailerCheck
 
   /** Whether a body is being read. */
   active = false
+
+  /** `check` is requestTrailersAreValid for bodies of requests. */
+  constructor(check: TrailerCheck = trailersAreValid) {
+    this.#areValid = check
+  }
 
   begin(framing: Framing, contentLength: number): void {
     this.#framing = framing
@@ -146,7 +155,7 @@ export class BodyReader {
     const lines = this.#trailers.slice(0, -2)
     this.active = false
     if (lines !== '') {
-      if (!trailersAreValid(lines)) return -1
+      if (!this.#areValid(lines)) return -1
       sink.onTrailers(lines)
     }
     sink.onBodyEnd()
@@ -154,17 +163,55 @@ export class BodyReader {
   }
 }
 
-/** Fields that frame, route or authenticate must not come as trailers (RFC 9110 section 6.5.1). */
-const FORBIDDEN_TRAILERS = new Set(['transfer-encoding', 'content-length', 'host', 'connection', 'authorization', 'te'])
+/** Fields that frame or route must not come as trailers (RFC 9110 section 6.5.1). */
+const FORBIDDEN = new Set(['transfer-encoding', 'content-length', 'host', 'connection', 'authorization', 'te'])
 
-/** Whether trailer lines, each ended by CRLF, hold only fields that may come there. */
+/**
+ * Nor must those of a request that say who asks, for what and how it is read: a server that takes trailers for fields
+ * would believe them, and nobody on the way has looked at them.
+ */
+const FORBIDDEN_IN_REQUESTS = new Set([
+  ...FORBIDDEN,
+  'content-encoding',
+  'content-range',
+  'content-type',
+  'cookie',
+  'expect',
+  'forwarded',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'trailer',
+  'upgrade',
+])
+
+/** Whether trailer lines of a response, each ended by CRLF, hold only fields that may come there. */
 export function trailersAreValid(lines: string): boolean {
+  return areValid(lines, isAllowed)
+}
+
+/** The same for a request. */
+export function requestTrailersAreValid(lines: string): boolean {
+  return areValid(lines, isAllowedInRequest)
+}
+
+function isAllowed(lowerName: string): boolean {
+  return !FORBIDDEN.has(lowerName)
+}
+
+function isAllowedInRequest(lowerName: string): boolean {
+  return (
+    !FORBIDDEN_IN_REQUESTS.has(lowerName) && !lowerName.startsWith('x-forwarded-') && !lowerName.startsWith('x-envoy-')
+  )
+}
+
+function areValid(lines: string, mayCome: (lowerName: string) => boolean): boolean {
   for (const line of lines.slice(0, -2).split('\r\n')) {
     const colon = line.indexOf(':')
     if (colon <= 0) return false
     for (let i = 0; i < colon; i++) if (IS_TOKEN[line.charCodeAt(i)] !== 1) return false
     for (let i = colon + 1; i < line.length; i++) if (IS_VALUE[line.charCodeAt(i)] !== 1) return false
-    if (FORBIDDEN_TRAILERS.has(line.slice(0, colon).toLowerCase())) return false
+    if (!mayCome(line.slice(0, colon).toLowerCase())) return false
   }
   return true
 }

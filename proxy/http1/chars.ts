@@ -28,3 +28,12 @@ export const LF = 10
 export const SP = 32
 export const HTAB = 9
 export const COLON = 58
+export const SLASH = 47
+
+/** A line feed without its carriage return can never become part of a good head: no need to wait for more. */
+export function hasBareLf(bytes: Buffer, start: number): boolean {
+  for (let at = bytes.indexOf(LF, start); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (at === start || bytes[at - 1] !== CR) return true
+  }
+  return false
+}

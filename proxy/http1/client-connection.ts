@@ -9,10 +9,14 @@ import type { ConnectionPool } from '../upstream/connection-pool.ts'
 import { BULK_READ_BYTES, type ByteReader, type Connector } from '../upstream/connector.ts'
 import type { PooledConnection, RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
+import { hasBareLf } from './chars.ts'
+import { HEAD_ERROR } from './head-error.ts'
 import { parseResponseHead } from './response-parser.ts'
 
 /** Envoy's bound for the head of an HTTP/1.1 response. */
 const MAX_RESPONSE_HEAD_BYTES = 80 * 1024
+/** Interim answers to one request: some say from time to time that they are still at work. */
+const MAX_INTERIM_HEADS = 100
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 type State = 'idle' | 'head' | 'body' | 'closed'
@@ -40,6 +44,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   #requestIsWritten = false
   #responseIsRead = false
   #receivedAny = false
+  #interimHeads = 0
   /** The bytes at hand stay as they are until the connection is read on. */
   #isStable = false
   /** Both halves pass bytes as they come, and end each on its own. */
@@ -92,6 +97,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
     this.#requestIsWritten = false
     this.#responseIsRead = false
     this.#receivedAny = false
+    this.#interimHeads = 0
     this.#isTunnel = false
     attempt.onStream(this)
   }
@@ -244,9 +250,14 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
     let pos = 0
     for (;;) {
       const end = bytes.indexOf(HEAD_END, pos)
+      const size = (end < 0 ? bytes.length : end) - pos
+      if (size > MAX_RESPONSE_HEAD_BYTES) {
+        this.#reset('protocol_error', 'response head is too large')
+        return -1
+      }
       if (end < 0) {
-        if (bytes.length - pos > MAX_RESPONSE_HEAD_BYTES) this.#reset('protocol_error', 'response head is too large')
-        else if (pos < bytes.length) this.#partial = Buffer.from(bytes.subarray(pos))
+        if (hasBareLf(bytes, pos)) this.#reset('protocol_error', HEAD_ERROR.codec.detail)
+        else if (size > 0) this.#partial = Buffer.from(bytes.subarray(pos))
         return -1
       }
       const attempt = this.#attempt
@@ -258,15 +269,26 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
       }
       pos = end + 4
       const { status } = this.#head
+      if (status === 101 && !this.#requestIsWritten) {
+        // The rest of the request would be the first of the tunnel's bytes.
+        this.#reset('protocol_error', 'upgraded before the request was complete')
+        return -1
+      }
       if (status === 101 || (status < 300 && status >= 200 && attempt.method === 'CONNECT')) {
         if (this.#webSocketKey !== '' && !this.#takeWebSocketAccept()) {
           this.#reset('protocol_error', 'wrong sec-websocket-accept')
           return -1
         }
         this.#isTunnel = true
+        this.#isChunked = false
         this.#requestIsWritten = false
         this.#head.framing = FRAMING.untilClose
-      } else if (status < 200) continue // Other interim answers are the business of this hop.
+      } else if (status < 200) {
+        // Other interim answers are the business of this hop.
+        if (++this.#interimHeads <= MAX_INTERIM_HEADS) continue
+        this.#reset('protocol_error', 'too many interim responses')
+        return -1
+      }
       this.#state = 'body'
       this.#body.begin(this.#head.framing, this.#head.contentLength)
       if (!this.#body.active) this.#responseIsRead = true

@@ -1,6 +1,6 @@
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
-import { FRAMING, type RequestHead } from '../stream/message.ts'
-import { CR, IS_TARGET, IS_TOKEN, LF, SP } from './chars.ts'
+import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
+import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
 import { parseContentLength, parseFields, readConnection, removeHopByHop } from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 
@@ -61,15 +61,14 @@ export function httpMinorVersion(bytes: Uint8Array, pos: number): number {
 function readFields(head: RequestHead): HeadError | undefined {
   const { at, count, bytes, base } = head
   let connection = -1
-  let upgrade = -1
-  let te = -1
+  let upgrade = ''
   let length = -1
   let encoding = -1
   for (let i = 0; i < count; i++) {
     const nameStart = at[i << 2] as number
     switch ((at[(i << 2) + 1] as number) - nameStart) {
       case 2:
-        if (spells(bytes, base + nameStart, 'te')) te = i
+        if (spells(bytes, base + nameStart, 'te') && head.value(i).toLowerCase() !== 'trailers') head.removeAt(i)
         break
       case 4:
         if (spells(bytes, base + nameStart, 'host')) {
@@ -85,7 +84,10 @@ function readFields(head: RequestHead): HeadError | undefined {
         }
         break
       case 7:
-        if (spells(bytes, base + nameStart, 'upgrade')) upgrade = i
+        if (spells(bytes, base + nameStart, 'upgrade')) {
+          upgrade = upgrade === '' ? head.value(i) : `${upgrade}, ${head.value(i)}`
+          head.removeAt(i)
+        }
         break
       case 10:
         if (spells(bytes, base + nameStart, 'connection')) {
@@ -113,12 +115,9 @@ function readFields(head: RequestHead): HeadError | undefined {
   }
   const framingError = readFraming(head, length, encoding)
   if (framingError !== undefined) return framingError
-  if (te >= 0 && head.value(te).toLowerCase() !== 'trailers') head.removeAt(te)
-  if (upgrade >= 0) {
-    if (connection >= 0 && namesUpgrade(head, connection)) head.upgrade = head.value(upgrade).toLowerCase()
-    // Nobody changes to HTTP/2 so any more (RFC 9113 section 3.1); the request is served as it is.
-    if (head.upgrade === 'h2c') head.upgrade = ''
-    head.removeAt(upgrade)
+  // Nobody changes to HTTP/2 so any more (RFC 9113 section 3.1), and HTTP/1.0 cannot: the request is served as it is.
+  if (upgrade !== '' && upgrade !== 'h2c' && head.minorVersion === 1 && namesUpgrade(head, connection)) {
+    head.upgrade = upgrade.toLowerCase()
   }
   return removeHopByHop(head, connection)
 }
@@ -134,14 +133,17 @@ function namesUpgrade(head: HeaderBlock, connectionIndex: number): boolean {
 function readFraming(head: RequestHead, length: number, encoding: number): HeadError | undefined {
   if (encoding >= 0) {
     if (length >= 0) return HEAD_ERROR.lengthAndChunked
-    if (head.minorVersion === 0) return HEAD_ERROR.transferEncodingNotAllowed
+    if (head.minorVersion === 0 || head.method === 'CONNECT') return HEAD_ERROR.transferEncodingNotAllowed
     if (head.value(encoding).toLowerCase() !== 'chunked') return HEAD_ERROR.invalidTransferEncoding
     head.framing = FRAMING.chunked
     head.removeAt(encoding)
   } else if (length >= 0) {
     head.contentLength = parseContentLength(head.value(length))
     if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
-    if (head.contentLength > 0) head.framing = FRAMING.length
+    if (head.contentLength === 0) return undefined
+    // What follows a CONNECT is the tunnel's (RFC 9110 section 9.3.6): a length would say otherwise to some.
+    if (head.method === 'CONNECT') return HEAD_ERROR.contentLengthInvalid
+    head.framing = FRAMING.length
   }
   return undefined
 }
@@ -153,15 +155,17 @@ function hostOf(head: RequestHead): string {
 }
 
 function readTarget(head: RequestHead, target: string): HeadError | undefined {
-  if (target.charCodeAt(0) === 47) {
+  if (head.method === 'CONNECT') {
+    head.authority = target
+    // One truth on the host: the Host that came is not passed on.
+    head.authorityRewritten = true
+    return target.charCodeAt(0) === SLASH ? HEAD_ERROR.invalidUrl : undefined
+  }
+  if (target.charCodeAt(0) === SLASH) {
     if (target.includes('#')) return HEAD_ERROR.invalidUrl
     head.path = target
     if (head.minorVersion === 1) head.receivedPath = target
     if (head.hostIndex >= 0) head.authority = hostOf(head)
-    return undefined
-  }
-  if (head.method === 'CONNECT') {
-    head.authority = target
     return undefined
   }
   if (target === '*') {
@@ -193,5 +197,9 @@ function readAbsoluteForm(head: RequestHead, target: string): HeadError | undefi
 function checkHost(head: RequestHead): HeadError | undefined {
   if (head.hostIndex < 0 && head.minorVersion === 1) return HEAD_ERROR.missingHost
   if (head.authority === '') return HEAD_ERROR.missingHost
-  return head.hasValidAuthority() ? undefined : HEAD_ERROR.invalidHost
+  if (!head.hasValidAuthority()) return HEAD_ERROR.invalidHost
+  // A Host that the target overrides must be one all the same (RFC 9112 section 3.2).
+  if (!head.authorityRewritten || head.hostIndex < 0) return undefined
+  const host = head.value(head.hostIndex)
+  return host === '' || isAuthority(host) ? undefined : HEAD_ERROR.invalidHost
 }

@@ -104,6 +104,14 @@ function readFraming(
   if (encoding >= 0) {
     if (head.value(encoding).toLowerCase() !== 'chunked') return HEAD_ERROR.invalidTransferEncoding
     head.removeAt(encoding)
+    // RFC 9112 section 6.1: who sends chunks as HTTP/1.0 may count the end of the message otherwise than we do.
+    if (head.minorVersion === 0) head.keepAlive = false
+  }
+  if (requestMethod === 'CONNECT' && status >= 200 && status < 300) {
+    // RFC 9110 section 9.3.6: what follows is the tunnel's, whatever the fields say.
+    if (length >= 0) head.removeAt(length)
+    head.framing = FRAMING.untilClose
+    return undefined
   }
   if (requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304) {
     if (encoding >= 0 && requestMethod !== 'HEAD' && status !== 304) return HEAD_ERROR.transferEncodingNotAllowed

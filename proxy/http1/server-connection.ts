@@ -10,15 +10,15 @@ import type { HeaderBlock } from '../stream/header-block.ts'
 import type { ManagerStats } from '../stream/manager-stats.ts'
 import { FRAMING, type Framing, RequestHead } from '../stream/message.ts'
 import { GATHER_BYTES } from '../stream/out-buffer.ts'
-import { BodyReader, type BodySink } from './body-reader.ts'
-import { CR, LF } from './chars.ts'
+import { BodyReader, type BodySink, requestTrailersAreValid } from './body-reader.ts'
+import { CR, hasBareLf, LF } from './chars.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { parseRequestHead } from './request-parser.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 const CRLF = Buffer.from('\r\n')
-/** How HTTP/2 begins, and no method of HTTP/1.1 (RFC 9113 section 3.4). */
-const PREFACE_START = 'PRI'
+/** How HTTP/2 begins: the reserved method PRI and its space (RFC 9113 section 3.4). */
+const PREFACE_START = 'PRI '
 const TELLING_BYTES = PREFACE_START.length
 /** How long a client may take for a request's head when the configuration does not say (slow-loris). */
 const DEFAULT_HEADERS_TIMEOUT_MS = 60_000
@@ -45,7 +45,7 @@ export class ServerConnection implements Downstream, BodySink {
   readonly #source: ManagerSource
   readonly #scheme: string
   readonly #exchange: Exchange
-  readonly #body = new BodyReader()
+  readonly #body = new BodyReader(requestTrailersAreValid)
   readonly #timer: WheelTimer
   readonly #handlers: { data(chunk: Buffer): void; end(): void; drain(): void; close(): void }
   /** Called with the first bytes when they begin as HTTP/2 does; gone once they have come. */
@@ -141,6 +141,7 @@ export class ServerConnection implements Downstream, BodySink {
       }
     }
     if (!head.keepAlive || this.#source.isDraining || !this.#requestIsRead) this.#closeAfterResponse = true
+    if (this.#asksForTunnel && !this.#isAgreement(status)) this.#closeAfterResponse = true
     if (status === 101) own += `connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`
     else {
       if (this.#closeAfterResponse) own += 'connection: close\r\n'
@@ -156,6 +157,18 @@ export class ServerConnection implements Downstream, BodySink {
     fields.writeLines(out, hasStartLine)
     if (own !== '') out.text(own)
     out.text('\r\n')
+  }
+
+  get #asksForTunnel(): boolean {
+    return this.head.upgrade !== '' || this.head.method === 'CONNECT'
+  }
+
+  /**
+   * Whether the tunnel that was asked for comes about. If not, the connection ends: what stands behind the request may
+   * have been meant for the tunnel, and must not be read as requests.
+   */
+  #isAgreement(status: number): boolean {
+    return status === 101 || (this.head.method === 'CONNECT' && status < 300)
   }
 
   /** Whether an answer without content must say so: all must but those that never have any (RFC 9112 section 6.3). */
@@ -244,7 +257,10 @@ export class ServerConnection implements Downstream, BodySink {
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    // Where the close ends the body, only a reset says that it was cut.
+    const looksWhole = this.#responseStarted && this.#responseFraming === FRAMING.untilClose
+    if (looksWhole && this.facts.tls === undefined) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   becomeTunnel(): void {
@@ -379,10 +395,10 @@ export class ServerConnection implements Downstream, BodySink {
   #readBody(bytes: Buffer): number {
     const pos = this.#body.read(bytes, 0, this)
     if (pos >= 0) return pos
-    this.#source.stats.downstream_cx_protocol_error.inc()
     this.#exchange.onDownstreamClosed()
-    if (this.#responseStarted) this.#socket.destroy()
-    else this.#refuse(this.#manager as HttpManagerPlan, HEAD_ERROR.chunkInvalid)
+    if (!this.#responseStarted) return this.#refuseBegun(this.#manager as HttpManagerPlan, HEAD_ERROR.chunkInvalid)
+    this.#source.stats.downstream_cx_protocol_error.inc()
+    this.#socket.destroy()
     return 0
   }
 
@@ -402,9 +418,14 @@ export class ServerConnection implements Downstream, BodySink {
 
   /** Answers bytes that are no request, and closes: what follows them cannot be trusted. */
   #refuse(manager: HttpManagerPlan, error: HeadError): 0 {
+    this.#source.stats.downstream_rq_total.inc()
+    return this.#refuseBegun(manager, error)
+  }
+
+  /** The same for the rest of a request that was begun with, and counted then. */
+  #refuseBegun(manager: HttpManagerPlan, error: HeadError): 0 {
     const { stats } = this.#source
     stats.downstream_cx_protocol_error.inc()
-    stats.downstream_rq_total.inc()
     stats.status(error.status).inc()
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
     const reason = STATUS_CODES[error.status] ?? ''
@@ -451,10 +472,11 @@ export class ServerConnection implements Downstream, BodySink {
       this.#socket.destroy()
     } else {
       stats.downstream_rq_header_timeout.inc()
+      const isBegun = this.#exchange.isActive
       this.#exchange.onDownstreamClosed()
-      if (this.#manager !== undefined || this.#source.manager !== undefined) {
-        this.#refuse((this.#manager ?? this.#source.manager) as HttpManagerPlan, TIMED_OUT)
-      }
+      const manager = this.#manager ?? this.#source.manager
+      if (manager !== undefined && isBegun) this.#refuseBegun(manager, TIMED_OUT)
+      else if (manager !== undefined) this.#refuse(manager, TIMED_OUT)
     }
   }
 
@@ -519,11 +541,3 @@ export class ServerConnection implements Downstream, BodySink {
 }
 
 const TIMED_OUT: HeadError = { status: 408, detail: 'request_header_timeout' }
-
-/** A line feed without its carriage return can never become part of a good head: no need to wait for more. */
-function hasBareLf(bytes: Buffer, start: number): boolean {
-  for (let at = bytes.indexOf(LF, start); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    if (at === start || bytes[at - 1] !== CR) return true
-  }
-  return false
-}

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
-import { trailersAreValid } from '../http1/body-reader.ts'
+import { requestTrailersAreValid } from '../http1/body-reader.ts'
 import { ByteQueue } from '../stream/byte-queue.ts'
 import type { StreamContext } from '../stream/context.ts'
 import type { Downstream } from '../stream/downstream.ts'
@@ -73,7 +73,7 @@ export class ServerStream extends Http2Stream implements Downstream {
   /** Trailers are in LINES. Returns 0, or a connection error. */
   onTrailers(): number {
     const lines = trailerLines(LINES)
-    if (lines === undefined || !trailersAreValid(lines) || !this.hasWholeBody) {
+    if (lines === undefined || !requestTrailersAreValid(lines) || !this.hasWholeBody) {
       return this.session.resetStream(this.id, ERROR_CODE.protocolError)
     }
     if (lines !== '') this.exchange.onRequestTrailers(lines)

@@ -126,7 +126,7 @@ export interface HttpManagerPlan {
   readonly xffNumTrustedHops: number
   readonly normalizePath: boolean
   readonly mergeSlashes: boolean
-  readonly escapedSlashes: 'keep' | 'reject' | 'unescape'
+  readonly escapedSlashes: 'keep' | 'reject' | 'unescape' | 'redirect'
   readonly acceptHttp10: boolean
   readonly allowCustomMethods: boolean
   readonly generateRequestId: boolean

@@ -4,7 +4,16 @@ import { HeaderBlock } from './header-block.ts'
 export const FRAMING = { none: 0, length: 1, chunked: 2, untilClose: 3 } as const
 export type Framing = (typeof FRAMING)[keyof typeof FRAMING]
 
-const HOST = /^[A-Za-z0-9\-._~!$&'()*+;=:[\]%]*$/
+/** A name or an IPv4 address, or an IPv6 address in brackets; then perhaps a port (RFC 3986 section 3.2). */
+const NAME = /^(?:[A-Za-z0-9\-._~!$&'()*+;=]|%(?!00)[0-9A-Fa-f]{2})+(?::\d{0,5})?$/
+const IPV6 = /^\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9\-._~]+)?\](?::\d{0,5})?$/
+
+/** Whether the text is a host, with or without a port; no userinfo, no comma, no empty name. */
+export function isAuthority(text: string): boolean {
+  return text.charCodeAt(0) === OPENING_BRACKET ? IPV6.test(text) : NAME.test(text)
+}
+
+const OPENING_BRACKET = 91
 
 /** A request head. Owned by its connection and filled anew for every request. */
 export class RequestHead extends HeaderBlock {
@@ -43,11 +52,11 @@ export class RequestHead extends HeaderBlock {
     return known
   }
 
-  /** Whether `authority` is a host, with or without a port (RFC 3986 section 3.2.2); no userinfo, no comma. */
+  /** Whether `authority` is one, by isAuthority(). */
   hasValidAuthority(): boolean {
     const { authority } = this
     if (authority === this.#knownHost) return authority !== ''
-    if (authority === '' || !HOST.test(authority)) return false
+    if (!isAuthority(authority)) return false
     this.#knownHost = authority
     return true
   }

@@ -17,6 +17,7 @@ export function finishRequestHead(head: RequestHead, decision: Decision): void {
   if (head.framing === FRAMING.none && head.upgrade === '' && definesContent(head.method)) {
     head.set('content-length', '0')
   }
+  if (decision.virtualHost?.includeAttemptCount === true) head.remove('x-envoy-attempt-count')
   const expectedMs = decision.retry?.perTryTimeoutMs || decision.timeoutMs
   if (expectedMs > 0) head.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)))
 }

@@ -21,6 +21,8 @@ export interface StaticProxyOptions {
   readonly cluster?: Json
   readonly http2?: Json
   readonly commonHttp?: Json
+  /** Other clusters by name, each with the port of its only host. */
+  readonly moreClusters?: Readonly<Record<string, number>>
 }
 
 const MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
@@ -58,8 +60,19 @@ export function staticBootstrap(options: StaticProxyOptions): string {
     ...(options.adminPort === undefined ? {} : { admin: { address: at(options.adminPort) } }),
     static_resources: {
       listeners: [{ name: 'in', address: at(options.port ?? 0), filter_chains: [{ filters }] }],
-      clusters: [cluster],
+      clusters: [cluster, ...moreClusters(options)],
     },
+  })
+}
+
+function moreClusters({ moreClusters = {} }: StaticProxyOptions): Json[] {
+  return Object.entries(moreClusters).map(([name, port]) => {
+    const endpoint = { address: { socket_address: { address: '127.0.0.1', port_value: port } } }
+    return {
+      name,
+      type: 'STATIC',
+      load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint }] }] },
+    }
   })
 }
 

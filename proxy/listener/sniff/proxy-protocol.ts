@@ -53,6 +53,8 @@ export class ProxyHeader {
     const [, , source = '', destination = '', sourcePort = '', destinationPort = ''] = words
     if (isAddress === undefined || words.length !== 6) return SNIFF.broken
     if (!isAddress(source) || !isAddress(destination)) return SNIFF.broken
+    // A zone means something on the machine that sent it only.
+    if (source.includes('%') || destination.includes('%')) return SNIFF.broken
     if (!isPort(sourcePort) || !isPort(destinationPort)) return SNIFF.broken
     this.#set(source, Number(sourcePort), destination, Number(destinationPort))
     return SNIFF.found

@@ -80,7 +80,7 @@ const ESCAPED_SLASHES = {
   [SlashAction.IMPLEMENTATION_SPECIFIC_DEFAULT]: 'keep',
   [SlashAction.KEEP_UNCHANGED]: 'keep',
   [SlashAction.REJECT_REQUEST]: 'reject',
-  [SlashAction.UNESCAPE_AND_REDIRECT]: 'unescape',
+  [SlashAction.UNESCAPE_AND_REDIRECT]: 'redirect',
   [SlashAction.UNESCAPE_AND_FORWARD]: 'unescape',
 } as const
 

@@ -1,0 +1,71 @@
+import { chunked } from './hostile-case.ts'
+
+/** Chunked bodies that are none (RFC 9112 section 7.1). */
+
+const LAST = '0\r\n\r\n'
+
+export const CHUNKS = chunked(
+  ['no size', `\r\nhello\r\n${LAST}`],
+  ['0x', `0x5\r\nhello\r\n${LAST}`],
+  ['a plus', `+5\r\nhello\r\n${LAST}`],
+  ['a minus', `-5\r\nhello\r\n${LAST}`],
+  ['a space before the size', ` 5\r\nhello\r\n${LAST}`],
+  ['a space behind the size', `5 \r\nhello\r\n${LAST}`],
+  ['a tab behind the size', `5\t\r\nhello\r\n${LAST}`],
+  ['a space before an extension', `5 ;a\r\nhello\r\n${LAST}`],
+  ['junk behind the size', `5junk\r\nhello\r\n${LAST}`],
+  ['a size with an underscore', `5_0\r\nhello\r\n${LAST}`],
+  ['a size of 17 digits', `00000000000000005\r\nhello\r\n${LAST}`],
+  ['a size of 2^64 + 5', `10000000000000005\r\nhello\r\n${LAST}`],
+  ['a size of 2^53', `20000000000000\r\nhello\r\n${LAST}`],
+  ['zeros without an end', '0'.repeat(5000)],
+  ['a line feed behind the size', `5\nhello\r\n${LAST}`],
+  ['a carriage return only behind the size', `5\rhello\r\n${LAST}`],
+  ['two carriage returns behind the size', `5\r\r\nhello\r\n${LAST}`],
+  ['data longer than said', `5\r\nhelloX\r\n${LAST}`],
+  ['data shorter than said', `6\r\nhello\r\n${LAST}`],
+  ['a line feed behind the data', `5\r\nhello\n${LAST}`],
+  ['no line end behind the data', `5\r\nhello${LAST}`],
+  ['a NUL behind the data', `5\r\nhello\0\r\n${LAST}`],
+  ['an extension without an end', `5;${'a'.repeat(20_000)}`],
+  ['extensions of many chunks, each too long', `1;${'a'.repeat(250)}\r\nx\r\n1;${'a'.repeat(300)}\r\nx\r\n${LAST}`],
+  ['a bare carriage return in an extension', `5;a\rb\r\nhello\r\n${LAST}`],
+  ['a bare line feed in an extension', `5;a\nhello\r\n${LAST}`],
+  ['a NUL in an extension', `5;a\0\r\nhello\r\n${LAST}`],
+  ['a last chunk ended by line feeds', '0\n\n'],
+  ['a last chunk ended by CR LF CR X', '0\r\n\rX\r\n\r\n'],
+  ['a trailer ended by a line feed', '0\r\nA: b\n\r\n'],
+  ['a bare carriage return in a trailer', '0\r\nA: b\rc\r\n\r\n'],
+  ['a NUL in a trailer', '0\r\nA: b\0\r\n\r\n'],
+  ['a folded trailer', '0\r\nA: b\r\n c\r\n\r\n'],
+  ['a space before the colon of a trailer', '0\r\nA : b\r\n\r\n'],
+  ['a trailer without a name', '0\r\n: b\r\n\r\n'],
+  ['a trailer without a colon', '0\r\nA\r\n\r\n'],
+  ['trailers without an end', `0\r\n${'a: b\r\n'.repeat(3000)}`],
+  ['a trailer line without an end', `0\r\n${'a'.repeat(20_000)}`],
+)
+
+/** Fields that frame, route, authenticate or steer, and must not come behind the body (RFC 9110 section 6.5.1). */
+export const TRAILERS = chunked(
+  ...[
+    'Content-Length: 5',
+    'Transfer-Encoding: chunked',
+    'Host: other',
+    'Connection: close',
+    'Keep-Alive: timeout=5',
+    'Upgrade: websocket',
+    'TE: gzip',
+    'Trailer: A',
+    'Authorization: Basic eA==',
+    'Proxy-Authorization: Basic eA==',
+    'Cookie: session=1',
+    'Content-Type: text/html',
+    'Content-Encoding: gzip',
+    'Expect: 100-continue',
+    'X-Forwarded-For: 10.0.0.1',
+    'X-Forwarded-Proto: https',
+    'X-Forwarded-Client-Cert: URI=spiffe://a',
+    'X-Envoy-Internal: true',
+    'Forwarded: for=10.0.0.1',
+  ].map((line) => [`the trailer ${line}`, `5\r\nhello\r\n0\r\n${line}\r\n\r\n`] as const),
+)
