@@ -14,6 +14,7 @@ const entryPoints = [
   'bench/data-path/backend/grpc-server.ts',
   'bench/data-path/load/open-loop.ts',
   'bench/data-path/load/ticker.ts',
+  'bench/micro/hpack.ts',
 ].filter((file) => existsSync(join(root, file)))
 
 // Built beside and renamed, so that a build that fails or is in its middle leaves the commands as they were.
