@@ -1,7 +1,7 @@
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
-import { parseContentLength, parseFields, readConnection, removeHopByHop } from './field-parser.ts'
+import { parseContentLength, parseFields, readConnection, removeHopByHop, trimWhitespace } from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 
 /**
@@ -102,7 +102,10 @@ function readFields(head: RequestHead): HeadError | undefined {
         }
         break
       case 16:
-        if (spells(bytes, base + nameStart, 'proxy-connection')) head.removeAt(i)
+        if (spells(bytes, base + nameStart, 'proxy-connection')) {
+          if (head.value(i).toLowerCase() === 'close') head.keepAlive = false
+          head.removeAt(i)
+        }
         break
       case 17:
         if (spells(bytes, base + nameStart, 'transfer-encoding')) {
@@ -124,7 +127,7 @@ function readFields(head: RequestHead): HeadError | undefined {
 
 function namesUpgrade(head: HeaderBlock, connectionIndex: number): boolean {
   for (let i = connectionIndex; i >= 0; i = head.find('connection', i + 1)) {
-    for (const part of head.value(i).split(',')) if (part.trim().toLowerCase() === 'upgrade') return true
+    for (const part of head.value(i).split(',')) if (trimWhitespace(part).toLowerCase() === 'upgrade') return true
   }
   return false
 }

@@ -75,7 +75,10 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
         }
         break
       case 16:
-        if (spells(bytes, base + nameStart, 'proxy-connection')) head.removeAt(i)
+        if (spells(bytes, base + nameStart, 'proxy-connection')) {
+          if (head.value(i).toLowerCase() === 'close') head.keepAlive = false
+          head.removeAt(i)
+        }
         break
       case 17:
         if (spells(bytes, base + nameStart, 'transfer-encoding')) {
