@@ -67,6 +67,18 @@ export function readConnection(head: { keepAlive: boolean; minorVersion: number 
   }
 }
 
+/** Whether Proxy-Connection, which nobody has defined and some believe, ends the connection. */
+export function saysClose(value: string): boolean {
+  return value.split(',').some((part) => trimWhitespace(part).toLowerCase() === 'close')
+}
+
+/** Whether a tab stands behind a value. Some take it for a part of it, which for a field that frames must not matter. */
+export function hasTabBehind({ at, bytes, base }: HeaderBlock, index: number): boolean {
+  const end = base + (at[(index + 1) << 2] as number)
+  for (let i = base + (at[(index << 2) + 3] as number); i < end; i++) if (bytes[i] === HTAB) return true
+  return false
+}
+
 /** The value that nearly every Connection field has, told without making anything. */
 function isKeepAlive(value: string): boolean {
   return value === 'keep-alive' || value === 'Keep-Alive'

@@ -1,7 +1,15 @@
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
-import { parseContentLength, parseFields, readConnection, removeHopByHop, trimWhitespace } from './field-parser.ts'
+import {
+  hasTabBehind,
+  parseContentLength,
+  parseFields,
+  readConnection,
+  removeHopByHop,
+  saysClose,
+  trimWhitespace,
+} from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 
 /**
@@ -103,7 +111,7 @@ function readFields(head: RequestHead): HeadError | undefined {
         break
       case 16:
         if (spells(bytes, base + nameStart, 'proxy-connection')) {
-          if (head.value(i).toLowerCase() === 'close') head.keepAlive = false
+          if (saysClose(head.value(i))) head.keepAlive = false
           head.removeAt(i)
         }
         break
@@ -137,12 +145,14 @@ function readFraming(head: RequestHead, length: number, encoding: number): HeadE
   if (encoding >= 0) {
     if (length >= 0) return HEAD_ERROR.lengthAndChunked
     if (head.minorVersion === 0 || head.method === 'CONNECT') return HEAD_ERROR.transferEncodingNotAllowed
-    if (head.value(encoding).toLowerCase() !== 'chunked') return HEAD_ERROR.invalidTransferEncoding
+    if (head.value(encoding).toLowerCase() !== 'chunked' || hasTabBehind(head, encoding)) {
+      return HEAD_ERROR.invalidTransferEncoding
+    }
     head.framing = FRAMING.chunked
     head.removeAt(encoding)
   } else if (length >= 0) {
     head.contentLength = parseContentLength(head.value(length))
-    if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
+    if (head.contentLength < 0 || hasTabBehind(head, length)) return HEAD_ERROR.contentLengthInvalid
     if (head.contentLength === 0) return undefined
     // What follows a CONNECT is the tunnel's (RFC 9110 section 9.3.6): a length would say otherwise to some.
     if (head.method === 'CONNECT') return HEAD_ERROR.contentLengthInvalid
