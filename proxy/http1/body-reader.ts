@@ -1,5 +1,6 @@
 import { FRAMING, type Framing } from '../stream/message.ts'
 import { CR, HEX, IS_TOKEN, IS_VALUE, LF } from './chars.ts'
+import { EXTENSION, type Extension, nextExtension } from './chunk-extension.ts'
 
 /** What a body is read into. */
 export interface BodySink {
@@ -22,14 +23,15 @@ type State = (typeof STATE)[keyof typeof STATE]
 
 /**
  * Reads one body after another from the bytes of a connection, by length, by chunks or until the connection closes.
- * Chunk framing is held to RFC 9112 section 7.1 to the letter: hex digits only, CRLF only, extensions read over but
- * bounded, trailers checked.
+ * Chunk framing is held to RFC 9112 section 7.1 to the letter: hex digits only, CRLF only, extensions checked, bounded and
+ * read over, trailers checked.
  */
 export class BodyReader {
   #framing: Framing = FRAMING.none
   #left = 0
   #state: State = STATE.size
   #digits = 0
+  #extension: Extension = EXTENSION.start
   #lineBytes = 0
   #trailers = ''
   readonly #areValid: TrailerCheck
@@ -97,18 +99,23 @@ export class BodyReader {
             this.#left = this.#left * 16 + digit
           } else if (this.#digits === 0) return -1
           else if (byte === CR) this.#state = STATE.sizeLf
-          else if (byte === 59) this.#state = STATE.extension
-          else return -1
+          else if (byte === 59) {
+            this.#state = STATE.extension
+            this.#extension = EXTENSION.start
+          } else return -1
           if (++this.#lineBytes > MAX_CHUNK_LINE_BYTES) return -1
           pos++
           break
         }
-        case STATE.extension:
-          if (byte === CR) this.#state = STATE.sizeLf
-          else if (IS_VALUE[byte] !== 1) return -1
+        case STATE.extension: {
+          const next = nextExtension(this.#extension, byte)
+          if (next === undefined) return -1
+          this.#extension = next
+          if (next === EXTENSION.end) this.#state = STATE.sizeLf
           if (++this.#lineBytes > MAX_CHUNK_LINE_BYTES) return -1
           pos++
           break
+        }
         case STATE.sizeLf:
           if (byte !== LF) return -1
           this.#state = this.#left === 0 ? STATE.trailer : STATE.data

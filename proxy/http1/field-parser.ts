@@ -58,15 +58,25 @@ export function parseContentLength(text: string): number {
 
 /** What Connection says of the connection's life: `close` ends it, `keep-alive` revives HTTP/1.0. */
 export function readConnection(head: { keepAlive: boolean; minorVersion: number }, value: string): void {
-  if (isKeepAlive(value)) {
-    head.keepAlive = true
-    return
-  }
+  // In HTTP/1.1 it says what is so anyway, and must not take back a `close` of another field.
+  if (head.minorVersion === 1 && isKeepAlive(value)) return
   for (const part of value.split(',')) {
-    const token = part.trim().toLowerCase()
+    const token = trimWhitespace(part).toLowerCase()
     if (token === 'close') head.keepAlive = false
     else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
   }
+}
+
+/** Whether Proxy-Connection, which nobody has defined and some believe, ends the connection. */
+export function saysClose(value: string): boolean {
+  return value.split(',').some((part) => trimWhitespace(part).toLowerCase() === 'close')
+}
+
+/** Whether a tab stands behind a value. Some take it for a part of it, which for a field that frames must not matter. */
+export function hasTabBehind({ at, bytes, base }: HeaderBlock, index: number): boolean {
+  const end = base + (at[(index + 1) << 2] as number)
+  for (let i = base + (at[(index << 2) + 3] as number); i < end; i++) if (bytes[i] === HTAB) return true
+  return false
 }
 
 /** The value that nearly every Connection field has, told without making anything. */
@@ -89,7 +99,7 @@ export function removeHopByHop(head: HeaderBlock, connectionIndex: number): Head
         continue
       }
       for (const part of value.split(',')) {
-        const token = part.trim().toLowerCase()
+        const token = trimWhitespace(part).toLowerCase()
         if (token === '' || token === 'close' || token === 'keep-alive') continue
         if (++named > 10 || NEVER_NOMINATED.has(token)) return HEAD_ERROR.connectionHeaderRejected
         head.remove(token)
@@ -111,3 +121,16 @@ const NEVER_NOMINATED = new Set([
   'x-forwarded-host',
   'x-forwarded-proto',
 ])
+
+/** Without the spaces and tabs at its ends. String.trim() takes more away: a no-break space is part of a token. */
+export function trimWhitespace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isWhitespace(text.charCodeAt(start))) start++
+  while (end > start && isWhitespace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isWhitespace(code: number): boolean {
+  return code === SP || code === HTAB
+}

@@ -1,7 +1,15 @@
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
-import { parseContentLength, parseFields, readConnection, removeHopByHop } from './field-parser.ts'
+import {
+  hasTabBehind,
+  parseContentLength,
+  parseFields,
+  readConnection,
+  removeHopByHop,
+  saysClose,
+  trimWhitespace,
+} from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 
 /**
@@ -102,7 +110,10 @@ function readFields(head: RequestHead): HeadError | undefined {
         }
         break
       case 16:
-        if (spells(bytes, base + nameStart, 'proxy-connection')) head.removeAt(i)
+        if (spells(bytes, base + nameStart, 'proxy-connection')) {
+          if (saysClose(head.value(i))) head.keepAlive = false
+          head.removeAt(i)
+        }
         break
       case 17:
         if (spells(bytes, base + nameStart, 'transfer-encoding')) {
@@ -124,7 +135,7 @@ function readFields(head: RequestHead): HeadError | undefined {
 
 function namesUpgrade(head: HeaderBlock, connectionIndex: number): boolean {
   for (let i = connectionIndex; i >= 0; i = head.find('connection', i + 1)) {
-    for (const part of head.value(i).split(',')) if (part.trim().toLowerCase() === 'upgrade') return true
+    for (const part of head.value(i).split(',')) if (trimWhitespace(part).toLowerCase() === 'upgrade') return true
   }
   return false
 }
@@ -134,12 +145,14 @@ function readFraming(head: RequestHead, length: number, encoding: number): HeadE
   if (encoding >= 0) {
     if (length >= 0) return HEAD_ERROR.lengthAndChunked
     if (head.minorVersion === 0 || head.method === 'CONNECT') return HEAD_ERROR.transferEncodingNotAllowed
-    if (head.value(encoding).toLowerCase() !== 'chunked') return HEAD_ERROR.invalidTransferEncoding
+    if (head.value(encoding).toLowerCase() !== 'chunked' || hasTabBehind(head, encoding)) {
+      return HEAD_ERROR.invalidTransferEncoding
+    }
     head.framing = FRAMING.chunked
     head.removeAt(encoding)
   } else if (length >= 0) {
     head.contentLength = parseContentLength(head.value(length))
-    if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
+    if (head.contentLength < 0 || hasTabBehind(head, length)) return HEAD_ERROR.contentLengthInvalid
     if (head.contentLength === 0) return undefined
     // What follows a CONNECT is the tunnel's (RFC 9110 section 9.3.6): a length would say otherwise to some.
     if (head.method === 'CONNECT') return HEAD_ERROR.contentLengthInvalid

@@ -1,7 +1,14 @@
 import { spells } from '../stream/header-block.ts'
 import { FRAMING, type ResponseHead } from '../stream/message.ts'
 import { CR, IS_VALUE, LF, SP } from './chars.ts'
-import { parseContentLength, parseFields, readConnection, removeHopByHop } from './field-parser.ts'
+import {
+  hasTabBehind,
+  parseContentLength,
+  parseFields,
+  readConnection,
+  removeHopByHop,
+  saysClose,
+} from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { httpMinorVersion } from './request-parser.ts'
 
@@ -75,7 +82,10 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
         }
         break
       case 16:
-        if (spells(bytes, base + nameStart, 'proxy-connection')) head.removeAt(i)
+        if (spells(bytes, base + nameStart, 'proxy-connection')) {
+          if (saysClose(head.value(i))) head.keepAlive = false
+          head.removeAt(i)
+        }
         break
       case 17:
         if (spells(bytes, base + nameStart, 'transfer-encoding')) {
@@ -99,10 +109,12 @@ function readFraming(
   if (encoding >= 0 && length >= 0) return HEAD_ERROR.lengthAndChunked
   if (length >= 0) {
     head.contentLength = parseContentLength(head.value(length))
-    if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
+    if (head.contentLength < 0 || hasTabBehind(head, length)) return HEAD_ERROR.contentLengthInvalid
   }
   if (encoding >= 0) {
-    if (head.value(encoding).toLowerCase() !== 'chunked') return HEAD_ERROR.invalidTransferEncoding
+    if (head.value(encoding).toLowerCase() !== 'chunked' || hasTabBehind(head, encoding)) {
+      return HEAD_ERROR.invalidTransferEncoding
+    }
     head.removeAt(encoding)
     // RFC 9112 section 6.1: who sends chunks as HTTP/1.0 may count the end of the message otherwise than we do.
     if (head.minorVersion === 0) head.keepAlive = false
