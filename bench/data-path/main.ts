@@ -28,13 +28,15 @@ export async function benchDataPath(args: readonly string[]): Promise<void> {
   for (const one of CASES.filter(({ name }) => cases.length === 0 || cases.includes(name))) {
     try {
       measured.set(one.name, await runCase(one))
+      // After each, so that a run that is cut short leaves what it measured.
+      if (writes) write(machine, date, measured, names)
     } catch (error) {
       failed.push(one.name)
       process.stdout.write(`FAILED ${one.name}: ${(error as Error).message}\n\n`)
     }
   }
   for (const [name, outcomes] of measured) process.stdout.write(summary(name, outcomes))
-  if (writes) write(machine, date, measured, names)
+  if (writes) process.stdout.write('written: docs/performance.md\n')
   if (failed.length > 0) {
     process.stdout.write(`FAILED: ${failed.join(', ')}\n`)
     process.exitCode = 1
@@ -93,7 +95,6 @@ ${machine}
 Figures are medians over rounds in which each proxy had its turn; ratios are the medians of those within each
 round. [bench/README.md](../bench/README.md) says what is measured and how.`
   writeFileSync(file, mergeDocument(existsSync(file) ? readFileSync(file, 'utf8') : '', head, sections, names))
-  process.stdout.write('written: docs/performance.md\n')
 }
 
 function today(): string {
