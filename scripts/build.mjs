@@ -11,6 +11,7 @@ const entryPoints = [
   'proxy/agent/workers/worker.ts',
   'samples/bookinfo/main.ts',
   'bench/main.ts',
+  'bench/reference-engine.ts',
 ].filter((file) => existsSync(join(root, file)))
 
 // Built beside and renamed, so that a build that fails or is in its middle leaves the commands as they were.
