@@ -15,6 +15,7 @@ const entryPoints = [
   'bench/data-path/load/open-loop.ts',
   'bench/data-path/load/ticker.ts',
   'bench/micro/hpack.ts',
+  'bench/reference-engine.ts',
 ].filter((file) => existsSync(join(root, file)))
 
 // Built beside and renamed, so that a build that fails or is in its middle leaves the commands as they were.

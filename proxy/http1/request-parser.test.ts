@@ -56,6 +56,35 @@ test('reads an upgrade, an expectation and the framing', () => {
   expect(request('POST / HTTP/1.1', 'Host: h', 'Transfer-Encoding: chunked').head.framing).toBe(FRAMING.chunked)
 })
 
+test('close wins over keep-alive, and a no-break space is part of a token', () => {
+  const keepsAlive = (version: string, ...lines: string[]) =>
+    request(`GET / HTTP/${version}`, 'Host: h', ...lines).head.keepAlive
+  expect(keepsAlive('1.1', 'Connection: close', 'Connection: keep-alive')).toBe(false)
+  expect(keepsAlive('1.1', 'Proxy-Connection: a, close')).toBe(false)
+  expect(keepsAlive('1.1', 'Connection: \xa0close')).toBe(true)
+  expect(keepsAlive('1.0', 'Connection: a,\xa0keep-alive')).toBe(false)
+  expect(keepsAlive('1.0', 'Connection: a,\tkeep-alive ')).toBe(true)
+})
+
+test('several fields of TE and of Upgrade are one', () => {
+  const { head } = request(
+    'GET / HTTP/1.1',
+    'Host: h',
+    'TE: gzip',
+    'TE: trailers',
+    'Upgrade: a',
+    'Upgrade: b',
+    'Connection: upgrade',
+  )
+  expect(head.toLines()).toBe('Host: h\r\nTE: trailers\r\n')
+  expect(head.upgrade).toBe('a, b')
+})
+
+test('CONNECT has one host, whatever Host says', () => {
+  const { head } = request('CONNECT h:80 HTTP/1.1', 'Host: other:80')
+  expect([head.authority, head.path, head.authorityRewritten]).toEqual(['h:80', '', true])
+})
+
 test('an absolute-form target wins over Host', () => {
   const { head } = request('GET http://other:81/x?y HTTP/1.1', 'Host: h')
   expect([head.authority, head.path, head.authorityRewritten]).toEqual(['other:81', '/x?y', true])

@@ -102,6 +102,7 @@ const FIELDS = [
   'connection: CLOSE',
   'Connection: a, b',
   'Connection: \xa0close',
+  'Connection: a,\xa0keep-alive',
   'Connection: a,\xa0upgrade',
   'Connection: upgrade',
   'Connection: keep-alive, Upgrade',

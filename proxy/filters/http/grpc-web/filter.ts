@@ -16,6 +16,8 @@ export const grpcWeb: HttpFilter<undefined> = {
   judge(_config, { head }, decision) {
     const type = head.get('content-type')
     if (type === undefined || !type.startsWith(PREFIX)) return false
+    // What passes in a tunnel is nobody's to translate.
+    if (head.method === 'CONNECT' || head.upgrade !== '') return false
     const isText = type.startsWith(`${PREFIX}-text`)
     const message = type.slice(isText ? PREFIX.length + 5 : PREFIX.length)
     // `application/grpc-web`, perhaps `-text`, then nothing or `+proto` and the like.
