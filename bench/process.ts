@@ -21,11 +21,30 @@ export function start(command: string, args: readonly string[], core: number): C
   return child
 }
 
-export function run(command: string, args: readonly string[], core: number): string {
+/** Runs a program to its end, pinned like `start`. Rejects when it fails, with what it wrote to standard error. */
+export function run(
+  command: string,
+  args: readonly string[],
+  core: number,
+): { child: ChildProcess; output: Promise<string> } {
   const whole = hasTaskset ? ['taskset', '-c', String(core), command, ...args] : [command, ...args]
-  const done = spawnSync(whole[0] as string, whole.slice(1), { encoding: 'utf8' })
-  if (done.status !== 0) throw new Error(`${command}: ${done.stderr || done.error?.message}`)
-  return done.stdout
+  const child = spawn(whole[0] as string, whole.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  let problems = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    problems += chunk.toString()
+  })
+  const output = new Promise<string>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(out)
+      else reject(new Error(`${command} ended with ${code ?? signal}: ${problems.slice(-2000)}`))
+    })
+  })
+  return { child, output }
 }
 
 /** Resolves when something listens; rejects after ten seconds. */
@@ -64,8 +83,12 @@ function childrenOf(pid: number): number[] {
   )
 }
 
-/** Resident memory of a process in MiB. */
+/** Resident memory of a process and its children in MiB. */
 export function residentMib(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + residentMib(child), ownResidentMib(pid))
+}
+
+function ownResidentMib(pid: number): number {
   const line = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return Number(line?.[1] ?? 0) / 1024
 }

@@ -8,6 +8,12 @@ export const ENVIRONMENT = {
   LATEEN_TEST_SEED: { default: '', doc: 'seed of the property and differential tests; printed by each run' },
   LATEEN_ISTIO_SAMPLES: { default: '', doc: "folder of Istio's own samples, to test on those instead of ours" },
   LATEEN_PEERS_DIR: { default: '', doc: 'folder of the test peers (envoy); default .peers in the repository' },
+  LATEEN_BENCH_ROUNDS: { default: '5', doc: 'rounds of each case of the data path bench, after the one that warms up' },
+  LATEEN_BENCH_SECONDS: { default: '4', doc: 'seconds of load in each of these rounds' },
+  LATEEN_BENCH_BEFORE: {
+    default: '',
+    doc: 'another checkout, built, that the data path bench measures beside this one',
+  },
 } as const
 
 export type EnvironmentName = keyof typeof ENVIRONMENT

@@ -11,6 +11,10 @@ const entryPoints = [
   'proxy/agent/workers/worker.ts',
   'samples/bookinfo/main.ts',
   'bench/main.ts',
+  'bench/data-path/backend/grpc-server.ts',
+  'bench/data-path/load/open-loop.ts',
+  'bench/data-path/load/ticker.ts',
+  'bench/micro/hpack.ts',
   'bench/reference-engine.ts',
 ].filter((file) => existsSync(join(root, file)))
 

@@ -7,8 +7,7 @@ import { FieldLines } from '../../proxy/http2/hpack/field-lines.ts'
  * Nanoseconds per header block of HPACK in the steady state: a request of 12 fields and a response of 8 over one
  * connection, of which path, request id and trace (of the response: length, date in a thousandth, time) are another each time.
  *
- *   node --experimental-strip-types bench/micro/hpack.ts      (node 24)
- *   npx esbuild bench/micro/hpack.ts --bundle --platform=node --format=esm --outfile=/tmp/hpack.mjs && node /tmp/hpack.mjs
+ *   npm run build && node dist/bench/micro/hpack.js
  */
 
 const ROUNDS = 9

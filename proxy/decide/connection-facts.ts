@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+import { unmapIpv4 } from '../../lib/ip.ts'
 import type { TlsFacts } from '../tls/peer.ts'
 
 /** What is known of a connection: first of its addresses, then of its first bytes, then of its handshake. */
@@ -8,7 +10,7 @@ export interface ConnectionFacts {
   /** The destination is another than our own end of the connection. */
   isRestored: boolean
   /** The peer of the socket. */
-  directSourceAddress: string
+  readonly directSourceAddress: string
   /** The client: the peer of the socket, unless a PROXY header named another. */
   sourceAddress: string
   sourcePort: number
@@ -23,6 +25,67 @@ export interface ConnectionFacts {
 }
 
 const NO_PROTOCOLS: readonly string[] = []
+
+/**
+ * The facts of an accepted connection. The kernel is asked for an address when somebody needs it: most connections are
+ * served without.
+ */
+export class SocketFacts implements ConnectionFacts {
+  isRestored = false
+  transportProtocol = 'raw_buffer'
+  serverName = ''
+  applicationProtocols = NO_PROTOCOLS
+  tls: TlsFacts | undefined = undefined
+  readonly #socket: Socket
+  #destinationAddress: string | undefined
+  #destinationPort: number | undefined
+  #sourceAddress: string | undefined
+  #sourcePort: number | undefined
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  get directSourceAddress(): string {
+    return unmapIpv4(this.#socket.remoteAddress ?? '')
+  }
+
+  get sourceAddress(): string {
+    this.#sourceAddress ??= this.directSourceAddress
+    return this.#sourceAddress
+  }
+
+  set sourceAddress(address: string) {
+    this.#sourceAddress = address
+  }
+
+  get sourcePort(): number {
+    this.#sourcePort ??= this.#socket.remotePort ?? 0
+    return this.#sourcePort
+  }
+
+  set sourcePort(port: number) {
+    this.#sourcePort = port
+  }
+
+  get destinationAddress(): string {
+    this.#destinationAddress ??= unmapIpv4(this.#socket.localAddress ?? '')
+    return this.#destinationAddress
+  }
+
+  set destinationAddress(address: string) {
+    this.#destinationAddress = address
+  }
+
+  get destinationPort(): number {
+    this.#destinationPort ??= this.#socket.localPort ?? 0
+    return this.#destinationPort
+  }
+
+  set destinationPort(port: number) {
+    this.#destinationPort = port
+  }
+}
 
 /** Facts of which only some are known. */
 export function connectionFacts(known: Partial<ConnectionFacts>): ConnectionFacts {

@@ -6,7 +6,7 @@ import { writeRequestHead } from '../stream/request-text.ts'
 import { missingWebSocketKey, webSocketAccept } from '../stream/websocket.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
 import type { ConnectionPool } from '../upstream/connection-pool.ts'
-import type { ByteReader, Connector } from '../upstream/connector.ts'
+import { BULK_READ_BYTES, type ByteReader, type Connector } from '../upstream/connector.ts'
 import type { PooledConnection, RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
 import { hasBareLf } from './chars.ts'
@@ -28,6 +28,7 @@ type State = 'idle' | 'head' | 'body' | 'closed'
 export class ClientConnection implements BodySink, ByteReader, PooledConnection, UpstreamStream {
   isListed = false
   readonly #socket: Socket
+  readonly #connector: Connector
   readonly #out: OutBuffer
   readonly #pool: ConnectionPool
   readonly #wheel: TimerWheel
@@ -44,6 +45,8 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   #responseIsRead = false
   #receivedAny = false
   #interimHeads = 0
+  /** The bytes at hand stay as they are until the connection is read on. */
+  #isStable = false
   /** Both halves pass bytes as they come, and end each on its own. */
   #isTunnel = false
   /** The key of our own, whose answer is our business. */
@@ -60,6 +63,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
     this.#wheel = wheel
     const { socket } = connector
     this.#socket = socket
+    this.#connector = connector
     connector.reader = this
     const guard = (handle: () => void) => bugs.guard('upstream', handle, () => this.#giveUp())
     this.#timer = new WheelTimer(guard(() => this.#onTimer()))
@@ -184,7 +188,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   // --- body, from the reader ---
 
   onBodyData(data: Buffer): void {
-    this.#attempt?.onResponseData(data)
+    this.#attempt?.onResponseData(data, this.#isStable)
   }
 
   onTrailers(lines: string): void {
@@ -206,7 +210,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
     else this.close()
   }
 
-  onBytes(chunk: Buffer): void {
+  onBytes(chunk: Buffer, isStable: boolean): void {
     if (this.#attempt === undefined) {
       // Bytes that answer nothing: this connection cannot be trusted any more.
       if (this.#state !== 'closed') {
@@ -216,6 +220,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
       return
     }
     this.#receivedAny = true
+    this.#isStable = isStable
     let bytes = chunk
     if (this.#partial !== undefined) {
       bytes = Buffer.concat([this.#partial, chunk])
@@ -234,7 +239,10 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
       }
     }
     if (this.#responseIsRead) this.#onResponseRead(pos < bytes.length)
-    else this.#attempt?.onReadPause()
+    else {
+      if (chunk.length >= BULK_READ_BYTES) this.#connector.beginBulk()
+      this.#attempt?.onReadPause()
+    }
   }
 
   /** Reads up to a final head. Returns the position after it, or -1 when there is nothing more to do now. */
@@ -323,6 +331,8 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
     const socket = this.#socket
     this.#state = 'idle'
     this.#idleSinceMs = this.#wheel.coarseNowMs
+    // Paused: what was read last may not have been passed on yet.
+    this.#connector.endBulk(!socket.isPaused())
     if (socket.isPaused()) socket.resume()
     // Free first: the end of this answer may bring the next request at once.
     if (reusable && this.room > 0) this.#pool.onRoom(this)

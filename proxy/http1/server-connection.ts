@@ -1,8 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Metric } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
-import { type ConnectionFacts, destinationText, schemeOf, sourceText } from '../decide/connection-facts.ts'
+import { type ConnectionFacts, schemeOf } from '../decide/connection-facts.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import type { Downstream } from '../stream/downstream.ts'
@@ -18,6 +17,9 @@ import { parseRequestHead } from './request-parser.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 const CRLF = Buffer.from('\r\n')
+/** How HTTP/2 begins: the reserved method PRI and its space (RFC 9113 section 3.4). */
+const PREFACE_START = 'PRI '
+const TELLING_BYTES = PREFACE_START.length
 /** How long a client may take for a request's head when the configuration does not say (slow-loris). */
 const DEFAULT_HEADERS_TIMEOUT_MS = 60_000
 /** How long we wait for a client to close after an answer that ends the connection (Envoy's delayed_close_timeout). */
@@ -45,8 +47,9 @@ export class ServerConnection implements Downstream, BodySink {
   readonly #exchange: Exchange
   readonly #body = new BodyReader(requestTrailersAreValid)
   readonly #timer: WheelTimer
-  /** Kept, since the source's stats are others once the listener has changed. */
-  readonly #active: Metric
+  readonly #handlers: { data(chunk: Buffer): void; end(): void; drain(): void; close(): void }
+  /** Called with the first bytes when they begin as HTTP/2 does; gone once they have come. */
+  #onPreface: ((bytes: Buffer) => void) | undefined
   #manager: HttpManagerPlan | undefined
   /** Bytes that came and were not read yet: part of a head, or what follows the request under way. */
   #pending: Buffer | undefined
@@ -54,6 +57,8 @@ export class ServerConnection implements Downstream, BodySink {
   #requestIsRead = true
   #responseFraming: Framing = FRAMING.none
   #responseStarted = false
+  /** A piece that is only lent has not left yet. */
+  #holdsStable = false
   #closeAfterResponse = false
   #clientEnded = false
   /** Our last answer is written: whatever else comes is read away. */
@@ -71,6 +76,7 @@ export class ServerConnection implements Downstream, BodySink {
     context: StreamContext,
     source: ManagerSource,
     onClosed: (connection: ServerConnection) => void,
+    onPreface?: (bytes: Buffer) => void,
   ) {
     this.#socket = socket
     this.#context = context
@@ -79,25 +85,20 @@ export class ServerConnection implements Downstream, BodySink {
     this.#scheme = schemeOf(facts)
     this.#onClosed = onClosed
     this.#exchange = new Exchange(context, this)
-    this.#exchange.downstreamAddress = sourceText(facts)
-    this.#exchange.downstreamLocalAddress = destinationText(facts)
-    this.#active = source.stats.downstream_cx_active
-    this.#active.inc()
-    source.stats.downstream_cx_total.inc()
     const guard = (handle: () => void) => context.bugs.guard('downstream', handle, () => socket.destroy())
     this.#timer = new WheelTimer(guard(() => this.#onTimer()))
-    const onClose = guard(() => this.#onClose())
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
-    socket.on(
-      'end',
-      guard(() => this.#onEnd()),
-    )
-    socket.on(
-      'drain',
-      guard(() => this.#onDrain()),
-    )
-    socket.on('error', onClose)
-    socket.on('close', onClose)
+    this.#onPreface = onPreface
+    this.#handlers = {
+      data: (chunk) => this.#onData(chunk),
+      end: guard(() => this.#onEnd()),
+      drain: guard(() => this.#onDrain()),
+      close: guard(() => this.#onClose()),
+    }
+    socket.on('data', this.#handlers.data)
+    socket.on('end', this.#handlers.end)
+    socket.on('drain', this.#handlers.drain)
+    socket.on('error', this.#handlers.close)
+    socket.on('close', this.#handlers.close)
     this.#idleSinceMs = context.wheel.coarseNowMs
     this.#armIdle()
   }
@@ -177,7 +178,7 @@ export class ServerConnection implements Downstream, BodySink {
     return method !== 'CONNECT' || status >= 300
   }
 
-  writeData(data: Buffer): boolean {
+  writeData(data: Buffer, isStable: boolean): boolean {
     const chunked = this.#responseFraming === FRAMING.chunked
     const socket = this.#socket
     const { out } = this.#context
@@ -189,11 +190,32 @@ export class ServerConnection implements Downstream, BodySink {
       if (out.length > GATHER_BYTES * 4) return this.#flush()
       return !socket.writableNeedDrain
     }
+    if (isStable) return this.#writeStable(data, chunked)
     // What waits, the piece and its framing become one buffer of their own: the piece is only lent, and must be copied.
     if (chunked) out.text(`${data.length.toString(16)}\r\n`)
     const before = out.take()
     out.leave()
     return socket.write(Buffer.concat(chunked ? [before, data, CRLF] : [before, data]))
+  }
+
+  /** A large piece whose bytes stay as they are until we say that they may go: nothing of it is copied. */
+  #writeStable(data: Buffer, chunked: boolean): boolean {
+    const socket = this.#socket
+    const { out } = this.#context
+    if (chunked) out.text(`${data.length.toString(16)}\r\n`)
+    if (out.length > 0) out.writeTo(socket)
+    out.leave()
+    socket.write(data, this.#onStableWritten)
+    if (chunked) socket.write(CRLF)
+    this.#holdsStable = socket.writableLength > 0
+    return !this.#holdsStable
+  }
+
+  /** The kernel has the piece. */
+  readonly #onStableWritten = (): void => {
+    if (!this.#holdsStable || this.#isClosed || this.#socket.writableNeedDrain) return
+    this.#holdsStable = false
+    this.#exchange.onDownstreamWritable()
   }
 
   endResponse(trailers: string): void {
@@ -259,8 +281,36 @@ export class ServerConnection implements Downstream, BodySink {
   // === reading ===
 
   #onData(chunk: Buffer): void {
+    if (this.#isClosing) return
+    if (this.#onPreface !== undefined && this.#isPreface(chunk)) return
     this.#pending = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk])
     this.#read()
+  }
+
+  /** Looks at the first bytes. True when the connection is another codec's from here on. */
+  #isPreface(chunk: Buffer): boolean {
+    const bytes = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk])
+    if (bytes.length < TELLING_BYTES && PREFACE_START.startsWith(bytes.toString('latin1'))) return false
+    const onPreface = this.#onPreface
+    this.#onPreface = undefined
+    if (onPreface === undefined || bytes.toString('latin1', 0, TELLING_BYTES) !== PREFACE_START) return false
+    this.#letGo()
+    onPreface(bytes)
+    return true
+  }
+
+  /** Leaves the socket to somebody else. */
+  #letGo(): void {
+    const socket = this.#socket
+    this.#isClosed = true
+    this.#pending = undefined
+    this.#context.wheel.disarm(this.#timer)
+    this.#exchange.onDownstreamGone()
+    socket.off('data', this.#handlers.data)
+    socket.off('end', this.#handlers.end)
+    socket.off('drain', this.#handlers.drain)
+    socket.off('error', this.#handlers.close)
+    socket.off('close', this.#handlers.close)
   }
 
   /** Reads what has come as far as it can be served now. Nothing is thrown from here, whoever called. */
@@ -299,6 +349,7 @@ export class ServerConnection implements Downstream, BodySink {
   }
 
   #onDrain(): void {
+    this.#holdsStable = false
     this.#exchange.onDownstreamWritable()
     if (!this.#exchange.isActive && this.#pending !== undefined) this.#read()
   }
@@ -465,8 +516,6 @@ export class ServerConnection implements Downstream, BodySink {
     this.#pending = undefined
     this.#context.out.leave()
     const socket = this.#socket
-    socket.removeAllListeners('data')
-    socket.on('data', () => {})
     socket.resume()
     // A slow client may take long to read the answer; the wait for its close begins when it has.
     this.#waitsFor = 'flush'
@@ -485,7 +534,6 @@ export class ServerConnection implements Downstream, BodySink {
     this.#context.out.discard(this)
     this.#pending = undefined
     this.#context.wheel.disarm(this.#timer)
-    this.#active.dec()
     this.#socket.destroy()
     this.#onClosed(this)
     this.#exchange.onDownstreamGone()

@@ -129,7 +129,8 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
 
   protected override onBodyData(data: Buffer): void {
     this.#touch()
-    this.#attempt?.onResponseData(data)
+    // Frames of other streams may follow in the same bytes.
+    this.#attempt?.onResponseData(data, false)
   }
 
   /** Everything that came in this turn has been handed over. */

@@ -12,6 +12,11 @@ export function takeFields(lines: FieldLines, from: number, into: HeaderBlock): 
   into.count = count
   const target = into.at
   for (let i = from << 2, to = 0; i <= lines.count << 2; i++, to++) target[to] = at[i] as number
+  for (let i = from; i < lines.count; i++) {
+    if (lines.neverIndexed[i] === 0) continue
+    into.neverIndexed[i - from] = 1
+    into.hasNeverIndexed = true
+  }
 }
 
 /** Encodes every field that is left, in order, but for the received one at index `except`. */
@@ -22,7 +27,7 @@ export function encodeFields(
   keepsCase: boolean,
   except: number,
 ): void {
-  const { at, count, bytes, base } = fields
+  const { at, count, bytes, base, hasNeverIndexed, neverIndexed } = fields
   for (let i = 0; i < count; i++) {
     if (i === except || fields.isRemoved(i)) continue
     const slot = i << 2
@@ -34,6 +39,7 @@ export function encodeFields(
       base + (at[slot + 2] as number),
       base + (at[slot + 3] as number),
       !keepsCase,
+      hasNeverIndexed && neverIndexed[i] === 1,
     )
   }
   const added = fields.addedCount

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
-import type { Metric } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
-import { type ConnectionFacts, destinationText, schemeOf, sourceText } from '../decide/connection-facts.ts'
+import { type ConnectionFacts, schemeOf } from '../decide/connection-facts.ts'
 import type { ManagerSource } from '../http1/server-connection.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { ERROR_CODE, MAX_STREAM_ID, PREFACE } from './frame.ts'
@@ -26,11 +25,8 @@ const MAX_SPARE_STREAMS = 64
 export class ServerSession extends Http2Session<ServerStream> {
   readonly source: ManagerSource
   readonly facts: ConnectionFacts
-  readonly remoteAddress: string
-  readonly localAddress: string
   readonly scheme: string
   readonly #context: StreamContext
-  readonly #active: Metric
   readonly #timer: WheelTimer
   readonly #headersTimer: WheelTimer
   readonly #onClosed: (session: ServerSession) => void
@@ -64,11 +60,6 @@ export class ServerSession extends Http2Session<ServerStream> {
     this.scheme = schemeOf(facts)
     this.#context = context
     this.#onClosed = onClosed
-    this.remoteAddress = sourceText(facts)
-    this.localAddress = destinationText(facts)
-    this.#active = source.stats.downstream_cx_active
-    this.#active.inc()
-    source.stats.downstream_cx_total.inc()
     source.stats.downstream_cx_http2_total.inc()
     this.#idleSinceMs = context.wheel.coarseNowMs
     const guard = (handle: () => void) => context.bugs.guard('downstream', handle, () => socket.destroy())
@@ -286,7 +277,6 @@ export class ServerSession extends Http2Session<ServerStream> {
   #onGone(): void {
     this.onSocketClosed('client closed')
     this.wheel.disarm(this.#timer)
-    this.#active.dec()
     this.#onClosed(this)
   }
 }

@@ -32,8 +32,6 @@ export class ServerStream extends Http2Stream implements Downstream {
     this.#session = session
     this.facts = session.facts
     this.exchange = new Exchange(context, this)
-    this.exchange.downstreamAddress = session.remoteAddress
-    this.exchange.downstreamLocalAddress = session.localAddress
     const { bugs } = context
     this.#flushTimer = new WheelTimer(
       bugs.guard(
@@ -96,7 +94,7 @@ export class ServerStream extends Http2Stream implements Downstream {
     fields.append('content-type', 'text/plain')
     session.countRefusal(status)
     this.writeHead(status, fields, false, FRAMING.length)
-    this.writeData(body)
+    this.sendBody(body)
     this.endResponse('')
   }
 

@@ -1,10 +1,9 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { MeshError } from '../../lib/errors.ts'
-import { unmapIpv4 } from '../../lib/ip.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
-import { type ConnectionFacts, connectionFacts } from '../decide/connection-facts.ts'
+import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { type ManagerStats, managerStats } from '../stream/manager-stats.ts'
@@ -165,7 +164,7 @@ export class Listener {
     }
     stats.downstream_cx_active.inc()
     socket.once('close', this.#onSocketClosed)
-    const facts = factsOf(socket)
+    const facts = new SocketFacts(socket)
     const chain = plan.plainChain
     const isPlain =
       plan.listenerFilters.length === 0 && chain?.tls === undefined && chain?.connectionLimit === undefined
@@ -191,7 +190,7 @@ export class Listener {
 
   #serveHttp(socket: Socket, facts: ConnectionFacts, manager: HttpManagerPlan): void {
     const source = new ChainSource(this, facts, manager)
-    this.#http.add(openHttp(socket, facts, this.context, source, (closed) => this.#http.delete(closed)))
+    openHttp(socket, facts, this.context, source, this.#http)
     // A socket whose first bytes were looked at is paused.
     if (socket.isPaused()) socket.resume()
   }
@@ -211,15 +210,4 @@ const HAS_REUSE_PORT = isAtLeast(process.versions.node, 22, 12)
 function isAtLeast(version: string, major: number, minor: number): boolean {
   const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number)
   return ownMajor > major || (ownMajor === major && ownMinor >= minor)
-}
-
-function factsOf(socket: Socket): ConnectionFacts {
-  const source = unmapIpv4(socket.remoteAddress ?? '')
-  return connectionFacts({
-    destinationAddress: unmapIpv4(socket.localAddress ?? ''),
-    destinationPort: socket.localPort ?? 0,
-    directSourceAddress: source,
-    sourceAddress: source,
-    sourcePort: socket.remotePort ?? 0,
-  })
 }

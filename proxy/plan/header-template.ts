@@ -1,9 +1,15 @@
 import type { HeaderBlock } from '../stream/header-block.ts'
 import { PlanError } from './plan-error.ts'
+import { wireText } from './wire-text.ts'
 
 /** What a header value may refer to while it is formatted. */
 export interface TemplateContext {
-  readonly request: HeaderBlock & { readonly method: string; readonly path: string; readonly authority: string }
+  readonly request: HeaderBlock & {
+    readonly method: string
+    readonly path: string
+    readonly authority: string
+    readonly isHttp2: boolean
+  }
   readonly downstreamAddress: string
   readonly downstreamLocalAddress: string
   readonly routeName: string
@@ -18,7 +24,8 @@ type TemplatePart = string | ((context: TemplateContext) => string)
  * Compiles a header value (envoy: "Custom request/response headers"): `%%` is a percent sign and `%OPERATOR(args):length%`
  * is replaced. An operator that is not known refuses the resource, as Envoy does.
  */
-export function compileTemplate(text: string, path: string): HeaderTemplate {
+export function compileTemplate(written: string, path: string): HeaderTemplate {
+  const text = wireText(written, path)
   if (!text.includes('%')) return text
   const parts: TemplatePart[] = []
   let literal = ''
@@ -82,11 +89,11 @@ function reader(name: string, args: string): ((context: TemplateContext) => stri
     case 'DOWNSTREAM_LOCAL_PORT':
       return (c) => c.downstreamLocalAddress.slice(c.downstreamLocalAddress.lastIndexOf(':') + 1)
     case 'PROTOCOL':
-      return () => 'HTTP/1.1'
+      return (c) => (c.request.isHttp2 ? 'HTTP/2' : 'HTTP/1.1')
     case 'ROUTE_NAME':
-      return (c) => c.routeName
+      return (c) => wireText(c.routeName, '')
     case 'UPSTREAM_CLUSTER':
-      return (c) => c.clusterName
+      return (c) => wireText(c.clusterName, '')
     default:
       return undefined
   }

@@ -11,8 +11,11 @@ export interface Downstream {
    * is written may be held until flush().
    */
   writeHead(status: number, fields: HeaderBlock, hasStartLine: boolean, framing: Framing): void
-  /** A piece of the body, only lent for the call. False asks to wait for Exchange.onDownstreamWritable(). */
-  writeData(data: Buffer): boolean
+  /**
+   * A piece of the body, only lent: for the call, or, when `isStable`, until Exchange.onDownstreamWritable(). False asks to wait
+   * for that.
+   */
+  writeData(data: Buffer, isStable: boolean): boolean
   /** Ends the response; the exchange is over. */
   endResponse(trailers: string): void
   flush(): void

@@ -1,5 +1,6 @@
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
+import { destinationText, sourceText } from '../decide/connection-facts.ts'
 import { decide, routesOf } from '../decide/decide.ts'
 import { answer, type Decision, newDecision, resetDecision } from '../decide/decision.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
@@ -38,8 +39,6 @@ export class Exchange implements Call, TryOwner {
   readonly head: RequestHead
   readonly random
   randomValue = 0
-  downstreamAddress = ''
-  downstreamLocalAddress = ''
   /** True from begin() until the answer is complete. */
   isActive = false
 
@@ -85,6 +84,14 @@ export class Exchange implements Call, TryOwner {
       context.wheel,
       timer(() => this.#onIdleTimer()),
     )
+  }
+
+  get downstreamAddress(): string {
+    return sourceText(this.#downstream.facts)
+  }
+
+  get downstreamLocalAddress(): string {
+    return destinationText(this.#downstream.facts)
   }
 
   newRequestId(): string {
@@ -332,11 +339,11 @@ export class Exchange implements Call, TryOwner {
     this.#downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
 
-  onTryData(data: Buffer): void {
+  onTryData(data: Buffer, isStable: boolean): void {
     this.#idle.touch()
     const { grpcWeb } = this.#decision
     const written = grpcWeb === undefined ? data : encodeData(data, grpcWeb)
-    if (!this.#downstream.writeData(written)) this.#try?.stream?.pauseReading()
+    if (!this.#downstream.writeData(written, isStable)) this.#try?.stream?.pauseReading()
   }
 
   #trailers = ''
@@ -363,7 +370,7 @@ export class Exchange implements Call, TryOwner {
     this.#finish()
     if (grpcWeb !== undefined && trailers !== '') {
       // A browser sees no trailers: they are the last message of the body.
-      this.#downstream.writeData(encodeTrailers(trailers, grpcWeb))
+      this.#downstream.writeData(encodeTrailers(trailers, grpcWeb), true)
       this.#downstream.endResponse('')
     } else this.#downstream.endResponse(trailers)
   }
@@ -547,7 +554,7 @@ export class Exchange implements Call, TryOwner {
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
     this.#downstream.writeHead(reply.status, reply.fields, false, framing)
-    if (body !== undefined) this.#downstream.writeData(body)
+    if (body !== undefined) this.#downstream.writeData(body, true)
     this.#downstream.endResponse('')
   }
 

@@ -22,6 +22,12 @@ export class HeaderBlock {
   count = 0
   /** Offsets from `base` of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
   readonly at = new Int32Array(STRIDE * (MAX_HEADERS + 1))
+  /**
+   * 1 for a field that came by HTTP/2 as one never to be indexed: who passes it on must not index it either (RFC 7541
+   * section 6.2.3).
+   */
+  readonly neverIndexed = new Uint8Array(MAX_HEADERS)
+  hasNeverIndexed = false
   readonly #removed = new Uint8Array(MAX_HEADERS)
   #removedCount = 0
   readonly #addedNames: string[] = []
@@ -35,6 +41,10 @@ export class HeaderBlock {
       this.#removed.fill(0)
     }
     this.#addedCount = 0
+    if (this.hasNeverIndexed) {
+      this.hasNeverIndexed = false
+      this.neverIndexed.fill(0)
+    }
   }
 
   /** Takes over another block's fields and edits, in bytes of its own. */
@@ -47,6 +57,8 @@ export class HeaderBlock {
     this.at.set(other.at)
     this.#removed.set(other.#removed)
     this.#removedCount = other.#removedCount
+    this.neverIndexed.set(other.neverIndexed)
+    this.hasNeverIndexed = other.hasNeverIndexed
     for (let i = 0; i < other.#addedCount; i++) {
       this.append(other.#addedNames[i] as string, other.#addedValues[i] as string)
     }

@@ -11,7 +11,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024
 export interface TryOwner {
   onTryStream(attempt: UpstreamTry): void
   onTryHead(attempt: UpstreamTry, head: ResponseHead): void
-  onTryData(data: Buffer): void
+  onTryData(data: Buffer, isStable: boolean): void
   onTryTrailers(lines: string): void
   onTryReadPause(): void
   onTryEnd(): void
@@ -81,8 +81,8 @@ export class UpstreamTry implements Attempt {
     if (!this.#isDiscarding) this.#owner.onTryHead(this, head)
   }
 
-  onResponseData(data: Buffer): void {
-    if (!this.#isDiscarding) this.#owner.onTryData(data)
+  onResponseData(data: Buffer, isStable: boolean): void {
+    if (!this.#isDiscarding) this.#owner.onTryData(data, isStable)
     else {
       this.#discardedBytes += data.length
       if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.stream?.abandon()

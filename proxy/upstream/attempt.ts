@@ -23,8 +23,8 @@ export interface Attempt {
   onPoolFailure(reason: PoolFailure, detail: string): void
   /** A final head (or 101). Only valid during the exchange. */
   onResponseHead(head: ResponseHead): void
-  /** The bytes are only lent: what is kept after the call must be copied. */
-  onResponseData(data: Buffer): void
+  /** The bytes are only lent: for the call, or, when `isStable`, until the stream is read on after it was paused. */
+  onResponseData(data: Buffer, isStable: boolean): void
   /** HTTP/1.1 lines. */
   onResponseTrailers(lines: string): void
   /** All that has arrived so far was handed over: what was gathered may be flushed. */

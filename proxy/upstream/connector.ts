@@ -13,11 +13,19 @@ import type { PoolFailure } from './attempt.ts'
  * buffer is allocated for a read.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+/** What a connection that carries a large body reads into: its own, so that the bytes need not be copied. */
+const BULK_BYTES = 128 * 1024
+const MAX_SPARE_BULK = 8
+const spareBulk: Buffer[] = []
 
-/** The codec of a connection: takes the bytes as they come. They are only lent. */
+/** The codec of a connection: takes the bytes as they come. */
 export interface ByteReader {
-  onBytes(bytes: Buffer): void
+  /** The bytes are only lent; `isStable` says until when: for the call, or until the connection is read on. */
+  onBytes(bytes: Buffer, isStable: boolean): void
 }
+
+/** A read of at least this much is part of a large body. */
+export const BULK_READ_BYTES = READ_BUFFER.length
 
 export interface ConnectorOwner {
   /** Connected: the owner sets `connector.reader` before it returns. */
@@ -49,6 +57,7 @@ export class Connector {
   readonly #wheel: TimerWheel
   readonly #timer: WheelTimer
   #isOpening = true
+  #bulk: Buffer | undefined
 
   constructor(target: ConnectTarget, owner: ConnectorOwner, wheel: TimerWheel, bugs: BugReporter) {
     this.#owner = owner
@@ -77,17 +86,32 @@ export class Connector {
 
   #open({ endpoint, tls, host, sslStats, alpnProtocols }: ConnectTarget): Socket {
     if (tls === undefined) {
-      const callback = (length: number) => this.#onRead(READ_BUFFER.subarray(0, length))
-      return connectUpstream(endpoint, undefined, { onread: { buffer: READ_BUFFER, callback } })
+      const callback = (length: number, buffer: Uint8Array) =>
+        this.#onRead((buffer as Buffer).subarray(0, length), buffer === this.#bulk)
+      const buffer = () => this.#bulk ?? READ_BUFFER
+      return connectUpstream(endpoint, undefined, { onread: { buffer, callback } })
     }
     const socket = connectUpstream(endpoint, tls, { host, stats: sslStats, alpnProtocols })
-    socket.on('data', (chunk: Buffer) => this.#onRead(chunk))
+    socket.on('data', (chunk: Buffer) => this.#onRead(chunk, true))
     return socket
   }
 
-  #onRead(bytes: Buffer): boolean {
+  /** From its next read on, the connection has a buffer of its own. */
+  beginBulk(): void {
+    if (!this.isTls) this.#bulk ??= spareBulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
+  }
+
+  /** Takes the buffer away; `isFree` says that nobody still needs bytes of it. */
+  endBulk(isFree: boolean): void {
+    const bulk = this.#bulk
+    if (bulk === undefined) return
+    this.#bulk = undefined
+    if (isFree && spareBulk.length < MAX_SPARE_BULK) spareBulk.push(bulk)
+  }
+
+  #onRead(bytes: Buffer, isStable: boolean): boolean {
     try {
-      this.reader?.onBytes(bytes)
+      this.reader?.onBytes(bytes, isStable)
     } catch (thrown) {
       this.#bugs.report('upstream', thrown)
       this.socket.destroy()

@@ -34,7 +34,7 @@ const LOOP_CHARS = 32
 export interface EncoderOptions {
   /**
    * Whether strings are written in Huffman code when that is shorter. Not by default: for a request of 12 fields it saves
-   * 31 of 130 bytes, and costs 0.8 us here and 0.2 us at our own decoder, where sending and receiving a byte costs
+   * 31 of 130 bytes, and costs 0.8 us here and 0.3 us at our own decoder, where sending and receiving a byte costs
    * next to nothing (bench/micro/hpack.ts).
    */
   huffman?: boolean

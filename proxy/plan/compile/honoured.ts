@@ -2,6 +2,7 @@ import { type DescField, type DescMessage, fromBinary, isFieldSet, type Message 
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt'
 import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
+import { GrpcWebSchema } from '../../../api/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
 import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { HttpInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
 import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
@@ -140,6 +141,7 @@ const HONOURED: Readonly<Record<string, string>> = {
 
 /** Messages that resources hold packed in an Any. */
 const PACKED: readonly DescMessage[] = [
+  GrpcWebSchema,
   CorsPolicySchema,
   HTTPFaultSchema,
   RouterSchema,

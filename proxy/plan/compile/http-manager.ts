@@ -9,6 +9,7 @@ import {
 import { compileHttpFilters } from '../../filters/http/builtin.ts'
 import type { HttpManagerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
+import { wireText } from '../wire-text.ts'
 import { durationMs } from './common.ts'
 import { compileRouteConfig } from './route-config.ts'
 
@@ -45,8 +46,8 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     generateRequestId: config.generateRequestId ?? true,
     preserveExternalRequestId: config.preserveExternalRequestId,
     serverHeader: SERVER_HEADER[config.serverHeaderTransformation],
-    serverName: config.serverName || DEFAULT_SERVER_NAME,
-    via: config.via,
+    serverName: wireText(config.serverName || DEFAULT_SERVER_NAME, `${path}.server_name`),
+    via: wireText(config.via, `${path}.via`),
     upgrades: new Set(config.upgradeConfigs.filter((u) => u.enabled ?? true).map((u) => u.upgradeType.toLowerCase())),
     idleTimeoutMs: durationMs(config.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
     streamIdleTimeoutMs: durationMs(config.streamIdleTimeout, DEFAULT_STREAM_IDLE_TIMEOUT_MS),

@@ -5,6 +5,7 @@ import {
 import { type HeaderMutation, type HeaderMutations, type HeaderValuePlan, NO_MUTATION } from '../header-mutations.ts'
 import { compileTemplate } from '../header-template.ts'
 import { refuse } from '../plan-error.ts'
+import { fieldName } from '../wire-text.ts'
 
 interface MutationFields {
   requestHeadersToAdd: HeaderValueOption[]
@@ -26,11 +27,12 @@ function compileMutation(add: readonly HeaderValueOption[], remove: readonly str
   const overwrite: HeaderValuePlan[] = []
   const append: HeaderValuePlan[] = []
   add.forEach((option, i) => {
-    const name = option.header?.key ?? ''
     const at = `${path}_to_add[${i}]`
+    const written = option.header?.key ?? ''
+    if (written === '') refuse(at, 'a header name is needed')
+    if (written.startsWith(':') || written.toLowerCase() === 'host') refuse(at, `${written} cannot be changed here`)
+    const name = fieldName(written, at)
     const lowerName = name.toLowerCase()
-    if (name === '') refuse(at, 'a header name is needed')
-    if (name.startsWith(':') || lowerName === 'host') refuse(at, `${name} cannot be changed here`)
     const value = compileTemplate(option.header?.value ?? '', at)
     const plan = { name, lowerName, value, keepEmpty: option.keepEmptyValue }
     // The older `append` flag, when present, speaks instead of append_action.

@@ -23,6 +23,7 @@ import type {
   WeightedChoice,
 } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
+import { wireText } from '../wire-text.ts'
 import { compileFraction, compileRegex, durationMs } from './common.ts'
 import { compileMutations } from './mutations.ts'
 import { compileRetry } from './retry.ts'
@@ -59,7 +60,7 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
     clusters: compileClusters(action.clusterSpecifier, path),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode],
     rewrite: compileRewrite(action, path),
-    hostRewrite: host.case === 'hostRewriteLiteral' ? host.value : '',
+    hostRewrite: host.case === 'hostRewriteLiteral' ? wireText(host.value, `${path}.host_rewrite_literal`) : '',
     autoHostRewrite: host.case === 'autoHostRewrite' && host.value.value,
     timeoutMs: durationMs(action.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
     idleTimeoutMs: action.idleTimeout === undefined ? undefined : durationMs(action.idleTimeout, 0),
@@ -92,11 +93,12 @@ function compileWeighted(weighted: WeightedCluster, path: string): WeightedChoic
   const entries = weighted.clusters.map((cluster, i) => {
     const at = `${path}.clusters[${i}]`
     if (cluster.name === '') refuse(`${at}.name`, 'a cluster name is needed')
+    const host = cluster.hostRewriteSpecifier
     return {
       cluster: cluster.name,
       weight: cluster.weight ?? 0,
       mutations: compileMutations(cluster, at),
-      hostRewrite: cluster.hostRewriteSpecifier.case === 'hostRewriteLiteral' ? cluster.hostRewriteSpecifier.value : '',
+      hostRewrite: host.case === 'hostRewriteLiteral' ? wireText(host.value, `${at}.host_rewrite_literal`) : '',
       filterConfigs: compileFilterConfigs(cluster.typedPerFilterConfig, at),
     }
   })
@@ -110,7 +112,9 @@ function compileRewrite(action: RouteAction, path: string): PathRewritePlan | un
     return { kind: 'regex', ...compileSubstitution(action.regexRewrite, `${path}.regex_rewrite`) }
   }
   if (action.pathRewritePolicy !== undefined) refuse(`${path}.path_rewrite_policy`, 'not supported')
-  return action.prefixRewrite === '' ? undefined : { kind: 'prefix', value: action.prefixRewrite }
+  return action.prefixRewrite === ''
+    ? undefined
+    : { kind: 'prefix', value: wireText(action.prefixRewrite, `${path}.prefix_rewrite`) }
 }
 
 function compileSubstitution(
@@ -120,7 +124,7 @@ function compileSubstitution(
   const regex = compileRegex(rewrite.pattern?.regex ?? '', `${path}.pattern`)
   const group = missingGroup(regex, rewrite.substitution)
   if (group !== undefined) refuse(`${path}.substitution`, `the pattern has no group ${group}`)
-  return { regex, substitution: rewrite.substitution }
+  return { regex, substitution: wireText(rewrite.substitution, `${path}.substitution`) }
 }
 
 function compileMirror(mirror: MirrorPolicy, path: string): MirrorPlan {
@@ -147,11 +151,11 @@ function compileRedirect(redirect: RedirectAction, path: string): RedirectPlan {
     kind: 'redirect',
     status: REDIRECT_STATUS[redirect.responseCode],
     httpsRedirect: scheme.case === 'httpsRedirect' && scheme.value,
-    scheme: scheme.case === 'schemeRedirect' ? scheme.value : '',
-    host: redirect.hostRedirect,
+    scheme: scheme.case === 'schemeRedirect' ? wireText(scheme.value, `${path}.scheme_redirect`) : '',
+    host: wireText(redirect.hostRedirect, `${path}.host_redirect`),
     port: redirect.portRedirect,
-    path: rewrite.case === 'pathRedirect' ? rewrite.value : '',
-    prefixRewrite: rewrite.case === 'prefixRewrite' ? rewrite.value : undefined,
+    path: rewrite.case === 'pathRedirect' ? wireText(rewrite.value, `${path}.path_redirect`) : '',
+    prefixRewrite: rewrite.case === 'prefixRewrite' ? wireText(rewrite.value, `${path}.prefix_rewrite`) : undefined,
     regexRewrite:
       rewrite.case === 'regexRewrite' ? compileSubstitution(rewrite.value, `${path}.regex_rewrite`) : undefined,
     stripQuery: redirect.stripQuery,

@@ -3,6 +3,7 @@ import { CorsPolicySchema, CorsSchema } from '../../../../api/gen/envoy/extensio
 import { compileStringMatcher } from '../../../plan/compile/common.ts'
 import type { StringMatcher } from '../../../plan/matchers.ts'
 import { refuse } from '../../../plan/plan-error.ts'
+import { wireText } from '../../../plan/wire-text.ts'
 
 export interface CorsConfig {
   readonly allowOrigins: readonly StringMatcher[]
@@ -28,10 +29,10 @@ export function compileCorsPolicy(any: Any, path: string): CorsConfig {
     allowOrigins: policy.allowOriginStringMatch.map((matcher, i) =>
       compileStringMatcher(matcher, `${path}.allow_origin_string_match[${i}]`),
     ),
-    allowMethods: policy.allowMethods,
-    allowHeaders: policy.allowHeaders,
-    exposeHeaders: policy.exposeHeaders,
-    maxAge: policy.maxAge,
+    allowMethods: wireText(policy.allowMethods, `${path}.allow_methods`),
+    allowHeaders: wireText(policy.allowHeaders, `${path}.allow_headers`),
+    exposeHeaders: wireText(policy.exposeHeaders, `${path}.expose_headers`),
+    maxAge: wireText(policy.maxAge, `${path}.max_age`),
     allowCredentials: policy.allowCredentials ?? false,
     forwardNotMatchingPreflights: policy.forwardNotMatchingPreflights ?? true,
   }
