@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { compileStatic, parseBootstrap } from '../proxy/agent/bootstrap.ts'
 import { EMPTY_PLAN } from '../proxy/plan/plan.ts'
 import { ReferenceEngine } from '../proxy/reference/engine.ts'
 
-/** `node dist/bench/reference-engine.js FILE` serves the first listener of an Envoy bootstrap with http-proxy. */
+/** `node dist/bench/reference-engine.js -c FILE` serves the first listener of an Envoy bootstrap with http-proxy. */
 
-const file = process.argv[2]
-if (file === undefined) throw new Error('name an Envoy bootstrap file')
+const { config: file } = parseArgs({ options: { config: { type: 'string', short: 'c' } } }).values
+if (file === undefined) throw new Error('name an Envoy bootstrap file: -c FILE')
 const fixed = compileStatic(parseBootstrap(readFileSync(file, 'utf8'), file), file)
 const [listener] = fixed.listeners.values()
 if (listener === undefined) throw new Error(`${file} has no listener`)

@@ -36,7 +36,7 @@ export async function benchDataPath(args: readonly string[]): Promise<void> {
     }
   }
   for (const [name, outcomes] of measured) process.stdout.write(summary(name, outcomes))
-  if (writes) process.stdout.write('written: docs/performance.md\n')
+  if (writes && measured.size > 0) process.stdout.write('written: docs/performance.md\n')
   if (failed.length > 0) {
     process.stdout.write(`FAILED: ${failed.join(', ')}\n`)
     process.exitCode = 1
