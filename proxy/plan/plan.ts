@@ -123,7 +123,6 @@ export interface HttpManagerPlan {
   readonly filters: readonly HttpFilterPlan[]
   readonly useRemoteAddress: boolean
   readonly skipXffAppend: boolean
-  readonly xffNumTrustedHops: number
   readonly normalizePath: boolean
   readonly mergeSlashes: boolean
   readonly escapedSlashes: 'keep' | 'reject' | 'unescape' | 'redirect'

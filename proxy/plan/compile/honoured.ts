@@ -95,7 +95,7 @@ const HONOURED: Readonly<Record<string, string>> = {
     max_verify_depth`,
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': `stat_prefix rds route_config
-    http_filters use_remote_address skip_xff_append xff_num_trusted_hops normalize_path merge_slashes
+    http_filters use_remote_address skip_xff_append normalize_path merge_slashes
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
     preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
     request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port codec_type

@@ -35,7 +35,6 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     filters: compileHttpFilters(config.httpFilters, `${path}.http_filters`),
     useRemoteAddress: config.useRemoteAddress ?? false,
     skipXffAppend: config.skipXffAppend,
-    xffNumTrustedHops: config.xffNumTrustedHops,
     // Envoy leaves this off; a proxy that matches on paths must not (the configuration can still say false).
     normalizePath: config.normalizePath ?? true,
     // The field cannot say no: merging goes with normalising as long as the configuration says nothing of that.
