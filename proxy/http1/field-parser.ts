@@ -72,8 +72,18 @@ export function saysClose(value: string): boolean {
   return value.split(',').some((part) => trimWhitespace(part).toLowerCase() === 'close')
 }
 
+/** The length that the field at this index gives; -1 for what is none. */
+export function readContentLength(head: HeaderBlock, index: number): number {
+  return hasTabBehind(head, index) ? -1 : parseContentLength(head.value(index))
+}
+
+/** Whether the coding at this index is `chunked` and nothing else. */
+export function isChunked(head: HeaderBlock, index: number): boolean {
+  return head.value(index).toLowerCase() === 'chunked' && !hasTabBehind(head, index)
+}
+
 /** Whether a tab stands behind a value. Some take it for a part of it, which for a field that frames must not matter. */
-export function hasTabBehind({ at, bytes, base }: HeaderBlock, index: number): boolean {
+function hasTabBehind({ at, bytes, base }: HeaderBlock, index: number): boolean {
   const end = base + (at[(index + 1) << 2] as number)
   for (let i = base + (at[(index << 2) + 3] as number); i < end; i++) if (bytes[i] === HTAB) return true
   return false

@@ -2,10 +2,10 @@ import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
 import {
-  hasTabBehind,
-  parseContentLength,
+  isChunked,
   parseFields,
   readConnection,
+  readContentLength,
   removeHopByHop,
   saysClose,
   trimWhitespace,
@@ -145,14 +145,12 @@ function readFraming(head: RequestHead, length: number, encoding: number): HeadE
   if (encoding >= 0) {
     if (length >= 0) return HEAD_ERROR.lengthAndChunked
     if (head.minorVersion === 0 || head.method === 'CONNECT') return HEAD_ERROR.transferEncodingNotAllowed
-    if (head.value(encoding).toLowerCase() !== 'chunked' || hasTabBehind(head, encoding)) {
-      return HEAD_ERROR.invalidTransferEncoding
-    }
+    if (!isChunked(head, encoding)) return HEAD_ERROR.invalidTransferEncoding
     head.framing = FRAMING.chunked
     head.removeAt(encoding)
   } else if (length >= 0) {
-    head.contentLength = parseContentLength(head.value(length))
-    if (head.contentLength < 0 || hasTabBehind(head, length)) return HEAD_ERROR.contentLengthInvalid
+    head.contentLength = readContentLength(head, length)
+    if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
     if (head.contentLength === 0) return undefined
     // What follows a CONNECT is the tunnel's (RFC 9110 section 9.3.6): a length would say otherwise to some.
     if (head.method === 'CONNECT') return HEAD_ERROR.contentLengthInvalid

@@ -1,14 +1,7 @@
 import { spells } from '../stream/header-block.ts'
 import { FRAMING, type ResponseHead } from '../stream/message.ts'
 import { CR, IS_VALUE, LF, SP } from './chars.ts'
-import {
-  hasTabBehind,
-  parseContentLength,
-  parseFields,
-  readConnection,
-  removeHopByHop,
-  saysClose,
-} from './field-parser.ts'
+import { isChunked, parseFields, readConnection, readContentLength, removeHopByHop, saysClose } from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { httpMinorVersion } from './request-parser.ts'
 
@@ -108,13 +101,11 @@ function readFraming(
   const { status } = head
   if (encoding >= 0 && length >= 0) return HEAD_ERROR.lengthAndChunked
   if (length >= 0) {
-    head.contentLength = parseContentLength(head.value(length))
-    if (head.contentLength < 0 || hasTabBehind(head, length)) return HEAD_ERROR.contentLengthInvalid
+    head.contentLength = readContentLength(head, length)
+    if (head.contentLength < 0) return HEAD_ERROR.contentLengthInvalid
   }
   if (encoding >= 0) {
-    if (head.value(encoding).toLowerCase() !== 'chunked' || hasTabBehind(head, encoding)) {
-      return HEAD_ERROR.invalidTransferEncoding
-    }
+    if (!isChunked(head, encoding)) return HEAD_ERROR.invalidTransferEncoding
     head.removeAt(encoding)
     // RFC 9112 section 6.1: who sends chunks as HTTP/1.0 may count the end of the message otherwise than we do.
     if (head.minorVersion === 0) head.keepAlive = false
