@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findPeer } from '../../test/peers/peers.ts'
+import { forwardingBootstrap } from '../../test/support/static-resources.ts'
+import { spread } from '../data-path/statistics.ts'
 import { listening, residentMib, start, stop } from '../process.ts'
 
 /*
@@ -28,7 +30,8 @@ export async function benchSoak(): Promise<void> {
   try {
     writeFileSync(join(dir, 'upstream.conf'), upstreamConfig(dir))
     children.push(start(nginx, ['-e', 'stderr', '-c', join(dir, 'upstream.conf')], 1))
-    writeFileSync(join(dir, 'proxy.yaml'), PROXY)
+    const ports = { port: PROXY_PORT, upstreamPort: UPSTREAM_PORT }
+    writeFileSync(join(dir, 'proxy.yaml'), forwardingBootstrap({ host: '127.0.0.1', ...ports, limit: 8192 }))
     const cli = join(dirname(fileURLToPath(import.meta.url)), '../cli/main.js')
     const proxy = spawn(process.execPath, [cli, 'proxy', '-c', join(dir, 'proxy.yaml'), '--workers', '2'], {
       stdio: 'inherit',
@@ -87,7 +90,7 @@ async function sample(pid: number): Promise<number[]> {
 }
 
 function report(samples: readonly number[], failures: readonly string[]): void {
-  const fifth = (n: number) => median(samples.slice((samples.length * n) / 5, (samples.length * (n + 1)) / 5))
+  const fifth = (n: number) => spread(samples.slice((samples.length * n) / 5, (samples.length * (n + 1)) / 5)).median
   const fifths = [0, 1, 2, 3, 4].map(fifth)
   const growth = (fifths[4] as number) / (fifths[1] as number)
   process.stdout.write(
@@ -98,10 +101,6 @@ function report(samples: readonly number[], failures: readonly string[]): void {
   if (growth > ALLOWED_GROWTH) throw new Error(`memory grew by ${((growth - 1) * 100).toFixed(0)} %`)
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
 const upstreamConfig = (dir: string) => `
 worker_processes 1; daemon off; pid ${dir}/upstream.pid; error_log stderr crit;
 events { worker_connections 8192; }
@@ -109,28 +108,4 @@ http {
   access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;
   server { listen 127.0.0.1:${UPSTREAM_PORT} backlog=4096; location / { default_type text/plain; return 200 "${'x'.repeat(256)}"; } }
 }
-`
-
-const PROXY = `
-static_resources:
-  listeners:
-  - name: in
-    address: { socket_address: { address: 127.0.0.1, port_value: ${PROXY_PORT} } }
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: in
-          route_config:
-            virtual_hosts: [ { name: all, domains: ["*"], routes: [ { match: { prefix: / }, route: { cluster: up } } ] } ]
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
-  clusters:
-  - name: up
-    circuit_breakers: { thresholds: [ { max_connections: 8192, max_pending_requests: 8192, max_requests: 8192 } ] }
-    load_assignment:
-      cluster_name: up
-      endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${UPSTREAM_PORT} } } } } ] } ]
 `

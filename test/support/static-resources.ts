@@ -25,10 +25,18 @@ export function upstreamTls(common: object, fields: object = {}): object {
 
 /** A filter chain that answers every request with this text. */
 export function httpChain(text: string, fields: object = {}): object {
-  const route = { match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: text } } }
+  return routedChain({ direct_response: { status: 200, body: { inline_string: text } } }, fields)
+}
+
+/** A filter chain that sends every request to this cluster. */
+export function forwardChain(cluster: string, fields: object = {}): object {
+  return routedChain({ route: { cluster } }, fields)
+}
+
+function routedChain(action: object, fields: object): object {
   const manager = typed('filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: 'h',
-    route_config: { virtual_hosts: [{ name: 'v', domains: ['*'], routes: [route] }] },
+    route_config: { virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, ...action }] }] },
     http_filters: [{ name: 'router', typed_config: typed('filters.http.router.v3.Router') }],
   })
   return { filters: [{ name: 'http', typed_config: manager }], ...fields }
@@ -48,6 +56,27 @@ export function cluster(name: string, ports: readonly number[], fields: object =
     endpoint: { address: { socket_address: { address: '127.0.0.1', port_value } } },
   }))
   return { name, type: 'STATIC', load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] }, ...fields }
+}
+
+interface Forwarding {
+  host: string
+  port: number
+  upstreamPort: number
+  /** Of connections and requests to the upstream, at once. */
+  limit: number
+}
+
+/** A bootstrap file that sends everything to one upstream on the same host. */
+export function forwardingBootstrap({ host, port, upstreamPort, limit }: Forwarding): string {
+  const address = (port_value: number) => ({ socket_address: { address: host, port_value } })
+  const thresholds = [{ max_connections: limit, max_pending_requests: limit, max_requests: limit }]
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: address(upstreamPort) } }] }]
+  const up = cluster('up', [], {
+    circuit_breakers: { thresholds },
+    load_assignment: { cluster_name: 'up', endpoints },
+  })
+  const at = listener('in', { address: address(port), filter_chains: [forwardChain('up')] })
+  return JSON.stringify({ static_resources: { listeners: [at], clusters: [up] } })
 }
 
 /** JSON is YAML. */

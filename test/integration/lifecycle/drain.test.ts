@@ -10,6 +10,7 @@ import { systemRandom } from '../../../lib/random.ts'
 import { builtCli } from '../../e2e/built.ts'
 import { eventually } from '../../support/eventually.ts'
 import { canConnect, loopbackBlock } from '../../support/mesh.ts'
+import { forwardingBootstrap } from '../../support/static-resources.ts'
 
 /** SIGTERM under load: every request that was sent is answered, whole, and the process ends. */
 
@@ -40,35 +41,14 @@ async function start(workers: number): Promise<void> {
   await new Promise<void>((resolve) => upstream?.listen({ port: 0, host: HOST, backlog: 4096 }, resolve))
   const { port } = upstream.address() as { port: number }
   dir = mkdtempSync(join(tmpdir(), 'lateen-drain-'))
-  writeFileSync(join(dir, 'proxy.yaml'), config(port))
+  writeFileSync(
+    join(dir, 'proxy.yaml'),
+    forwardingBootstrap({ host: HOST, port: PORT, upstreamPort: port, limit: 6000 }),
+  )
   const args = ['proxy', '-c', join(dir, 'proxy.yaml'), '--workers', String(workers), '--drain-time-s', '8']
   proxy = spawn(process.execPath, [cli, ...args], { stdio: 'ignore' })
   await eventually(() => canConnect(HOST, PORT))
 }
-
-const config = (upstreamPort: number) => `
-static_resources:
-  listeners:
-  - name: in
-    address: { socket_address: { address: ${HOST}, port_value: ${PORT} } }
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: in
-          route_config:
-            virtual_hosts: [ { name: all, domains: ["*"], routes: [ { match: { prefix: / }, route: { cluster: up } } ] } ]
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
-  clusters:
-  - name: up
-    circuit_breakers: { thresholds: [ { max_connections: 6000, max_pending_requests: 6000, max_requests: 6000 } ] }
-    load_assignment:
-      cluster_name: up
-      endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: ${HOST}, port_value: ${upstreamPort} } } } } ] } ]
-`
 
 /** Spread out, so that at any time some requests are under way and some connections are idle. */
 const pauseMs = () => PAUSE_MS * (0.5 + systemRandom.next())
