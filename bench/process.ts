@@ -21,6 +21,11 @@ export function start(command: string, args: readonly string[], core: number): C
   return child
 }
 
+/** Keeps this process off the core of what it measures. */
+export function pinSelf(core: number): void {
+  if (hasTaskset) spawnSync('taskset', ['-a', '-p', '-c', String(core), String(process.pid)])
+}
+
 /** Runs a program to its end, pinned like `start`. Rejects when it fails, with what it wrote to standard error. */
 export function run(
   command: string,

@@ -88,7 +88,7 @@ function group(files: readonly LoadedFile[]): Map<string, PlacedObject[]> {
   const groups = new Map<string, PlacedObject[]>()
   for (const file of files) {
     for (const placed of file.objects) {
-      const key = objectKey(placed.loaded.ref)
+      const { key } = placed.loaded
       const candidates = groups.get(key)
       if (candidates === undefined) groups.set(key, [placed])
       else candidates.push(placed)

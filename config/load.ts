@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CODES, type Code } from './codes.ts'
 import type { Finding, ObjectRef, Severity } from './finding.ts'
-import type { ObjectMeta } from './object.ts'
+import { type ObjectMeta, objectKey } from './object.ts'
 import { composeDocument } from './parse/compose.ts'
 import { type LineTree, lineAt } from './parse/lines.ts'
 import { objectsOf, type PlainObject, type RawObject } from './parse/objects.ts'
@@ -17,6 +17,8 @@ export const MAX_FILE_BYTES = 16 * 1024 * 1024
 export interface LoadedObject {
   readonly apiVersion: string
   readonly ref: ObjectRef
+  /** Of `ref`, as objectKey() makes it. */
+  readonly key: string
   readonly metadata: ObjectMeta
   readonly body: PlainObject
   readonly lines: LineTree
@@ -147,7 +149,8 @@ function loadObject(raw: RawObject, objects: LoadedObject[], findings: LoadedFin
     if (severity !== 'error' && isSuppressed(metadata.annotations, code)) continue
     findings.push({ code, severity, ref, line: lineAt(lines, path), message })
   }
-  if (metadata.name !== '') objects.push({ apiVersion, ref, metadata, body, lines, valid: !report.hasErrors })
+  if (metadata.name !== '')
+    objects.push({ apiVersion, ref, key: objectKey(ref), metadata, body, lines, valid: !report.hasErrors })
 }
 
 function finding(code: Code, ref: ObjectRef, line: number, message: string): LoadedFinding {

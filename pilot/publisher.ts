@@ -91,7 +91,8 @@ export class Publisher implements ViewSource {
 
   /** The proxy that an xDS node stands for. Throws a MeshError when its id cannot be understood. */
   resolve(node: NodeIdentity): ProxyNode {
-    return resolveNode(node, this.#generation.registry.workloads)
+    const { workloads } = this.#generation.registry
+    return this.#memo.get('proxy node', [node, workloads], () => resolveNode(node, workloads))
   }
 
   onGeneration(listener: (generation: number) => void): () => void {

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js'
 import { ClusterSchema } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
-import { NodeSchema } from '../../api/gen/envoy/config/core/v3/base_pb.js'
+import { type Node, NodeSchema } from '../../api/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import {
   DeltaDiscoveryRequestSchema,
@@ -40,12 +40,17 @@ function edsName(bytes: Uint8Array): string[] {
   return names
 }
 
+const NOTHING = new Uint8Array()
+/** All clients ask for the same, so as many names are the same names. */
+const encodedNames = new Map<string, Uint8Array>()
+
 /** A proxy as far as the pilot can tell: subscribes, asks for what it is told of, acknowledges everything. */
 export class BenchClient {
   readonly #client: Client
   readonly #variant: Variant
   readonly #stream: ClientDuplexStream<Buffer, Buffer>
-  readonly #node
+  /** Sent once a stream, as Istio's bootstrap asks of Envoy (`set_node_on_first_message_only`). */
+  #node: Node | undefined
   readonly #names = new Map<string, Set<string>>()
   receivedBytes = 0
   responses = 0
@@ -97,7 +102,6 @@ export class BenchClient {
         typeUrl: response.typeUrl,
         versionInfo: response.versionInfo,
         responseNonce: response.nonce,
-        resourceNames: [...(this.#names.get(response.typeUrl) ?? [])],
       })
       this.#follow(
         response.typeUrl,
@@ -129,14 +133,27 @@ export class BenchClient {
     const added = names.filter((name) => !known?.has(name))
     if (known !== undefined && added.length === 0) return
     this.#names.set(typeUrl, new Set([...(known ?? []), ...names]))
-    if (this.#variant === 'sotw')
-      this.#write({ typeUrl, resourceNames: [...(this.#names.get(typeUrl) as Set<string>)] })
+    if (this.#variant === 'sotw') this.#write({ typeUrl })
     else this.#write({ typeUrl, resourceNamesSubscribe: [...added] })
   }
 
-  #write(fields: Record<string, unknown>): void {
+  #write(fields: { typeUrl: string; [name: string]: unknown }): void {
     const schema = this.#variant === 'sotw' ? DiscoveryRequestSchema : DeltaDiscoveryRequestSchema
-    const message = create(schema, { ...fields, node: this.#node } as never)
-    this.#stream.write(Buffer.from(toBinary(schema, message as never)))
+    const message = toBinary(schema, create(schema, { ...fields, node: this.#node } as never) as never)
+    this.#node = undefined
+    this.#stream.write(Buffer.concat([message, this.#encodedNames(fields.typeUrl)]))
+  }
+
+  /** State of the world: every request repeats all names. A field by itself is a message too, and may follow others. */
+  #encodedNames(typeUrl: string): Uint8Array {
+    const names = this.#names.get(typeUrl)
+    if (this.#variant !== 'sotw' || names === undefined) return NOTHING
+    const key = `${typeUrl} ${names.size}`
+    let bytes = encodedNames.get(key)
+    if (bytes === undefined) {
+      bytes = toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { resourceNames: [...names] }))
+      encodedNames.set(key, bytes)
+    }
+    return bytes
   }
 }

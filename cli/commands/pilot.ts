@@ -7,9 +7,6 @@ import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
 
-/** Files are read soon after they change; what must wait for other changes waits in the pilot. */
-const SOURCE_DEBOUNCE_MS = 10
-
 interface PilotFlags {
   config: string[]
   xdsAddress: string
@@ -27,7 +24,7 @@ export const command: CliCommand = {
       .requiredOption('--config <dir...>', 'directories or files of YAML')
       .option('--xds-address <host:port>', 'where proxies connect', '127.0.0.1:15010')
       .option('--http-address <host:port>', 'metrics and debug pages', '127.0.0.1:15014')
-      .option('--debounce-ms <ms>', 'how long a change waits for others', Number, 25)
+      .option('--debounce-ms <ms>', 'how long a change waits for others', Number, 15)
       .option('--domain <domain>', "the cluster's DNS domain", 'cluster.local')
       .addOption(exitWithParentOption())
       .action(run)
@@ -40,13 +37,14 @@ async function run(flags: PilotFlags): Promise<void> {
   const source = await DirectorySource.open(flags.config, {
     clock: systemClock,
     logger: log,
-    debounceMs: SOURCE_DEBOUNCE_MS,
+    debounceMs: flags.debounceMs,
   })
   const pilot = new Pilot({
     source,
     xdsAddress: flags.xdsAddress,
     httpAddress: flags.httpAddress,
-    debounceMs: flags.debounceMs,
+    // The source has waited for other changes already.
+    debounceMs: 0,
     mesh: { domain: flags.domain },
     log,
   })

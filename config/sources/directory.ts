@@ -160,17 +160,19 @@ export class DirectorySource implements ConfigSource {
    * all of it without the edits of other files that came before.
    */
   async #read(scan: Scan): Promise<Map<string, KnownFile> | undefined> {
-    const files = new Map<string, KnownFile>()
+    const toRead = scan.files.filter(({ path, signature }) => this.#files.get(path)?.signature !== signature)
+    const read = new Map<string, KnownFile>()
     let hasChanged = false
-    for (let at = 0; at < scan.files.length; at += READS_AT_ONCE) {
-      const batch = scan.files.slice(at, at + READS_AT_ONCE)
-      const known = await Promise.all(batch.map((file) => this.#readFile(file)))
+    for (let at = 0; at < toRead.length; at += READS_AT_ONCE) {
+      const batch = toRead.slice(at, at + READS_AT_ONCE)
+      const known = await Promise.all(batch.map((file) => this.#readFile(file, this.#files.get(file.path))))
       for (const [index, file] of batch.entries()) {
-        const result = known[index] as KnownFile
-        files.set(file.path, result)
-        if (result !== this.#files.get(file.path) && signatureOf(file.path) !== file.signature) hasChanged = true
+        read.set(file.path, known[index] as KnownFile)
+        if (signatureOf(file.path) !== file.signature) hasChanged = true
       }
     }
+    const files = new Map<string, KnownFile>()
+    for (const { path } of scan.files) files.set(path, (read.get(path) ?? this.#files.get(path)) as KnownFile)
     if (!hasChanged) {
       this.#changingSinceMs = undefined
       return files
@@ -185,9 +187,7 @@ export class DirectorySource implements ConfigSource {
     if (this.#assembler.update(this.#withUnreadable(scan, files))) this.#listeners.call(this.#assembler.current)
   }
 
-  async #readFile(file: ScannedFile): Promise<KnownFile> {
-    const before = this.#files.get(file.path)
-    if (before !== undefined && before.signature === file.signature) return before
+  async #readFile(file: ScannedFile, before: KnownFile | undefined): Promise<KnownFile> {
     if (file.sizeBytes > MAX_FILE_BYTES) {
       const message = `has ${file.sizeBytes} bytes, at most ${MAX_FILE_BYTES} are read`
       return known(unreadableFile(file.path, 'LTN0002', message, before?.loaded), file.signature)

@@ -1,5 +1,5 @@
 import type { Memo } from '../memo.ts'
-import { workloadPort } from '../registry/endpoint.ts'
+import { type ServiceEndpoints, workloadPort } from '../registry/endpoint.ts'
 import { isEmptySelector, labelsMatch } from '../registry/labels.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Service, ServicePort } from '../registry/service.ts'
@@ -38,7 +38,7 @@ export function instanceIndex(registry: Registry, memo: Memo): InstanceIndex {
   return {
     of(node) {
       const selected = (selecting.get(node.namespace) ?? []).filter((s) => labelsMatch(s.selector, node.labels))
-      addressed ??= byAddress(registry)
+      addressed ??= byAddress(registry, memo)
       const byOwnAddress = node.addresses.flatMap((address) => addressed?.get(address) ?? [])
       return [
         ...selected.flatMap((service) => selectedInstances(service, node)),
@@ -60,21 +60,27 @@ function selectedPort(node: ProxyNode, port: ServicePort): number | undefined {
   return typeof port.targetPort === 'number' ? port.targetPort : undefined
 }
 
-/** Loopback addresses are everybody's, so they identify nobody. */
-function byAddress(registry: Registry): ReadonlyMap<string, readonly ServiceInstance[]> {
+type Addressed = readonly [address: string, instance: ServiceInstance]
+
+function byAddress(registry: Registry, memo: Memo): ReadonlyMap<string, readonly ServiceInstance[]> {
+  const services = registry.services.filter((s) => s.selector === undefined && s.resolution === 'ClientSideLB')
+  const endpoints = services.map((service) => registry.endpointsOf(service))
   const found = new Map<string, ServiceInstance[]>()
-  for (const service of registry.services) {
-    if (service.selector !== undefined || service.resolution !== 'ClientSideLB') continue
-    const endpoints = registry.endpointsOf(service)
-    for (const port of service.ports) {
-      for (const { address, port: targetPort } of endpoints.get(port.number) ?? []) {
-        if (address.startsWith('127.') || address === '::1') continue
-        const instance = { service, port, targetPort }
-        const known = found.get(address)
-        if (known === undefined) found.set(address, [instance])
-        else known.push(instance)
-      }
+  for (const addresses of memo.eachPair('addressed instances', services, endpoints, [], addressedInstances)) {
+    for (const [address, instance] of addresses) {
+      const known = found.get(address)
+      if (known === undefined) found.set(address, [instance])
+      else known.push(instance)
     }
   }
   return found
+}
+
+/** Loopback addresses are everybody's, so they identify nobody. */
+function addressedInstances(service: Service, endpoints: ServiceEndpoints): Addressed[] {
+  return service.ports.flatMap((port) =>
+    (endpoints.get(port.number) ?? [])
+      .filter(({ address }) => !address.startsWith('127.') && address !== '::1')
+      .map(({ address, port: targetPort }): Addressed => [address, { service, port, targetPort }]),
+  )
 }

@@ -38,11 +38,24 @@ export interface NodeScope {
   readonly services: ServiceScope
 }
 
+/** Worked out again for a node only when something that scopes are made of has changed. */
 export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
-  return node.type === 'router' ? gatewayScope(node, generation, memo) : sidecarScope(node, generation, memo)
+  const { options, registry, virtualServices, destinationRules, gateways, sidecars } = generation
+  const instances = memo.list(
+    'instances',
+    generation.instances.of(node).map((i) => instance(i, memo)),
+  )
+  const inputs = [node, instances, options, registry.services, virtualServices, destinationRules, gateways, sidecars]
+  const make = node.type === 'router' ? gatewayScope : sidecarScope
+  return memo.get('scope of node', inputs, () => make(node, instances, generation, memo))
 }
 
-function sidecarScope(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
+function sidecarScope(
+  node: ProxyNode,
+  served: readonly ServiceInstance[],
+  generation: Generation,
+  memo: Memo,
+): NodeScope {
   const { options, registry, virtualServices } = generation
   const sidecar = selectSidecar(generation.sidecars, node.namespace, node.labels, options.rootNamespace)
   const spec = sidecar?.body.spec
@@ -54,12 +67,7 @@ function sidecarScope(node: ProxyNode, generation: Generation, memo: Memo): Node
     captured,
     address: needsAddress(spec, captured) ? (node.addresses[0] ?? '') : '',
     // Only redirected connections need to be told apart by the ports that the workload serves.
-    instances: captured
-      ? memo.list(
-          'instances',
-          generation.instances.of(node).map((i) => instance(i, memo)),
-        )
-      : [],
+    instances: captured ? served : [],
   }
   const key = scopeKey(identity, sidecar === undefined ? [] : [sidecar])
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
@@ -81,11 +89,15 @@ function sidecarScope(node: ProxyNode, generation: Generation, memo: Memo): Node
   })
 }
 
-function gatewayScope(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
+function gatewayScope(
+  node: ProxyNode,
+  served: readonly ServiceInstance[],
+  generation: Generation,
+  memo: Memo,
+): NodeScope {
   const { options, registry } = generation
   const selected = selectGateways(generation.gateways, node.labels)
-  const instances = generation.instances.of(node)
-  const targets = new Map(instances.map(({ port, targetPort }) => [port.number, targetPort]))
+  const targets = new Map(served.map(({ port, targetPort }) => [port.number, targetPort]))
   const identity = {
     type: node.type,
     namespace: node.namespace,

@@ -25,29 +25,24 @@ export interface Registry {
 }
 
 export function buildRegistry(objects: ObjectsByKind, options: MeshOptions, memo: Memo): Registry {
-  const sources = new Map<string, EndpointSource>()
-  const services: Service[] = []
-  const add = (service: Service, source: EndpointSource) => {
-    services.push(service)
-    sources.set(service.key, source)
-  }
-  for (const object of objects.of('/Service')) {
-    add(
-      memo.get('service', [object, options], () => memo.intern('service', serviceFromKubernetes(object, options))),
-      { object },
-    )
-  }
-  for (const entry of objects.of('networking.istio.io/ServiceEntry')) {
-    const ofEntry = memo.get('service entry', [entry, options], () =>
-      servicesFromEntry(entry, options).map((service) => memo.intern('service', service)),
-    )
-    for (const service of ofEntry) add(service, { entry })
-  }
   const workloads = workloadsOf(objects, memo)
   const context = endpointContext(objects, workloads, memo)
+  const services: Service[] = []
   const endpoints = new Map<string, ServiceEndpoints>()
-  for (const service of services) {
-    endpoints.set(service.key, endpointsOf(service, sources.get(service.key) as EndpointSource, context, memo))
+  const kubernetes = objects.of('/Service')
+  const ofObjects = memo.each('service', kubernetes, [options], (object) =>
+    memo.intern('service', serviceFromKubernetes(object, options)),
+  )
+  for (const [i, service] of ofObjects.entries()) {
+    services.push(service)
+    endpoints.set(service.key, endpointsOfService(service, kubernetes[i] as ConfigObject<ServiceBody>, context, memo))
+  }
+  const entries = objects.of('networking.istio.io/ServiceEntry')
+  for (const made of memo.each('service entry', entries, [options], (entry) => fromEntry(entry, options, memo))) {
+    for (const [i, service] of made.services.entries()) {
+      services.push(service)
+      endpoints.set(service.key, made.endpoints?.[i] ?? selectedEndpoints(service, context, memo))
+    }
   }
   return {
     services: memo.list('services', services),
@@ -56,10 +51,17 @@ export function buildRegistry(objects: ObjectsByKind, options: MeshOptions, memo
   }
 }
 
-/** The object that a service was made from. */
-interface EndpointSource {
-  object?: ConfigObject<ServiceBody>
-  entry?: ConfigObject<ServiceEntryBody>
+/** The services of a ServiceEntry, and what runs behind each; undefined when workloads are selected for them. */
+interface OfEntry {
+  readonly services: readonly Service[]
+  readonly endpoints: readonly ServiceEndpoints[] | undefined
+}
+
+function fromEntry(entry: ConfigObject<ServiceEntryBody>, options: MeshOptions, memo: Memo): OfEntry {
+  const services = servicesFromEntry(entry, options).map((service) => memo.intern('service', service))
+  if (entry.body.spec.workloadSelector !== undefined) return { services, endpoints: undefined }
+  const endpoints = services.map((service) => byPort(service, (port) => fromServiceEntry(entry, service, port), memo))
+  return { services, endpoints }
 }
 
 /** Pods and WorkloadEntries, and each Deployment that no Pod is seen of. */
@@ -107,26 +109,26 @@ function endpointContext(objects: ObjectsByKind, workloads: WorkloadIndex, memo:
   })
 }
 
-function endpointsOf(service: Service, source: EndpointSource, context: EndpointContext, memo: Memo): ServiceEndpoints {
-  const { entry, object } = source
-  if (entry !== undefined && entry.body.spec.workloadSelector === undefined) {
-    return memo.get('entry endpoints', [service, entry], () =>
-      byPort(service, (port) => fromServiceEntry(entry, service, port), memo),
-    )
-  }
-  const name = object?.body.spec.type === 'ExternalName' ? object.body.spec.externalName : undefined
-  if (name !== undefined) {
+function selectedEndpoints(service: Service, { workloads }: EndpointContext, memo: Memo): ServiceEndpoints {
+  const selected = selectedWorkloads(service, workloads)
+  return memo.get('selected endpoints', [service, ...selected], () =>
+    byPort(service, (port) => fromWorkloads(selected, port), memo),
+  )
+}
+
+function endpointsOfService(
+  service: Service,
+  { body: { spec } }: ConfigObject<ServiceBody>,
+  context: EndpointContext,
+  memo: Memo,
+): ServiceEndpoints {
+  if (spec.type === 'ExternalName' && spec.externalName !== undefined) {
+    const name = spec.externalName
     return memo.get('external name', [service, name], () =>
       byPort(service, (port) => [hostEndpoint(service, port, name)], memo),
     )
   }
-  const selected = selectedWorkloads(service, context.workloads)
-  if (entry !== undefined) {
-    return memo.get('selected endpoints', [service, ...selected], () =>
-      byPort(service, (port) => fromWorkloads(selected, port), memo),
-    )
-  }
-  return kubernetesEndpoints(service, selected, context, memo)
+  return kubernetesEndpoints(service, selectedWorkloads(service, context.workloads), context, memo)
 }
 
 /** EndpointSlices say it best, then Endpoints, then the Pods themselves. WorkloadEntries are known to neither. */

@@ -91,12 +91,14 @@ function endpointsOf({ service, port }: ClusterPlan, generation: Generation): re
   return generation.registry.endpointsOf(service).get(port.number) ?? NO_ENDPOINTS
 }
 
-/** The endpoints of one cluster that takes them by EDS. */
-export function endpointResource(plan: ClusterPlan, generation: Generation, memo: Memo): EncodedResource {
-  const endpoints = endpointsOf(plan, generation)
+/** The endpoints of the clusters that take them by EDS. */
+export function endpointResources(scope: NodeScope, generation: Generation, memo: Memo): readonly EncodedResource[] {
+  const plans = plannedClusters(scope, generation, memo)
+  const eds = memo.get('eds plans', [plans], () => plans.filter((plan) => plan.discovery === 'EDS'))
+  const endpoints = eds.map((plan) => endpointsOf(plan, generation))
   const { clusterId } = generation.options
-  return memo.get('endpoints of cluster', [plan.name, plan.subset, endpoints, clusterId], () => {
-    const chosen = addressed(inSubset(endpoints, plan.subset?.labels))
+  return memo.eachPair('endpoints of clusters', eds, endpoints, [scope.key, clusterId], (plan, all) => {
+    const chosen = addressed(inSubset(all, plan.subset?.labels))
     const message = loadAssignment(plan.name, chosen, clusterId)
     return encoded(TYPE_URL.endpoint, plan.name, ClusterLoadAssignmentSchema, message, memo)
   })

@@ -3,6 +3,7 @@ import { TYPE_URL } from '../../api/type-urls.ts'
 import type { Memo } from '../memo.ts'
 import { destinationHosts } from '../mesh/destinations.ts'
 import type { Generation } from '../mesh/generation.ts'
+import type { MeshOptions } from '../mesh/options.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import type { VirtualService } from '../mesh/virtual-service.ts'
 import { encoded, encodedBytes } from '../resource.ts'
@@ -26,11 +27,16 @@ export interface RouteTable {
   virtualHost(nameOrDomain: string): EncodedResource | undefined
 }
 
+/** A plan and a scope are the same objects for as long as no service and no rule changes. */
+export function routeTable(plan: RoutePlan, scope: NodeScope, { options }: Generation, memo: Memo): RouteTable {
+  return memo.get('table of plan', [plan, scope, options], () => makeTable(plan, scope, options, memo))
+}
+
 /** A change of one rule makes anew only the virtual hosts that it rules, and puts the table together again. */
-export function routeTable(plan: RoutePlan, scope: NodeScope, generation: Generation, memo: Memo): RouteTable {
+function makeTable(plan: RoutePlan, scope: NodeScope, options: MeshOptions, memo: Memo): RouteTable {
   const made: { resource: EncodedResource; names: readonly string[] }[] = []
   for (const host of plan.virtualHosts) {
-    const resource = virtualHostResource(plan.name, host, scope, generation, memo)
+    const resource = virtualHostResource(plan.name, host, scope, options, memo)
     if (resource !== undefined) made.push({ resource, names: [host.name, ...host.domains] })
   }
   const last = otherwise(plan, made.length === 0, memo)
@@ -59,10 +65,9 @@ function virtualHostResource(
   table: string,
   plan: VirtualHostPlan,
   scope: NodeScope,
-  generation: Generation,
+  options: MeshOptions,
   memo: Memo,
 ): EncodedResource | undefined {
-  const { options } = generation
   const client = { namespace: scope.namespace, labels: scope.labels }
   const serviceOf = (host: string) => scope.services.byHost.get(host)
   const inputs = [

@@ -2,9 +2,8 @@ import { TYPE_URL, type TypeUrl } from '../../api/type-urls.ts'
 import type { Memo } from '../memo.ts'
 import type { Generation } from '../mesh/generation.ts'
 import type { NodeScope } from '../mesh/scope.ts'
-import type { ClusterPlan } from '../translate/cluster.ts'
 import type { EncodedResource, ResourceView } from '../xds/view.ts'
-import { clusterResources, endpointResource, plannedClusters } from './clusters.ts'
+import { clusterResources, endpointResources } from './clusters.ts'
 import { listenerResources, openPlan } from './listeners.ts'
 import { type RouteTable, routeTable } from './routes.ts'
 
@@ -19,8 +18,6 @@ export class ScopedView implements ResourceView {
   readonly #memo: Memo
   readonly #lists = new Map<TypeUrl, readonly EncodedResource[]>()
   readonly #tables = new Map<string, RouteTable | undefined>()
-  readonly #endpoints = new Map<string, EncodedResource>()
-  #endpointPlans: ReadonlyMap<string, ClusterPlan> | undefined
   #byName = new Map<TypeUrl, ReadonlyMap<string, EncodedResource>>()
 
   constructor(scope: NodeScope, generation: Generation, memo: Memo) {
@@ -41,8 +38,6 @@ export class ScopedView implements ResourceView {
 
   get(type: TypeUrl, name: string): EncodedResource | undefined {
     switch (type) {
-      case TYPE_URL.endpoint:
-        return this.#endpoint(name)
       case TYPE_URL.route:
         return this.#table(name)?.configuration
       case TYPE_URL.virtualHost:
@@ -59,10 +54,7 @@ export class ScopedView implements ResourceView {
       case TYPE_URL.listener:
         return listenerResources(this.scope, this.#generation, this.#memo)
       case TYPE_URL.endpoint:
-        return this.#stable(
-          type,
-          [...this.#planned().keys()].flatMap((name) => this.#endpoint(name) ?? []),
-        )
+        return endpointResources(this.scope, this.#generation, this.#memo)
       case TYPE_URL.route:
         return this.#stable(
           type,
@@ -90,30 +82,6 @@ export class ScopedView implements ResourceView {
       this.#byName.set(type, byName)
     }
     return byName
-  }
-
-  /** The clusters that take their endpoints by EDS. */
-  #planned(): ReadonlyMap<string, ClusterPlan> {
-    if (this.#endpointPlans === undefined) {
-      const plans = plannedClusters(this.scope, this.#generation, this.#memo)
-      this.#endpointPlans = this.#memo.get(
-        'eds plans',
-        [plans],
-        () => new Map(plans.filter((plan) => plan.discovery === 'EDS').map((plan) => [plan.name, plan])),
-      )
-    }
-    return this.#endpointPlans
-  }
-
-  #endpoint(name: string): EncodedResource | undefined {
-    let resource = this.#endpoints.get(name)
-    if (resource === undefined) {
-      const plan = this.#planned().get(name)
-      if (plan === undefined) return undefined
-      resource = endpointResource(plan, this.#generation, this.#memo)
-      if (resource !== undefined) this.#endpoints.set(name, resource)
-    }
-    return resource
   }
 
   #table(name: string): RouteTable | undefined {

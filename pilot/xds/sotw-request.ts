@@ -9,8 +9,8 @@ import { type DiscoveryRequest, DiscoveryRequestSchema } from '../../api/gen/env
 export interface SotwRequest {
   /** All but `resource_names`. */
   readonly message: DiscoveryRequest
-  /** The encoded `resource_names` fields, in order. */
-  readonly nameBytes: Buffer
+  /** The encoded `resource_names` fields, in order. Part of the transport's buffer: to be copied by who keeps them. */
+  readonly nameBytes: Uint8Array
 }
 
 /** Tag of DiscoveryRequest.resource_names (3), length-delimited. */
@@ -34,8 +34,7 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
   }
   return {
     message: fromBinary(DiscoveryRequestSchema, joined(rest)),
-    // A copy: the message's buffer belongs to the transport.
-    nameBytes: Buffer.concat(names),
+    nameBytes: joined(names),
   }
 }
 

@@ -19,7 +19,7 @@ export class SotwStream extends XdsStream {
     if (!isFirst && subscription.isAwaitingAck) this.onAnswer(subscription, request.errorDetail?.message)
     if (isFirst || !subscription.nameBytes.equals(nameBytes)) {
       this.#setNames(subscription, namesOf(sotwRequest), isFirst)
-      subscription.nameBytes = nameBytes
+      subscription.nameBytes = Buffer.from(nameBytes)
     }
     if (isFirst) {
       subscription.mustAnswer = !this.#holdsCurrent(subscription, request.versionInfo)

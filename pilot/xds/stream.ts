@@ -91,7 +91,8 @@ export abstract class XdsStream {
    * A cluster that goes is kept at the client until the routes and listeners of the same generation are in force there,
    * so that no request meets a route without its cluster.
    */
-  #holdBack(subscription: Subscription, removed: readonly string[]): string[] {
+  #holdBack(subscription: Subscription, removed: readonly string[]): readonly string[] {
+    if (removed.length === 0 && subscription.lingering.size === 0) return removed
     if (!this.#hasRoutesToCome()) {
       subscription.lingering.clear()
       return [...removed]
