@@ -4,6 +4,7 @@ import { errorText, MeshError } from '../lib/errors.ts'
 import { VERSION } from '../lib/version.ts'
 import type { CliCommand } from './command.ts'
 import { CliError, EXIT } from './exit.ts'
+import { beginSmallStart } from './small-start.ts'
 
 /** Every verb. Only the one that is asked for is loaded, so that each starts as fast as it can. */
 const COMMANDS: Record<string, () => Promise<{ command: CliCommand }>> = {
@@ -26,6 +27,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError()
   const verb = argv.slice(2).find((word) => !word.startsWith('-')) ?? ''
   const wanted = COMMANDS[ALIASES[verb] ?? verb] === undefined ? Object.keys(COMMANDS) : [ALIASES[verb] ?? verb]
+  if (verb === 'proxy') beginSmallStart()
   for (const name of wanted) {
     const { command } = await (COMMANDS[name] as () => Promise<{ command: CliCommand }>)()
     command.register(program)

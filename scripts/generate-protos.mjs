@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -91,5 +91,20 @@ execFileSync(join(root, 'node_modules/.bin/buf'), ['generate', '--config', 'buf.
   cwd: staging,
   stdio: 'inherit',
 })
+for (const name of files.keys()) callOwnFileDesc(join(out, name.replace(/\.proto$/, '_pb.js')))
 writeFileSync(stampFile, stamp)
 process.stdout.write(`generated ${files.size} proto files into api/gen\n`)
+
+/** Makes a generated file use api/file-desc.ts, which says why. */
+function callOwnFileDesc(file) {
+  const text = readFileSync(file, 'utf8')
+  const own = relative(dirname(file), join(root, 'api/file-desc.ts'))
+  const changed = text.replace(
+    /^import \{(.*)\bfileDesc\b,? ?(.*)\} from "@bufbuild\/protobuf\/codegenv2";$/m,
+    (_, before, after) =>
+      `import { fileDesc } from "${own}";\n` +
+      (before.trim() + after.trim() === '' ? '' : `import {${before}${after}} from "@bufbuild/protobuf/codegenv2";`),
+  )
+  if (changed === text) throw new Error(`${file} does not import fileDesc as expected`)
+  writeFileSync(file, changed)
+}

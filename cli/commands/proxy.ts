@@ -5,6 +5,7 @@ import { readBootstrap } from '../../proxy/agent/bootstrap.ts'
 import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
+import { endSmallStart } from '../small-start.ts'
 
 interface ProxyFlags {
   config: string
@@ -55,6 +56,7 @@ async function run(flags: ProxyFlags): Promise<void> {
   process.on('uncaughtException', (error) => log.error('bug', { error: error.stack }))
   process.on('unhandledRejection', (reason) => log.error('bug', { error: String(reason) }))
   await agent.start()
+  endSmallStart()
   log.info('proxy started', {
     node: agent.bootstrap.node?.id ?? '',
     listeners: agent.planes.listeners().map(({ name }) => name),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
-import { parseDocument } from 'yaml'
 import { type Bootstrap, BootstrapSchema } from '../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
 import { REGISTRY } from '../../api/registry.ts'
 import { errorText, MeshError } from '../../lib/errors.ts'
@@ -24,14 +24,33 @@ export function readBootstrap(file: string): Bootstrap {
 }
 
 export function parseBootstrap(text: string, file: string): Bootstrap {
-  const document = parseDocument(text, { merge: true })
-  const syntaxError = document.errors[0]
-  if (syntaxError !== undefined) throw invalid(file, syntaxError.message)
+  const plain = parseJson(text) ?? parseYaml(text, file)
   try {
-    return fromJson(BootstrapSchema, document.toJS() as JsonValue, { registry: REGISTRY })
+    return fromJson(BootstrapSchema, plain, { registry: REGISTRY })
   } catch (thrown) {
     throw invalid(file, errorText(thrown))
   }
+}
+
+/** Undefined when it is none: what looks like it may be YAML all the same. */
+function parseJson(text: string): JsonValue | undefined {
+  if (!/^\s*\{/.test(text)) return undefined
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    return undefined
+  }
+}
+
+const require = createRequire(import.meta.url)
+
+/** The parser stays out of a proxy that needs none: it is a twentieth of what one holds when it is idle. */
+function parseYaml(text: string, file: string): JsonValue {
+  const { parseDocument } = require('yaml') as typeof import('yaml')
+  const document = parseDocument(text, { merge: true })
+  const syntaxError = document.errors[0]
+  if (syntaxError !== undefined) throw invalid(file, syntaxError.message)
+  return document.toJS() as JsonValue
 }
 
 export interface StaticResources {

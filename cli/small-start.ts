@@ -1,0 +1,17 @@
+import { setFlagsFromString } from 'node:v8'
+
+/**
+ * While a proxy starts it loads modules and reads configuration, once: of no use to it are the optimised code and the
+ * large young generation that this would leave behind for good, a fifth of the memory of an idle proxy. V8 looks at both
+ * flags whenever it would grow or optimise, so they hold from the next time on.
+ */
+export function beginSmallStart(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
+  setFlagsFromString('--no-opt')
+}
+
+/** From here on all is as V8 has it. */
+export function endSmallStart(): void {
+  setFlagsFromString('--opt')
+  setFlagsFromString('--semi-space-growth-factor=2')
+}
