@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { type LentReader, SharedReadSocket } from '../../lib/sockets/shared-read-socket.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type ConnectionFacts, schemeOf } from '../decide/connection-facts.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
@@ -13,6 +14,7 @@ import { GATHER_BYTES } from '../stream/out-buffer.ts'
 import { BodyReader, type BodySink, requestTrailersAreValid } from './body-reader.ts'
 import { CR, hasBareLf, LF } from './chars.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
+import { KeptBytes } from './kept-bytes.ts'
 import { parseRequestHead } from './request-parser.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
@@ -37,7 +39,7 @@ export interface ManagerSource {
 }
 
 /** One HTTP/1.1 connection from a client: requests in order, one at a time. */
-export class ServerConnection implements Downstream, BodySink {
+export class ServerConnection implements Downstream, BodySink, LentReader {
   readonly head = new RequestHead()
   readonly facts: ConnectionFacts
   readonly #socket: Socket
@@ -53,6 +55,8 @@ export class ServerConnection implements Downstream, BodySink {
   #manager: HttpManagerPlan | undefined
   /** Bytes that came and were not read yet: part of a head, or what follows the request under way. */
   #pending: Buffer | undefined
+  /** The head of the request under way, when it was read from the common buffer. */
+  readonly #kept = new KeptBytes()
   #isReading = false
   #requestIsRead = true
   #responseFraming: Framing = FRAMING.none
@@ -94,6 +98,7 @@ export class ServerConnection implements Downstream, BodySink {
       drain: guard(() => this.#onDrain()),
       close: guard(() => this.#onClose()),
     }
+    if (socket instanceof SharedReadSocket) socket.reader = this
     socket.on('data', this.#handlers.data)
     socket.on('end', this.#handlers.end)
     socket.on('drain', this.#handlers.drain)
@@ -280,6 +285,12 @@ export class ServerConnection implements Downstream, BodySink {
 
   // === reading ===
 
+  onLentBytes(buffer: Buffer, length: number): void {
+    // A request under way still needs its head, and somebody may hold its body: what follows is copied to another place.
+    const isFree = this.#pending === undefined && !this.#exchange.isActive && !this.#isTunnel
+    this.#onData(isFree ? this.#kept.keep(buffer, length) : Buffer.from(buffer.subarray(0, length)))
+  }
+
   #onData(chunk: Buffer): void {
     if (this.#isClosing) return
     if (this.#onPreface !== undefined && this.#isPreface(chunk)) return
@@ -306,6 +317,7 @@ export class ServerConnection implements Downstream, BodySink {
     this.#pending = undefined
     this.#context.wheel.disarm(this.#timer)
     this.#exchange.onDownstreamGone()
+    if (socket instanceof SharedReadSocket) socket.reader = undefined
     socket.off('data', this.#handlers.data)
     socket.off('end', this.#handlers.end)
     socket.off('drain', this.#handlers.drain)
@@ -321,7 +333,7 @@ export class ServerConnection implements Downstream, BodySink {
         const bytes = this.#pending
         const pos = this.#body.active ? this.#readBody(bytes) : this.#readHead(bytes)
         if (pos === 0) break
-        this.#pending = pos < bytes.length ? bytes.subarray(pos) : undefined
+        this.#pending = pos < bytes.length ? this.#rest(bytes, pos) : undefined
       }
       if (!this.#isClosing && !this.#isClosed) this.#afterRead()
     } catch (thrown) {
@@ -329,6 +341,12 @@ export class ServerConnection implements Downstream, BodySink {
       this.#socket.destroy()
     }
     this.#isReading = false
+  }
+
+  /** Only heads stay in the kept bytes: what follows one may be needed for longer. */
+  #rest(bytes: Buffer, pos: number): Buffer {
+    const rest = bytes.subarray(pos)
+    return this.#kept.isKept(bytes) ? Buffer.from(rest) : rest
   }
 
   /**

@@ -3,6 +3,7 @@ import { MeshError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
+import { acceptShared } from '../../lib/sockets/shared-read-socket.ts'
 import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
@@ -83,6 +84,7 @@ export class Listener {
       const { address, port } = this.plan
       const onListening = () => {
         server.off('error', reject)
+        acceptShared(server, this.#readsHttp, (socket) => this.#onConnection(socket))
         resolve()
       }
       if (!this.listeners.sharesPorts) server.listen({ host: address, port, backlog: BACKLOG }, onListening)
@@ -145,6 +147,9 @@ export class Listener {
     return true
   }
 
+  /** Whether a connection goes straight to an HTTP codec, which can do with bytes that are lent. */
+  readonly #readsHttp = (): boolean => isPlain(this.plan) && this.plan.plainChain?.filter.kind === 'http'
+
   #onConnection(socket: Socket): void {
     try {
       this.#accept(socket)
@@ -166,9 +171,7 @@ export class Listener {
     socket.once('close', this.#onSocketClosed)
     const facts = new SocketFacts(socket)
     const chain = plan.plainChain
-    const isPlain =
-      plan.listenerFilters.length === 0 && chain?.tls === undefined && chain?.connectionLimit === undefined
-    if (chain !== undefined && isPlain) this.serve(socket, facts, chain)
+    if (chain !== undefined && isPlain(plan)) this.serve(socket, facts, chain)
     else new Incoming(socket, facts, this).start()
   }
 
@@ -194,6 +197,11 @@ export class Listener {
     // A socket whose first bytes were looked at is paused.
     if (socket.isPaused()) socket.resume()
   }
+}
+
+/** Whether every connection is served as it comes, without a look at its bytes, a handshake or a limit. */
+function isPlain({ listenerFilters, plainChain }: ListenerPlan): boolean {
+  return listenerFilters.length === 0 && plainChain?.tls === undefined && plainChain?.connectionLimit === undefined
 }
 
 /** Listens where other threads do too. Throws, or emits `error`, when the address cannot be had. */

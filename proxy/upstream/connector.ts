@@ -13,6 +13,15 @@ import type { PoolFailure } from './attempt.ts'
  * buffer is allocated for a read.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+/** Views of its first bytes by their number: messages are often of one length, and a view costs more than many a copy. */
+const views: (Buffer | undefined)[] = new Array(2048).fill(undefined)
+
+function lent(length: number): Buffer {
+  if (length >= views.length) return READ_BUFFER.subarray(0, length)
+  views[length] ??= READ_BUFFER.subarray(0, length)
+  return views[length]
+}
+
 /** What a connection that carries a large body reads into: its own, so that the bytes need not be copied. */
 const BULK_BYTES = 128 * 1024
 const MAX_SPARE_BULK = 8
@@ -87,7 +96,10 @@ export class Connector {
   #open({ endpoint, tls, host, sslStats, alpnProtocols }: ConnectTarget): Socket {
     if (tls === undefined) {
       const callback = (length: number, buffer: Uint8Array) =>
-        this.#onRead((buffer as Buffer).subarray(0, length), buffer === this.#bulk)
+        this.#onRead(
+          buffer === READ_BUFFER ? lent(length) : (buffer as Buffer).subarray(0, length),
+          buffer === this.#bulk,
+        )
       const buffer = () => this.#bulk ?? READ_BUFFER
       return connectUpstream(endpoint, undefined, { onread: { buffer, callback } })
     }

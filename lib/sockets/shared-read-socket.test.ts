@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { expect, test } from '@jest/globals'
+import { acceptShared, SharedReadSocket } from './shared-read-socket.ts'
+
+async function serve(wants: boolean): Promise<{ server: Server; client: Socket; accepted: Socket }> {
+  const server = createServer({ allowHalfOpen: true })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const accepted = new Promise<Socket>((resolve) => {
+    server.on('connection', resolve)
+    acceptShared(server, () => wants, resolve)
+  })
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  return { server, client, accepted: await accepted }
+}
+
+test('a reader is lent the bytes as they come, and answers go out as ever', async () => {
+  const { server, client, accepted } = await serve(true)
+  expect(accepted).toBeInstanceOf(SharedReadSocket)
+  const socket = accepted as SharedReadSocket
+  const read = new Promise<string>((resolve) => {
+    socket.reader = { onLentBytes: (buffer, length) => resolve(buffer.toString('latin1', 0, length)) }
+  })
+  client.write('ping')
+  expect(await read).toBe('ping')
+  socket.end('pong')
+  expect(String((await once(client, 'data'))[0])).toBe('pong')
+  client.end()
+  await once(socket.resume(), 'end')
+  server.close()
+})
+
+test('without a reader the bytes are copies, which stay as they are', async () => {
+  const { server, client, accepted } = await serve(true)
+  const chunks: Buffer[] = []
+  accepted.on('data', (chunk: Buffer) => chunks.push(chunk))
+  client.write('first')
+  await once(accepted, 'data')
+  client.end('other')
+  await once(accepted, 'end')
+  expect(chunks.map(String)).toEqual(['first', 'other'])
+  accepted.end()
+  server.close()
+})
+
+test('a paused connection is not read', async () => {
+  const { server, client, accepted } = await serve(true)
+  let bytes = 0
+  ;(accepted as SharedReadSocket).reader = { onLentBytes: (_, length) => (bytes += length) }
+  accepted.pause()
+  await new Promise((resolve) => client.write('x'.repeat(1000), resolve))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(bytes).toBe(0)
+  accepted.resume()
+  client.end()
+  await once(accepted, 'end')
+  expect(bytes).toBe(1000)
+  accepted.end()
+  server.close()
+})
+
+test('connections that are not wanted so are those of node', async () => {
+  const { server, client, accepted } = await serve(false)
+  expect(accepted).not.toBeInstanceOf(SharedReadSocket)
+  client.end()
+  accepted.end()
+  server.close()
+})
