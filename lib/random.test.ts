@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { seededRandom } from './random.ts'
+import { randomUuid, seededRandom } from './random.ts'
 
 test('the same seed gives the same numbers', () => {
   const draw = (seed: number) => Array.from({ length: 5 }, seededRandom(seed).next)
@@ -16,4 +16,11 @@ test('the low bits are random too', () => {
     counts[Math.floor(value * 2 ** 48) % 8]!++
   }
   for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(4.5 * Math.sqrt(1000))
+})
+
+test('UUIDs are of version 4, and no two are the same', () => {
+  const uuids = Array.from({ length: 10_000 }, randomUuid)
+  for (const uuid of uuids)
+    expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect(new Set(uuids).size).toBe(uuids.length)
 })

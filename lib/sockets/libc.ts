@@ -9,6 +9,10 @@ export interface Libc {
   bind(fd: number, address: Buffer, length: number): number
   listen(fd: number, backlog: number): number
   close(fd: number): number
+  /** `address` is one of address() or lies behind it. */
+  send(fd: number, address: number, length: number, flags: number): number
+  /** Where a buffer's bytes are. */
+  address(buffer: Buffer): number
   errno(): number
 }
 
@@ -35,6 +39,8 @@ function load(): Libc | MeshError {
       bind: library.func('int bind(int, const void *, uint32_t)'),
       listen: library.func('int listen(int, int)'),
       close: library.func('int close(int)'),
+      send: library.func('intptr_t send(int, uintptr_t, size_t, int)'),
+      address: (buffer) => Number(koffi.address(buffer)),
       errno: () => koffi.errno(),
     }
   } catch (thrown) {

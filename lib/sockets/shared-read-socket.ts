@@ -1,4 +1,5 @@
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { allowDirectWrites } from './direct-write.ts'
 
 /**
  * Where all plain downstream connections read into. Without it node allocates 64 KiB for every read and shrinks them to
@@ -18,6 +19,7 @@ export class SharedReadSocket extends Socket {
   constructor(handle: object) {
     super({ handle, allowHalfOpen: true, onread: { buffer: READ_BUFFER, callback: onRead } } as SocketConstructorOpts)
     this.setNoDelay(true)
+    allowDirectWrites(this)
   }
 }
 

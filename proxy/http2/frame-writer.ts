@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { addressOf, writeNow } from '../../lib/sockets/direct-write.ts'
 import type { OutBuffer, TurnEnd } from '../stream/out-buffer.ts'
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts'
 import type { ByteSink } from './hpack/byte-sink.ts'
@@ -148,7 +149,7 @@ export class FrameWriter implements TurnEnd {
       socket.write(Buffer.from(bytes.subarray(0, end)))
       return
     }
-    socket.write(bytes.subarray(0, end))
+    writeNow(socket, bytes, addressOf(bytes), 0, end)
     // What the kernel did not take at once is still read from this slab.
     if (socket.writableLength > 0) this.bytes = NO_BYTES
   }

@@ -35,16 +35,17 @@ export class HeaderBlock {
   #addedCount = 0
 
   clear(): void {
-    this.count = 0
+    // A few fields are cleared faster by a loop than by a call into the runtime.
     if (this.#removedCount > 0) {
       this.#removedCount = 0
-      this.#removed.fill(0)
+      for (let i = 0; i < this.count; i++) this.#removed[i] = 0
     }
-    this.#addedCount = 0
     if (this.hasNeverIndexed) {
       this.hasNeverIndexed = false
       this.neverIndexed.fill(0)
     }
+    this.#addedCount = 0
+    this.count = 0
   }
 
   /** Takes over another block's fields and edits, in bytes of its own. */

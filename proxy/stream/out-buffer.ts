@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { addressOf, writeNow } from '../../lib/sockets/direct-write.ts'
 
 const SLAB_BYTES = 64 * 1024
 /** Pieces up to this size are gathered with what else is written in a turn; larger ones leave on their own. */
@@ -29,6 +30,7 @@ export interface TurnEnd {
  */
 export class OutBuffer {
   #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  #address = addressOf(this.#bytes)
   #start = 0
   #end = 0
   #owner: OutOwner | undefined
@@ -120,7 +122,7 @@ export class OutBuffer {
     for (let i = 0; i < queued; i++) {
       const socket = this.#sockets[i] as Socket
       if (socket.destroyed) continue
-      socket.write(this.#bytes.subarray(this.#starts[i], this.#ends[i]))
+      writeNow(socket, this.#bytes, this.#address, this.#starts[i] as number, this.#ends[i] as number)
       if (socket.writableLength > 0) allTaken = false
     }
     // The kernel has a copy of what it took; what it did not take is still read from this slab.
@@ -164,6 +166,7 @@ export class OutBuffer {
   #renew(size: number): void {
     const waiting = this.#bytes.subarray(this.#start, this.#end)
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, waiting.length + size))
+    this.#address = addressOf(this.#bytes)
     waiting.copy(this.#bytes, 0)
     this.#start = 0
     this.#end = waiting.length

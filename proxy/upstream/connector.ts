@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { allowDirectWrites } from '../../lib/sockets/direct-write.ts'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
@@ -135,6 +136,7 @@ export class Connector {
     if (!this.#isOpening) return
     this.#isOpening = false
     this.#wheel.disarm(this.#timer)
+    if (!this.isTls) allowDirectWrites(this.socket)
     if (this.isTls) this.protocol = (this.socket as TLSSocket).alpnProtocol || ''
     this.#owner.onConnected(this)
   }

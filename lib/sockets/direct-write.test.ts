@@ -1,0 +1,79 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { expect, test } from '@jest/globals'
+import { addressOf, allowDirectWrites, writeNow } from './direct-write.ts'
+
+async function pair(): Promise<{ near: Socket; far: Socket; close(): void }> {
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const accepted = once(server, 'connection')
+  const near = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true })
+  await once(near, 'connect')
+  const [far] = (await accepted) as [Socket]
+  const close = () => {
+    near.destroy()
+    far.destroy()
+    server.close()
+  }
+  return { near, far, close }
+}
+
+/** Bytes that tell where they stand. */
+function numbered(size: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8)) & 255
+  return bytes
+}
+
+test.each([true, false])(
+  'bytes arrive in order, whoever writes them and however slowly they are read (direct: %s)',
+  async (direct) => {
+    const { near, far, close } = await pair()
+    if (direct) allowDirectWrites(near)
+    const piece = numbered(60_000)
+    const sent: Buffer[] = []
+    // Far more than the kernel takes: direct writes, cut ones, and ones that wait behind them.
+    for (let i = 0; i < 200; i++) {
+      const [start, end] = [i, piece.length - i * 7]
+      writeNow(near, piece, addressOf(piece), start, end)
+      sent.push(piece.subarray(start, end))
+    }
+    expect(near.writableLength).toBeGreaterThan(0)
+    near.end()
+    const received: Buffer[] = []
+    far.on('data', (chunk: Buffer) => received.push(chunk))
+    await once(far, 'end')
+    expect(Buffer.concat(received).equals(Buffer.concat(sent))).toBe(true)
+    close()
+  },
+)
+
+test('what the kernel took is no longer read from the buffer', async () => {
+  const { near, far, close } = await pair()
+  allowDirectWrites(near)
+  const bytes = Buffer.allocUnsafeSlow(5)
+  bytes.write('hello')
+  writeNow(near, bytes, addressOf(bytes), 0, 5)
+  expect(near.writableLength).toBe(0)
+  bytes.fill(0)
+  expect(String((await once(far, 'data'))[0])).toBe('hello')
+  close()
+})
+
+test('a peer that is gone is told of as by any write, and nothing is written after the end', async () => {
+  const { near, far, close } = await pair()
+  allowDirectWrites(near)
+  const bytes = numbered(100)
+  far.resetAndDestroy()
+  await once(near, 'error')
+  writeNow(near, bytes, addressOf(bytes), 0, 100)
+  expect(near.destroyed).toBe(true)
+  const other = await pair()
+  allowDirectWrites(other.near)
+  other.near.end()
+  const failed = once(other.near, 'error')
+  writeNow(other.near, bytes, addressOf(bytes), 0, 100)
+  expect(String((await failed)[0])).toContain('write after end')
+  close()
+  other.close()
+})
