@@ -68,6 +68,9 @@ function readRegular(head: ResponseHead): number {
           if (length < 0) return MALFORMED
         }
         break
+      case 16:
+        if (spells(bytes, start, 'proxy-connection')) return MALFORMED
+        break
       case 17:
         if (spells(bytes, start, 'transfer-encoding')) return MALFORMED
         break
