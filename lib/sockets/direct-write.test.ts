@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls'
 import { expect, test } from '@jest/globals'
+import { TestCa } from '../../test/support/certificates.ts'
 import { addressOf, allowDirectWrites, writeNow } from './direct-write.ts'
 
 async function pair(): Promise<{ near: Socket; far: Socket; close(): void }> {
@@ -53,8 +55,7 @@ test('what the kernel took is no longer read from the buffer', async () => {
   allowDirectWrites(near)
   const bytes = Buffer.allocUnsafeSlow(5)
   bytes.write('hello')
-  writeNow(near, bytes, addressOf(bytes), 0, 5)
-  expect(near.writableLength).toBe(0)
+  expect(writeNow(near, bytes, addressOf(bytes), 0, 5)).toBe(true)
   bytes.fill(0)
   expect(String((await once(far, 'data'))[0])).toBe('hello')
   close()
@@ -76,4 +77,30 @@ test('a peer that is gone is told of as by any write, and nothing is written aft
   expect(String((await failed)[0])).toContain('write after end')
   close()
   other.close()
+})
+
+test('TLS needs the bytes no longer when nothing waited before them', async () => {
+  const ca = new TestCa('direct')
+  const server = createTlsServer(ca.issue('localhost')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const accepted = once(server, 'secureConnection')
+  const port = (server.address() as AddressInfo).port
+  const client = tlsConnect({ port, host: '127.0.0.1', ca: ca.cert, servername: 'localhost' })
+  const [far] = (await accepted) as [Socket]
+  const received: Buffer[] = []
+  far.on('data', (chunk: Buffer) => received.push(chunk))
+  const bytes = numbered(20_000)
+  const sent: Buffer[] = []
+  for (let i = 1; i <= 20; i++) {
+    while (client.writableLength > 0) await new Promise((resolve) => setImmediate(resolve))
+    sent.push(Buffer.from(bytes))
+    expect(writeNow(client, bytes, addressOf(bytes), 0, bytes.length)).toBe(true)
+    for (let j = 0; j < bytes.length; j++) bytes[j] = (bytes[j] as number) ^ i
+  }
+  expect(writeNow(client, Buffer.from('behind'), 0, 0, 6)).toBe(client.writableLength === 0)
+  client.end()
+  await once(far, 'end')
+  expect(Buffer.concat(received).equals(Buffer.concat([...sent, Buffer.from('behind')]))).toBe(true)
+  server.close()
+  ca.remove()
 })

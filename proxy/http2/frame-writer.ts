@@ -21,8 +21,6 @@ export class FrameWriter implements TurnEnd {
   end = 0
   readonly #socket: Socket
   readonly #out: OutBuffer
-  /** The socket keeps what it was given beyond the call (TLS), so that it is given a copy. */
-  readonly #copies: boolean
   #isScheduled = false
   /** Where the flags of the last DATA frame are, and whose it is, while it has not left. */
   #lastDataAt = -1
@@ -31,7 +29,6 @@ export class FrameWriter implements TurnEnd {
   constructor(socket: Socket, out: OutBuffer) {
     this.#socket = socket
     this.#out = out
-    this.#copies = 'encrypted' in socket
   }
 
   /** The socket asks to wait for its `drain`. */
@@ -145,13 +142,9 @@ export class FrameWriter implements TurnEnd {
     this.end = 0
     this.#lastDataAt = -1
     if (socket.destroyed || socket.writableEnded) return
-    if (this.#copies) {
-      socket.write(Buffer.from(bytes.subarray(0, end)))
-      return
-    }
-    writeNow(socket, bytes, addressOf(bytes), 0, end)
-    // What the kernel did not take at once is still read from this slab.
-    if (socket.writableLength > 0) this.bytes = NO_BYTES
+    const isTaken = writeNow(socket, bytes, addressOf(bytes), 0, end)
+    // What was not taken at once is still read from this slab.
+    if (!isTaken) this.bytes = NO_BYTES
   }
 }
 

@@ -122,8 +122,8 @@ export class OutBuffer {
     for (let i = 0; i < queued; i++) {
       const socket = this.#sockets[i] as Socket
       if (socket.destroyed) continue
-      writeNow(socket, this.#bytes, this.#address, this.#starts[i] as number, this.#ends[i] as number)
-      if (socket.writableLength > 0) allTaken = false
+      const [start, end] = [this.#starts[i] as number, this.#ends[i] as number]
+      if (!writeNow(socket, this.#bytes, this.#address, start, end)) allTaken = false
     }
     // The kernel has a copy of what it took; what it did not take is still read from this slab.
     if (!allTaken) this.#renew(0)

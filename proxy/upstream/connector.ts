@@ -10,7 +10,7 @@ import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { PoolFailure } from './attempt.ts'
 
 /**
- * Where all plain upstream connections read into: whoever reads is done with the bytes when it returns, so that no
+ * Where all upstream connections read into: whoever reads is done with the bytes when it returns, so that no
  * buffer is allocated for a read.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
@@ -95,23 +95,18 @@ export class Connector {
   }
 
   #open({ endpoint, tls, host, sslStats, alpnProtocols }: ConnectTarget): Socket {
-    if (tls === undefined) {
-      const callback = (length: number, buffer: Uint8Array) =>
-        this.#onRead(
-          buffer === READ_BUFFER ? lent(length) : (buffer as Buffer).subarray(0, length),
-          buffer === this.#bulk,
-        )
-      const buffer = () => this.#bulk ?? READ_BUFFER
-      return connectUpstream(endpoint, undefined, { onread: { buffer, callback } })
-    }
-    const socket = connectUpstream(endpoint, tls, { host, stats: sslStats, alpnProtocols })
-    socket.on('data', (chunk: Buffer) => this.#onRead(chunk, true))
-    return socket
+    const callback = (length: number, buffer: Uint8Array) =>
+      this.#onRead(
+        buffer === READ_BUFFER ? lent(length) : (buffer as Buffer).subarray(0, length),
+        buffer === this.#bulk,
+      )
+    const buffer = () => this.#bulk ?? READ_BUFFER
+    return connectUpstream(endpoint, tls, { onread: { buffer, callback }, host, stats: sslStats, alpnProtocols })
   }
 
   /** From its next read on, the connection has a buffer of its own. */
   beginBulk(): void {
-    if (!this.isTls) this.#bulk ??= spareBulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
+    this.#bulk ??= spareBulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
   }
 
   /** Takes the buffer away; `isFree` says that nobody still needs bytes of it. */
