@@ -1,3 +1,4 @@
+import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import type { Decision } from '../decide/decision.ts'
 import { hostWithoutPort } from '../decide/fields.ts'
 import type { MirrorPlan } from '../plan/plan.ts'
@@ -11,8 +12,8 @@ import { type TryOwner, UpstreamTry } from './upstream-try.ts'
 const MAX_MIRROR_RESPONSE_BYTES = 1024 * 1024
 
 /**
- * Sends a copy of the request and forgets it: the answer is read and dropped, failures are not reported. A request
- * whose body is too large to keep is not mirrored.
+ * Sends a copy of the request and forgets it: the answer is read and dropped, failures are not reported, and the route's
+ * time-out bounds it as it does the request. A request whose body is too large to keep is not mirrored.
  */
 export function sendMirror(
   mirror: MirrorPlan,
@@ -33,8 +34,9 @@ export function sendMirror(
   // The request may be over before the mirror's connection is there.
   const copy = head.copy()
   if (mirror.shadowSuffix) copy.dropHost()
-  const owner = new MirrorOwner(copy, target, buffer.pieces(), buffer.trailers)
+  const owner = new MirrorOwner(copy, target, buffer.pieces(), buffer.trailers, context)
   owner.attempt = new UpstreamTry(owner, cluster, host, head, target.authority)
+  owner.armTimeout(decision.timeoutMs)
   cluster.send(host, owner.attempt)
 }
 
@@ -49,14 +51,38 @@ class MirrorOwner implements TryOwner {
   readonly #target: RequestTarget
   readonly #chunks: readonly Buffer[]
   readonly #trailers: string
+  readonly #wheel: TimerWheel
+  readonly #timer: WheelTimer
   #received = 0
   attempt: UpstreamTry | undefined
 
-  constructor(head: RequestHead, target: RequestTarget, chunks: readonly Buffer[], trailers: string) {
+  constructor(
+    head: RequestHead,
+    target: RequestTarget,
+    chunks: readonly Buffer[],
+    trailers: string,
+    { wheel, bugs }: StreamContext,
+  ) {
     this.#head = head
     this.#target = target
     this.#chunks = chunks
     this.#trailers = trailers
+    this.#wheel = wheel
+    const onTimer = bugs.guard(
+      'mirror',
+      () => this.#onTimeout(),
+      () => {},
+    )
+    this.#timer = new WheelTimer(onTimer)
+  }
+
+  armTimeout(timeoutMs: number): void {
+    if (timeoutMs > 0) this.#wheel.arm(this.#timer, timeoutMs)
+  }
+
+  #onTimeout(): void {
+    this.attempt?.cluster.stats.upstream_rq_timeout.inc()
+    this.attempt?.abandon()
   }
 
   onTryStream(attempt: UpstreamTry): void {
@@ -67,13 +93,21 @@ class MirrorOwner implements TryOwner {
 
   onTryData(data: Buffer): void {
     this.#received += data.length
-    if (this.#received > MAX_MIRROR_RESPONSE_BYTES) this.attempt?.abandon()
+    if (this.#received <= MAX_MIRROR_RESPONSE_BYTES) return
+    this.#wheel.disarm(this.#timer)
+    this.attempt?.abandon()
+  }
+
+  onTryEnd(): void {
+    this.#wheel.disarm(this.#timer)
+  }
+
+  onTryFailure(): void {
+    this.#wheel.disarm(this.#timer)
   }
 
   onTryHead(): void {}
   onTryTrailers(): void {}
   onTryReadPause(): void {}
-  onTryEnd(): void {}
-  onTryFailure(): void {}
   onTryWritable(): void {}
 }
