@@ -12,27 +12,38 @@ export interface LentReader {
   onLentBytes(buffer: Buffer, length: number): void
 }
 
-/** An accepted connection that reads into the common buffer. Without a reader it emits copies as `data`. */
-export class SharedReadSocket extends Socket {
-  reader: LentReader | undefined
+const READER = Symbol('reader')
 
-  constructor(handle: object) {
-    super({ handle, allowHalfOpen: true, onread: { buffer: READ_BUFFER, callback: onRead } } as SocketConstructorOpts)
-    this.setNoDelay(true)
-    allowDirectWrites(this)
-  }
+/** An accepted connection that reads into the common buffer. No class: sockets of a class of their own are made slower. */
+interface SharedReadSocket extends Socket {
+  [READER]: LentReader | undefined
 }
+
+const ONREAD = { buffer: READ_BUFFER, callback: onRead }
 
 /** Node calls it as a method of the socket. */
 function onRead(this: SharedReadSocket, length: number): boolean {
-  if (this.reader !== undefined) this.reader.onLentBytes(READ_BUFFER, length)
+  const reader = this[READER]
+  if (reader !== undefined) reader.onLentBytes(READ_BUFFER, length)
   else this.emit('data', Buffer.from(READ_BUFFER.subarray(0, length)))
   return true
 }
 
-/** What a listening server's handle is in node, as far as it matters here: node has no public way to the sockets it makes. */
+export function isSharedRead(socket: Socket): boolean {
+  return READER in socket
+}
+
+/** Has the bytes of a shared-read socket lent to a reader; without one they are emitted as `data`, as copies. Others do so always. */
+export function lendTo(socket: Socket, reader: LentReader | undefined): void {
+  if (isSharedRead(socket)) (socket as SharedReadSocket)[READER] = reader
+}
+
+/** What node has in an accepted or a listening socket, as far as it matters here: it has no public way to the sockets it makes. */
+interface ConnectionHandle {
+  setNoDelay(on: boolean): void
+}
 interface ListeningHandle {
-  onconnection(status: number, client: object | undefined): void
+  onconnection(status: number, client: ConnectionHandle | undefined): void
 }
 
 /**
@@ -45,6 +56,14 @@ export function acceptShared(server: Server, wants: () => boolean, onConnection:
   const { onconnection } = handle
   handle.onconnection = (status, client) => {
     if (status !== 0 || client === undefined || !wants()) onconnection.call(handle, status, client)
-    else onConnection(new SharedReadSocket(client))
+    else onConnection(sharedRead(client))
   }
+}
+
+function sharedRead(handle: ConnectionHandle): Socket {
+  const socket = new Socket({ handle, allowHalfOpen: true, onread: ONREAD } as SocketConstructorOpts)
+  ;(socket as SharedReadSocket)[READER] = undefined
+  handle.setNoDelay(true)
+  allowDirectWrites(socket)
+  return socket
 }

@@ -12,7 +12,7 @@ export class KeptBytes {
     if (length > MAX_KEPT_BYTES) return Buffer.from(source.subarray(0, length))
     let place = this.#place
     if (place === undefined || place.length < length) {
-      place = Buffer.allocUnsafeSlow(Math.ceil(length / STEP_BYTES) * STEP_BYTES)
+      place = Buffer.allocUnsafe(Math.ceil(length / STEP_BYTES) * STEP_BYTES)
       this.#place = place
       this.#view = undefined
     }

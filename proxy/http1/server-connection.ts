@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { type LentReader, SharedReadSocket } from '../../lib/sockets/shared-read-socket.ts'
+import { type LentReader, lendTo } from '../../lib/sockets/shared-read-socket.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type ConnectionFacts, schemeOf } from '../decide/connection-facts.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
@@ -98,7 +98,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
       drain: guard(() => this.#onDrain()),
       close: guard(() => this.#onClose()),
     }
-    if (socket instanceof SharedReadSocket) socket.reader = this
+    lendTo(socket, this)
     socket.on('data', this.#handlers.data)
     socket.on('end', this.#handlers.end)
     socket.on('drain', this.#handlers.drain)
@@ -317,7 +317,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
     this.#pending = undefined
     this.#context.wheel.disarm(this.#timer)
     this.#exchange.onDownstreamGone()
-    if (socket instanceof SharedReadSocket) socket.reader = undefined
+    lendTo(socket, undefined)
     socket.off('data', this.#handlers.data)
     socket.off('end', this.#handlers.end)
     socket.off('drain', this.#handlers.drain)

@@ -5,6 +5,7 @@ import type { ByteReader, Connector } from '../upstream/connector.ts'
 import type { PooledConnection } from '../upstream/upstream-stream.ts'
 import { ClientStream } from './client-stream.ts'
 import { ERROR_CODE, MAX_STREAM_ID, PREFACE } from './frame.ts'
+import { RequestStart } from './request-start.ts'
 import { Http2Session } from './session.ts'
 
 /** What we take of an upstream's header fields: Envoy's bound of 80 KiB, as for HTTP/1.1. */
@@ -20,6 +21,7 @@ const MAX_SPARE_STREAMS = 128
 export class ClientSession extends Http2Session<ClientStream> implements ByteReader, PooledConnection {
   isListed = false
   readonly scheme: string
+  readonly requestStart = new RequestStart()
   readonly #pool: ConnectionPool
   readonly #timer: WheelTimer
   #hasSettings = false

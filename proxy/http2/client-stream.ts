@@ -60,12 +60,16 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
     this.#webSocketKey = head.upgrade === 'websocket' ? (head.get('sec-websocket-key') ?? '') : ''
     BLOCK.end = 0
     encoder.begin(BLOCK)
-    encoder.text(BLOCK, ':method', head.upgrade === '' ? head.method : 'CONNECT')
-    if (!isConnect) encoder.text(BLOCK, ':scheme', session.scheme)
-    // Between our own proxies Host travels in its place.
+    // Between our own proxies Host travels in the place of the authority.
     const hostTravels = options.keepsCase && head.hostIndex >= 0 && !head.authorityRewritten
-    if (!hostTravels) encoder.text(BLOCK, ':authority', target.authority)
-    if (!isConnect) encoder.text(BLOCK, ':path', target.path)
+    session.requestStart.write(
+      encoder,
+      BLOCK,
+      head.upgrade === '' ? head.method : 'CONNECT',
+      isConnect ? '' : session.scheme,
+      hostTravels ? '' : target.authority,
+      isConnect ? '' : target.path,
+    )
     if (head.upgrade !== '') encoder.text(BLOCK, ':protocol', head.upgrade)
     encodeFields(head, encoder, BLOCK, options.keepsCase, hostTravels ? -1 : head.hostIndex)
     if (target.attemptCount > 0) encoder.text(BLOCK, 'x-envoy-attempt-count', String(target.attemptCount))

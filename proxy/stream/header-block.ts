@@ -7,6 +7,8 @@ export const MAX_HEADERS = 100
 
 /** Integers per field in `HeaderBlock.at`: start and end of the name, start and end of the value. */
 const STRIDE = 4
+const AT_LENGTH = STRIDE * (MAX_HEADERS + 1)
+const AT_BYTES = AT_LENGTH * Int32Array.BYTES_PER_ELEMENT
 
 /**
  * The header fields of one message: the bytes as they came with the place of each field in them, and the edits made
@@ -20,15 +22,17 @@ export class HeaderBlock {
   bytes: Buffer = NO_BYTES
   base = 0
   count = 0
+  /** One for all three arrays: most of what a small one costs is the memory behind it, and every connection has a block. */
+  readonly #memory = new ArrayBuffer(AT_BYTES + 2 * MAX_HEADERS)
   /** Offsets from `base` of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
-  readonly at = new Int32Array(STRIDE * (MAX_HEADERS + 1))
+  readonly at = new Int32Array(this.#memory, 0, AT_LENGTH)
   /**
    * 1 for a field that came by HTTP/2 as one never to be indexed: who passes it on must not index it either (RFC 7541
    * section 6.2.3).
    */
-  readonly neverIndexed = new Uint8Array(MAX_HEADERS)
+  readonly neverIndexed = new Uint8Array(this.#memory, AT_BYTES, MAX_HEADERS)
   hasNeverIndexed = false
-  readonly #removed = new Uint8Array(MAX_HEADERS)
+  readonly #removed = new Uint8Array(this.#memory, AT_BYTES + MAX_HEADERS, MAX_HEADERS)
   #removedCount = 0
   readonly #addedNames: string[] = []
   readonly #addedValues: string[] = []

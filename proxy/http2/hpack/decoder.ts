@@ -1,4 +1,5 @@
 import { COLON, CR, HTAB, LF, SP } from '../../http1/chars.ts'
+import { BlockMemory } from './block-memory.ts'
 import { DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD, ENTRY_STRIDE, LINE_OVERHEAD } from './dynamic-table.ts'
 import { FLAGS_OF, flagsOfName, NAME_BAD, NAME_FLAGS, NAME_UPPER, VALUE_BAD } from './field-flags.ts'
 import { type FieldLines, MAX_FIELDS } from './field-lines.ts'
@@ -33,6 +34,7 @@ export class HpackDecoder {
   /** The most that a size update may ask for. */
   #limitBytes: number
   readonly #integer = new IntegerReader()
+  readonly #memory = new BlockMemory()
   // What the string or literal that was read last was like.
   #stringBytes = 0
   #stringFlags = 0
@@ -54,6 +56,7 @@ export class HpackDecoder {
    */
   settingsAcknowledged(): void {
     this.#limitBytes = this.#announcedBytes
+    this.#memory.forget()
   }
 
   /**
@@ -66,12 +69,25 @@ export class HpackDecoder {
    * costs is bounded by the length of the block and the size of the table.
    */
   decode(block: Buffer, start: number, end: number, into: FieldLines, maxListBytes: number): number {
+    const { changes } = this.#table
+    const known = this.#memory.recall(block, start, end, changes, maxListBytes)
+    if (known !== undefined) {
+      into.show(known)
+      return 0
+    }
     into.begin()
+    const error = this.#decode(block, start, end, into, maxListBytes)
+    if (error !== 0) into.drop()
+    else if (this.#table.changes === changes) this.#memory.note(block, start, end, changes, maxListBytes, into)
+    return error
+  }
+
+  #decode(block: Buffer, start: number, end: number, into: FieldLines, maxListBytes: number): number {
     const table = this.#table
     const { at, neverIndexed } = into
     const refused = this.allowUpperCase ? NAME_BAD | VALUE_BAD : NAME_BAD | NAME_UPPER | VALUE_BAD
     let pos = this.#sizeUpdates(block, start, end)
-    if (pos < 0) return refuse(into, HPACK_ERROR.compression)
+    if (pos < 0) return HPACK_ERROR.compression
     let verdict = 0
     let listBytes = 0
     let count = 0
@@ -85,7 +101,7 @@ export class HpackDecoder {
         pos++
         if (index === INDEXED_MASK) {
           index = this.#integer.read(block, pos, end, INDEXED_MASK)
-          if (index < 0) return refuse(into, HPACK_ERROR.compression)
+          if (index < 0) return HPACK_ERROR.compression
           pos = this.#integer.end
         }
         let entries: Int32Array = STATIC_ENTRIES
@@ -93,11 +109,11 @@ export class HpackDecoder {
         let entry = (index - 1) * ENTRY_STRIDE
         if (index > STATIC_COUNT) {
           const age = index - STATIC_COUNT - 1
-          if (age >= table.count) return refuse(into, HPACK_ERROR.compression)
+          if (age >= table.count) return HPACK_ERROR.compression
           entries = table.entries
           lines = table.view
           entry = ((table.head - age) & table.mask) * ENTRY_STRIDE
-        } else if (index === 0) return refuse(into, HPACK_ERROR.compression)
+        } else if (index === 0) return HPACK_ERROR.compression
         nameLength = entries[entry + 1] as number
         valueLength = entries[entry + 2] as number
         flags = entries[entry + 3] as number
@@ -108,7 +124,7 @@ export class HpackDecoder {
         }
       } else {
         pos = this.#literal(block, pos, end, into)
-        if (pos < 0) return refuse(into, HPACK_ERROR.compression)
+        if (pos < 0) return HPACK_ERROR.compression
         nameLength = this.#nameLength
         valueLength = this.#valueLength
         flags = this.#flags
@@ -128,7 +144,7 @@ export class HpackDecoder {
       neverIndexed[count++] = (first & 0xf0) === NEVER_INDEXED ? 1 : 0
       into.end += nameLength + valueLength + LINE_OVERHEAD
     }
-    if (verdict !== 0) return refuse(into, verdict)
+    if (verdict !== 0) return verdict
     at[count << 2] = into.end - into.base
     into.count = count
     return 0
@@ -262,9 +278,4 @@ export class HpackDecoder {
 
 function isBlank(byte: number): boolean {
   return byte === SP || byte === HTAB
-}
-
-function refuse(into: FieldLines, error: number): number {
-  into.drop()
-  return error
 }

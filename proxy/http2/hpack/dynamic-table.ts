@@ -30,6 +30,8 @@ export class DynamicTable {
   /** Size of the entries as RFC 7541 4.1 counts it, and the most that it may be now. */
   size = 0
   maxBytes: number
+  /** Grows with every change: as long as it does not, indexes mean the same. */
+  changes = 0
   readonly #mostBytes: number
   /** Where the newest line ends. */
   #end = 0
@@ -47,6 +49,7 @@ export class DynamicTable {
 
   /** Changes the size that the table may have, at most `mostBytes`, and evicts what is over it (RFC 7541 4.3). */
   resize(maxBytes: number): void {
+    this.changes++
     this.maxBytes = maxBytes
     this.#evict(maxBytes)
   }
@@ -57,6 +60,7 @@ export class DynamicTable {
    */
   add(nameLength: number, valueLength: number, own: number): number {
     const size = nameLength + valueLength + ENTRY_OVERHEAD
+    this.changes++
     if (size > this.maxBytes) {
       this.#evict(0)
       return -1

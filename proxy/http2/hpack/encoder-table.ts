@@ -33,6 +33,10 @@ export class EncoderTable {
     return this.#table.maxBytes
   }
 
+  get changes(): number {
+    return this.#table.changes
+  }
+
   /** Starts a block. */
   begin(): void {
     this.#last = this.#table.mask + 1

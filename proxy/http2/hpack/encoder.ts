@@ -75,6 +75,11 @@ export class HpackEncoder {
     if (this.#smallestBytes < 0 || used < this.#smallestBytes) this.#smallestBytes = used
   }
 
+  /** Grows with every change of the table: as long as it does not, indexes mean the same. */
+  get tableChanges(): number {
+    return this.#table.changes
+  }
+
   /** Starts a block: writes the table-size updates that are due. */
   begin(out: ByteSink): void {
     this.#table.begin()

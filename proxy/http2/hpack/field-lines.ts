@@ -1,4 +1,5 @@
 import { MAX_HEADERS } from '../../stream/header-block.ts'
+import type { KeptLines } from './block-memory.ts'
 import { viewOf } from './words.ts'
 
 /** Most pseudo-header fields of one list: a request's :method, :scheme, :authority, :path and :protocol. */
@@ -38,8 +39,34 @@ export class FieldLines {
    */
   readonly neverIndexed = new Uint8Array(MAX_FIELDS)
 
+  /** The slab and its view while lines are shown that lie elsewhere, and where it goes on. */
+  #slab: Buffer | undefined
+  #slabView = this.view
+  #slabEnd = 0
+
+  /** Shows lines that are kept elsewhere, in the place of a block. */
+  show({ bytes, count, at }: KeptLines): void {
+    if (this.#slab === undefined) {
+      this.#slab = this.bytes
+      this.#slabView = this.view
+      this.#slabEnd = this.end
+    }
+    this.bytes = bytes
+    this.base = 0
+    this.end = bytes.length
+    this.count = count
+    for (let i = 0; i < at.length; i++) this.at[i] = at[i] as number
+    for (let i = 0; i < count; i++) this.neverIndexed[i] = 0
+  }
+
   /** Starts a block at `end`, in a new slab when little is left of this one. */
   begin(): void {
+    if (this.#slab !== undefined) {
+      this.bytes = this.#slab
+      this.view = this.#slabView
+      this.end = this.#slabEnd
+      this.#slab = undefined
+    }
     if (this.bytes.length - this.end < LITTLE_BYTES) this.#renew(SLAB_BYTES)
     this.base = this.end
     this.count = 0

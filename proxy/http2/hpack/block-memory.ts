@@ -1,0 +1,84 @@
+import type { FieldLines } from './field-lines.ts'
+
+/** Longer blocks are not remembered. */
+const MAX_BLOCK_BYTES = 256
+/** One of each length but for a multiple of this: the blocks of headers and of trailers do not drive each other out. */
+const PLACES = 4
+/** While no block comes again, only one in so many is looked at. */
+const SPARING = 16
+
+/** Decoded fields in bytes and offsets of their own. */
+export interface KeptLines {
+  readonly bytes: Buffer
+  readonly count: number
+  readonly at: Int32Array
+}
+
+class Remembered {
+  readonly block = new Uint8Array(MAX_BLOCK_BYTES)
+  length = 0
+  /** `changes` of the table when the block was decoded. */
+  changes = 0
+  maxListBytes = 0
+  /** There once the block has come twice. */
+  lines: KeptLines | undefined
+}
+
+/**
+ * Blocks of one decoder that came last, and what they said. Messages of one connection are often alike to the last byte
+ * once their fields are in the table: then there is nothing to decode. A block says the same again if the table has not
+ * changed since; one that changes the table itself is never remembered.
+ */
+export class BlockMemory {
+  readonly #places: (Remembered | undefined)[] = new Array(PLACES).fill(undefined)
+  #found: Remembered | undefined
+  #strange = 0
+
+  /** What this block said when it came before; undefined when that is not known. */
+  recall(block: Buffer, start: number, end: number, changes: number, maxListBytes: number): KeptLines | undefined {
+    const length = end - start
+    const place = this.#places[length % PLACES]
+    this.#found = undefined
+    if (place === undefined || place.length !== length || place.changes !== changes) return undefined
+    if (place.maxListBytes !== maxListBytes) return undefined
+    const known = place.block
+    for (let i = 0; i < length; i++) if (known[i] !== block[start + i]) return undefined
+    this.#found = place
+    return place.lines
+  }
+
+  /** A block was decoded well after `recall` had not known it. `changes` is that of the table before and after. */
+  note(block: Buffer, start: number, end: number, changes: number, maxListBytes: number, said: FieldLines): void {
+    const length = end - start
+    if (this.#found !== undefined) {
+      this.#strange = 0
+      this.#found.lines = kept(said)
+      return
+    }
+    if (length > MAX_BLOCK_BYTES || (this.#strange >= SPARING && this.#strange % SPARING !== 0)) {
+      this.#strange++
+      return
+    }
+    this.#strange++
+    let place = this.#places[length % PLACES]
+    if (place === undefined) {
+      place = new Remembered()
+      this.#places[length % PLACES] = place
+    }
+    for (let i = 0; i < length; i++) place.block[i] = block[start + i] as number
+    place.length = length
+    place.changes = changes
+    place.maxListBytes = maxListBytes
+    place.lines = undefined
+  }
+
+  forget(): void {
+    this.#places.fill(undefined)
+  }
+}
+
+/** undefined when a field is never to be indexed, which is rare, and is said beside the lines. */
+function kept({ bytes, base, end, count, at, neverIndexed }: FieldLines): KeptLines | undefined {
+  for (let i = 0; i < count; i++) if (neverIndexed[i] === 1) return undefined
+  return { bytes: Buffer.from(bytes.subarray(base, end)), count, at: at.slice(0, 4 * count + 1) }
+}
