@@ -17,14 +17,14 @@ export class ProxyProcess {
     this.#dir = dir
   }
 
-  static async start(options: StaticProxyOptions): Promise<ProxyProcess> {
+  static async start(options: StaticProxyOptions, node = process.execPath): Promise<ProxyProcess> {
     const cli = builtCli()
     const dir = mkdtempSync(join(tmpdir(), 'lateen-proxy-'))
     const file = join(dir, 'bootstrap.json')
     writeFileSync(file, staticBootstrap({ ...options, adminPort: 0 }))
     // It ends with its standard input, and so with this process.
     const args = [cli, 'proxy', '-c', file, '--drain-time-s', '0', '--exit-with-parent']
-    const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] })
+    const child = spawn(node, args, { stdio: ['pipe', 'ignore', 'pipe'] })
     const proxy = new ProxyProcess(child, dir)
     await proxy.#started()
     return proxy
