@@ -104,9 +104,12 @@ export class Connector {
     return connectUpstream(endpoint, tls, { onread: { buffer, callback }, host, stats: sslStats, alpnProtocols })
   }
 
-  /** From its next read on, the connection has a buffer of its own. */
+  /**
+   * From its next read on, the connection has a buffer of its own. Not with TLS, which hands over all records that it has
+   * read, one after the other, even when the socket is paused in between.
+   */
   beginBulk(): void {
-    this.#bulk ??= spareBulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
+    if (!this.isTls) this.#bulk ??= spareBulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
   }
 
   /** Takes the buffer away; `isFree` says that nobody still needs bytes of it. */
@@ -131,8 +134,8 @@ export class Connector {
     if (!this.#isOpening) return
     this.#isOpening = false
     this.#wheel.disarm(this.#timer)
-    if (!this.isTls) allowDirectWrites(this.socket)
     if (this.isTls) this.protocol = (this.socket as TLSSocket).alpnProtocol || ''
+    else allowDirectWrites(this.socket)
     this.#owner.onConnected(this)
   }
 

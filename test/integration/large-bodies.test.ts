@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createServer, request, type Server } from 'node:http'
+import { createServer, type RequestListener, request, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomInt, seededRandom, systemRandom } from '../../lib/random.ts'
+import { TestCa } from '../support/certificates.ts'
 import { StaticProxy } from '../support/static-proxy.ts'
 
 /** Large answers are passed on without a copy: whoever reads slowly, and whatever follows, every byte is the right one. */
@@ -24,14 +26,16 @@ const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 let upstream: Server
 let proxy: StaticProxy
 
+const answer: RequestListener = (request, response) => {
+  const body = bodies[Number(request.url?.slice(1).split('-')[0])] as Buffer
+  if (!request.url?.endsWith('-chunked')) response.setHeader('content-length', body.length)
+  // In pieces, so that an answer without a length comes in chunks of many sizes.
+  for (let at = 0; at < body.length; at += 200_000) response.write(body.subarray(at, at + 200_000))
+  response.end()
+}
+
 beforeAll(async () => {
-  upstream = createServer((request, response) => {
-    const body = bodies[Number(request.url?.slice(1).split('-')[0])] as Buffer
-    if (!request.url?.endsWith('-chunked')) response.setHeader('content-length', body.length)
-    // In pieces, so that an answer without a length comes in chunks of many sizes.
-    for (let at = 0; at < body.length; at += 200_000) response.write(body.subarray(at, at + 200_000))
-    response.end()
-  })
+  upstream = createServer(answer)
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
   const { port } = upstream.address() as { port: number }
   // One upstream connection: what is read for one answer must not be touched by the next.
@@ -47,10 +51,10 @@ afterAll(async () => {
   upstream.close()
 })
 
-async function fetchSlowly(path: string, isSlow: boolean): Promise<string> {
+async function fetchSlowly(path: string, isSlow: boolean, { port } = proxy): Promise<string> {
   const hash = createHash('sha256')
   return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port: proxy.port, path, agent: false }, async (response) => {
+    const asked = request({ host: '127.0.0.1', port, path, agent: false }, async (response) => {
       for await (const chunk of response) {
         hash.update(chunk)
         if (isSlow && randomInt(random, 8) === 0) await pause(randomInt(random, 12))
@@ -82,5 +86,29 @@ test('a client that leaves in the middle takes nothing from the next', async () 
     })
     const next = (n + 1) % ANSWERS
     expect(await fetchSlowly(`/${next}`, false)).toBe(hashOf(bodies[next] as Buffer))
+  }
+}, 60_000)
+
+test('answers of a TLS upstream come whole too', async () => {
+  const ca = new TestCa('large')
+  const secure = createTlsServer(ca.issue('localhost'), answer)
+  await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve))
+  const typed_config = {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    common_tls_context: { validation_context: { trusted_ca: { filename: ca.certFile } } },
+    sni: 'localhost',
+  }
+  const tlsProxy = await StaticProxy.start({
+    upstreams: [(secure.address() as { port: number }).port],
+    cluster: { transport_socket: { name: 'envoy.transport_sockets.tls', typed_config } },
+  })
+  try {
+    const hashes = await Promise.all(bodies.map((_, n) => fetchSlowly(`/${n}`, n % 2 === 0, tlsProxy)))
+    expect(hashes).toEqual(bodies.map(hashOf))
+  } finally {
+    await tlsProxy.stop()
+    secure.closeAllConnections()
+    secure.close()
+    ca.remove()
   }
 }, 60_000)
