@@ -1,6 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
+import { MeshError } from '../errors.ts'
+import { libc } from './libc.ts'
+import { descriptorOf } from './original-destination.ts'
 import { acceptShared, isSharedRead, lendTo } from './shared-read-socket.ts'
 
 async function serve(wants: boolean): Promise<{ server: Server; client: Socket; accepted: Socket }> {
@@ -27,6 +30,24 @@ test('a reader is lent the bytes as they come, and answers go out as ever', asyn
   expect(String((await once(client, 'data'))[0])).toBe('pong')
   client.end()
   await once(accepted.resume(), 'end')
+  server.close()
+})
+
+const SOL_TCP = 6
+const TCP_NODELAY = 1
+
+test('small writes leave at once', async () => {
+  const { server, client, accepted } = await serve(true)
+  const calls = libc()
+  // The data path runs on Linux; elsewhere node sets the option.
+  if (!(calls instanceof MeshError)) {
+    const value = Buffer.alloc(4)
+    const length = Buffer.from([4, 0, 0, 0])
+    expect(calls.getsockopt(descriptorOf(accepted) as number, SOL_TCP, TCP_NODELAY, value, length)).toBe(0)
+    expect(value.readInt32LE()).not.toBe(0)
+  }
+  client.destroy()
+  accepted.destroy()
   server.close()
 })
 

@@ -27,6 +27,8 @@ type State = 'idle' | 'head' | 'body' | 'closed'
  */
 export class ClientConnection implements BodySink, ByteReader, PooledConnection, UpstreamStream {
   isListed = false
+  rosterIndex = -1
+  isUnsettled = false
   readonly #socket: Socket
   readonly #connector: Connector
   readonly #out: OutBuffer

@@ -40,6 +40,8 @@ export interface ManagerSource {
 
 /** One HTTP/1.1 connection from a client: requests in order, one at a time. */
 export class ServerConnection implements Downstream, BodySink, LentReader {
+  /** Owned by the listener. */
+  rosterIndex = -1
   readonly head = new RequestHead()
   readonly facts: ConnectionFacts
   readonly #socket: Socket
@@ -236,7 +238,8 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
       return
     }
     if (this.#closeAfterResponse || !this.#requestIsRead) {
-      this.#closeGently()
+      if (this.#isLastForClient) this.#closeNow()
+      else this.#closeGently()
       return
     }
     this.#idleSinceMs = this.#context.wheel.coarseNowMs
@@ -524,6 +527,23 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
       this.#exchange.onDownstreamClosed()
       this.#socket.destroy()
     }
+  }
+
+  /**
+   * Whether nothing can follow from a client that has its answer: it asked for the close (RFC 9112 section 9.6), and its
+   * request had no content, behind which some send an empty line too many. What the kernel holds still reaches it.
+   */
+  get #isLastForClient(): boolean {
+    const { head, facts } = this
+    if (head.keepAlive || head.framing !== FRAMING.none || this.#asksForTunnel) return false
+    return this.#pending === undefined && this.#socket.writableLength === 0 && facts.tls === undefined
+  }
+
+  /** Without a wait for the client's close, which costs four system calls and turns more. */
+  #closeNow(): void {
+    this.#isClosing = true
+    this.#context.out.leave()
+    this.#socket.destroy()
   }
 
   /** Sends what was written and our close, then waits a little for the client's, so that it is not cut off by a reset. */

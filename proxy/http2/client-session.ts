@@ -20,6 +20,7 @@ const MAX_SPARE_STREAMS = 128
  */
 export class ClientSession extends Http2Session<ClientStream> implements ByteReader, PooledConnection {
   isListed = false
+  isUnsettled = false
   readonly scheme: string
   readonly requestStart = new RequestStart()
   readonly #pool: ConnectionPool

@@ -53,6 +53,8 @@ export interface SessionOptions {
  * What streams mean is the business of the subclasses.
  */
 export abstract class Http2Session<Stream extends Http2Stream> implements FrameHandler {
+  /** Owned by the listener or the pool. */
+  rosterIndex = -1
   readonly socket: Socket
   readonly writer: FrameWriter
   readonly wheel: TimerWheel

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Roster, RosterMember } from '../../lib/roster.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { type ManagerSource, ServerConnection } from '../http1/server-connection.ts'
 import { H2, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
@@ -6,16 +7,10 @@ import { ServerSession } from '../http2/server-session.ts'
 import type { StreamContext } from '../stream/context.ts'
 
 /** A client's connection, whatever the protocol on it. */
-export interface HttpConnection {
+export interface HttpConnection extends RosterMember {
   /** Closes after its next answer, or when it has been idle for so long. */
   drain(idleGraceMs: number): void
   destroy(): void
-}
-
-/** Connections that are open. */
-export interface HttpConnections {
-  add(connection: HttpConnection): unknown
-  delete(connection: HttpConnection): unknown
 }
 
 /**
@@ -27,7 +22,7 @@ export function openHttp(
   facts: ConnectionFacts,
   context: StreamContext,
   source: ManagerSource,
-  open: HttpConnections,
+  open: Roster<HttpConnection>,
 ): void {
   const { downstream_cx_total, downstream_cx_active } = source.stats
   downstream_cx_total.inc()

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { RosterMember } from '../../lib/roster.ts'
 import { descriptorOf, originalDestination } from '../../lib/sockets/original-destination.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
@@ -16,7 +17,8 @@ import { Sniffer, type SniffState } from './sniff/sniffer.ts'
  * An accepted connection until its codec has it: its first bytes are looked at, the listener that it was meant for takes
  * it over, its filter chain is found, and its handshake made. Whatever of this a listener does not ask for is left out.
  */
-export class Incoming implements HandshakeWaiter {
+export class Incoming implements HandshakeWaiter, RosterMember {
+  rosterIndex = -1
   readonly #socket: Socket
   readonly #facts: ConnectionFacts
   readonly #timer: WheelTimer

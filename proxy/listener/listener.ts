@@ -2,6 +2,7 @@ import { createServer, type ListenOptions, type Server, type Socket } from 'node
 import { MeshError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
+import { Roster } from '../../lib/roster.ts'
 import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
 import { acceptShared } from '../../lib/sockets/shared-read-socket.ts'
 import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
@@ -49,12 +50,12 @@ export class Listener {
   readonly stats: ListenerStats
   readonly sniffStats: SniffStats
   /** Connections that no codec has yet. */
-  readonly incoming = new Set<Incoming>()
+  readonly incoming = new Roster<Incoming>()
   readonly #metrics: MetricStore
   readonly #log: Logger
   readonly #server: Server
-  readonly #http = new Set<HttpConnection>()
-  readonly #tcp = new Set<TcpConnection>()
+  readonly #http = new Roster<HttpConnection>()
+  readonly #tcp = new Roster<TcpConnection>()
   readonly #managerStats = new Map<string, ManagerStats>()
   readonly #limits = new Map<string, ConnectionLimit>()
   isDraining = false

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { MetricStore } from '../../lib/metrics/store.ts'
+import type { RosterMember } from '../../lib/roster.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
@@ -18,7 +19,8 @@ import { type TcpStats, tcpStats } from './stats.ts'
  * One proxied TCP connection: a cluster is picked by weight, a host by its balancer, then bytes pass both ways. The
  * client is not read before the upstream is there.
  */
-export class TcpConnection {
+export class TcpConnection implements RosterMember {
+  rosterIndex = -1
   readonly #client: Socket
   readonly #facts: ConnectionFacts
   readonly #plan: TcpProxyPlan

@@ -1,3 +1,4 @@
+import { Roster } from '../../lib/roster.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { ClientConnection } from '../http1/client-connection.ts'
 import { ClientSession } from '../http2/client-session.ts'
@@ -32,10 +33,10 @@ export class ConnectionPool {
   readonly cluster: Cluster
   readonly host: Host
   readonly context: ConnectionContext
-  readonly #connections = new Set<PooledConnection>()
-  readonly #connectors = new Set<Connector>()
-  /** Connected, but the peer has not said yet what it takes. */
-  readonly #unsettled = new Set<PooledConnection>()
+  readonly #connections = new Roster<PooledConnection>()
+  readonly #connectors = new Roster<Connector>()
+  /** Connections whose peer has not said yet what it takes. */
+  #unsettledCount = 0
   /** Connections with room; HTTP/1.1 leaves the list while an exchange is under way. */
   readonly #withRoom: PooledConnection[] = []
   readonly #protocol: PoolProtocol
@@ -96,8 +97,10 @@ export class ConnectionPool {
     if (!isHttp2) this.#expectedRoom = 1
     const connection = isHttp2 ? new ClientSession(this, connector, isPeer) : new ClientConnection(this, connector)
     this.#connections.add(connection)
-    if (isHttp2) this.#unsettled.add(connection)
-    else this.onRoom(connection)
+    if (isHttp2) {
+      connection.isUnsettled = true
+      this.#unsettledCount++
+    } else this.onRoom(connection)
     this.#connectMore()
   }
 
@@ -121,11 +124,19 @@ export class ConnectionPool {
 
   /** The peer has said how many exchanges it takes at a time. */
   onSettled(connection: PooledConnection, limit: number): void {
-    if (!this.#unsettled.delete(connection)) return
+    if (!this.#settle(connection)) return
     const { maxRequestsPerConnection } = this.cluster.plan
     this.#expectedRoom = maxRequestsPerConnection > 0 ? Math.min(limit, maxRequestsPerConnection) : limit
     this.onRoom(connection)
     this.#connectMore()
+  }
+
+  /** False when it was settled before. */
+  #settle(connection: PooledConnection): boolean {
+    if (!connection.isUnsettled) return false
+    connection.isUnsettled = false
+    this.#unsettledCount--
+    return true
   }
 
   /** A connection takes nothing new, but what is under way on it goes on. */
@@ -154,7 +165,7 @@ export class ConnectionPool {
     if (!this.#connections.delete(connection)) return
     this.#unlist(connection)
     this.#countClosed()
-    if (this.#unsettled.delete(connection)) {
+    if (this.#settle(connection)) {
       // It was of no use to anyone: as bad as one that did not come about.
       this.cluster.stats.upstream_cx_connect_fail.inc()
       this.#failFirst('connect_failure', detail)
@@ -164,14 +175,14 @@ export class ConnectionPool {
 
   /** Closes what is idle; what is busy closes when its exchanges are over (its host or cluster is gone). */
   drain(): void {
-    for (const connection of [...this.#connections]) {
+    for (const connection of this.#connections) {
       this.#unlist(connection)
       connection.drain()
     }
   }
 
   get #wantsConnection(): boolean {
-    return this.#waiting.length > (this.#connectors.size + this.#unsettled.size) * this.#expectedRoom
+    return this.#waiting.length > (this.#connectors.size + this.#unsettledCount) * this.#expectedRoom
   }
 
   /** HTTP/1.1 over TLS asks whether the other side is one of us, to multiplex it. */

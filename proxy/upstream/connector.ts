@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { RosterMember } from '../../lib/roster.ts'
 import { allowDirectWrites } from '../../lib/sockets/direct-write.ts'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
@@ -56,7 +57,8 @@ export interface ConnectTarget {
 }
 
 /** Opens one connection to an upstream host within a time, and then hands over what comes on it. */
-export class Connector {
+export class Connector implements RosterMember {
+  rosterIndex = -1
   readonly socket: Socket
   /** ALPN's choice; '' when there was none. */
   protocol = ''

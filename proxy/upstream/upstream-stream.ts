@@ -1,3 +1,4 @@
+import type { RosterMember } from '../../lib/roster.ts'
 import type { RequestHead } from '../stream/message.ts'
 
 /** The parts of a request's start that a try decides, apart from the head it belongs to. */
@@ -29,11 +30,13 @@ export interface UpstreamStream {
 }
 
 /** What a pool holds: a connection that takes one exchange at a time, or many. */
-export interface PooledConnection {
+export interface PooledConnection extends RosterMember {
   /** How many more exchanges it takes now; 0 when it is busy, draining or closed. */
   readonly room: number
   /** Owned by the pool: whether it is on its list of those with room. */
   isListed: boolean
+  /** Owned by the pool: it is connected, but the peer has not said yet what it takes. */
+  isUnsettled: boolean
   /** Begins an exchange; `room` must be over 0. */
   start(attempt: import('./attempt.ts').Attempt): void
   /** Takes nothing new; closes when what is under way is over. */
