@@ -67,7 +67,6 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
     })
     socket.on('close', onClose)
     socket.on('close', onGone)
-    this.writer.reserve(PREFACE.length)
     this.writer.copy(PREFACE, 0, PREFACE.length)
     this.writeSettings()
   }
@@ -193,7 +192,7 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
   protected override onGoaway(lastStreamId: number): void {
     this.isGoingAway = true
     this.#pool.onUnusable(this)
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (stream.id <= lastStreamId) continue
       this.release(stream)
       stream.endBy('refused', 'the upstream goes away')
@@ -206,7 +205,7 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
     if (!this.socket.destroyed) this.wheel.arm(this.#timer, CLOSE_MS)
     this.#pool.onClosed(this, detail)
     const { cluster } = this.#pool
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       this.release(stream)
       cluster.stats.upstream_rq_rx_reset.inc()
       stream.endBy('reset', detail)

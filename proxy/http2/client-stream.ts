@@ -54,7 +54,7 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
       return
     }
     this.open(session.nextStreamId())
-    session.streams.set(this.id, this)
+    session.streams.add(this)
     const isConnect = head.method === 'CONNECT'
     this.#upgrade = head.upgrade
     this.#webSocketKey = head.upgrade === 'websocket' ? (head.get('sec-websocket-key') ?? '') : ''

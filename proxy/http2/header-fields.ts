@@ -44,8 +44,7 @@ export function encodeFields(
   }
   const added = fields.addedCount
   for (let i = 0; i < added; i++) {
-    const name = fields.addedName(i)
-    encoder.text(block, keepsCase ? name : name.toLowerCase(), fields.addedValue(i))
+    encoder.text(block, fields.addedName(i), fields.addedValue(i), !keepsCase)
   }
 }
 
@@ -56,8 +55,7 @@ export function writeTrailers(encoder: HpackEncoder, block: ByteSink, lines: str
   for (let at = 0; at < lines.length; ) {
     const lineEnd = lines.indexOf('\r\n', at)
     const colon = lines.indexOf(':', at)
-    const name = lines.slice(at, colon)
-    encoder.text(block, keepsCase ? name : name.toLowerCase(), lines.slice(colon + 1, lineEnd).trim())
+    encoder.text(block, lines.slice(at, colon), lines.slice(colon + 1, lineEnd).trim(), !keepsCase)
     at = lineEnd + 2
   }
 }

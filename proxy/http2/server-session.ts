@@ -136,7 +136,8 @@ export class ServerSession extends Http2Session<ServerStream> {
       return this.resetStream(streamId, ERROR_CODE.refusedStream)
     }
     const stream = this.#spare.pop() ?? new ServerStream(this, this.#context)
-    this.streams.set(streamId, stream)
+    stream.id = streamId
+    this.streams.add(stream)
     let error = 0
     if (verdict === HPACK_ERROR.tooLarge) stream.refuseTooLarge(streamId, endStream)
     else error = stream.begin(streamId, endStream)
@@ -255,7 +256,7 @@ export class ServerSession extends Http2Session<ServerStream> {
   protected override onSessionClosed(): void {
     this.wheel.disarm(this.#headersTimer)
     this.#armClose()
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       this.release(stream)
       stream.exchange.onDownstreamGone()
     }

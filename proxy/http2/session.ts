@@ -21,6 +21,7 @@ import { HPACK_ERROR } from './hpack/hpack-error.ts'
 import { PeerSettings } from './settings.ts'
 import type { Http2Stats } from './stats.ts'
 import type { Http2Stream } from './stream.ts'
+import { StreamTable } from './stream-table.ts'
 
 /** Where all connections of this thread decode and encode header blocks: each is done before the next begins. */
 export const LINES = new FieldLines()
@@ -63,7 +64,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   readonly encoder = new HpackEncoder()
   readonly guard: FloodGuard
   readonly options: SessionOptions
-  readonly streams = new Map<number, Stream>()
+  readonly streams = new StreamTable<Stream>()
   /** Streams with bytes that wait for credit. */
   readonly blocked = new Set<Http2Stream>()
   /** Streams that wait for the socket to drain. */
@@ -408,8 +409,8 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   /** Takes a stream off the books. */
   release(stream: Http2Stream): void {
     this.streams.delete(stream.id)
-    this.blocked.delete(stream)
-    this.awaitingDrain.delete(stream)
+    if (this.blocked.size > 0) this.blocked.delete(stream)
+    if (this.awaitingDrain.size > 0) this.awaitingDrain.delete(stream)
     stream.onReleased()
   }
 

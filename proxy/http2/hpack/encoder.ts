@@ -131,8 +131,8 @@ export class HpackEncoder {
     this.#field(out, bytes, lastView, nameStart, nameEnd, valueStart, valueEnd, lowerCase, neverIndexed)
   }
 
-  /** The same for latin1 text; the name is in lower case already, or is to be kept. */
-  text(out: ByteSink, name: string, value: string, neverIndexed = false): void {
+  /** The same for latin1 text. */
+  text(out: ByteSink, name: string, value: string, lowerCase = false): void {
     const nameLength = name.length
     const length = nameLength + value.length
     // The text is first written where no byte of the field will come, and read from there.
@@ -143,7 +143,7 @@ export class HpackEncoder {
     const valueStart = start + nameLength
     putText(bytes, start, name)
     putText(bytes, valueStart, value)
-    this.#field(out, bytes, view, start, valueStart, valueStart, start + length, false, neverIndexed)
+    this.#field(out, bytes, view, start, valueStart, valueStart, start + length, lowerCase, false)
   }
 
   #field(
