@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto'
+import { latin1 } from './latin1.ts'
 
 /** The only door to randomness: everything else takes a Random, so that tests can fix it. */
 export interface Random {
@@ -56,5 +57,5 @@ export function randomUuid(): string {
     uuidText[at] = DIGITS[byte >> 4] as number
     uuidText[at + 1] = DIGITS[byte & 15] as number
   }
-  return uuidText.toString('latin1')
+  return latin1(uuidText, 0, uuidText.length)
 }

@@ -17,12 +17,23 @@ import {
 export function findVirtualHost(config: RouteConfigPlan, authority: string): VirtualHostPlan | undefined {
   const { domains } = config
   const written = config.ignorePortInHost ? hostWithoutPort(authority) : authority
-  return domains.exact.get(written) ?? findDomain(domains, written.toLowerCase())
+  const exact = domains.exact.get(written)
+  if (exact !== undefined) return exact
+  if (!hasCapitals(written)) return findWildcard(domains, written)
+  const host = written.toLowerCase()
+  return domains.exact.get(host) ?? findWildcard(domains, host)
 }
 
-function findDomain(domains: DomainIndex, host: string): VirtualHostPlan | undefined {
-  const exact = domains.exact.get(host)
-  if (exact !== undefined) return exact
+/** Few hosts have any, and making them small makes another text. */
+function hasCapitals(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 65 && code <= 90) return true
+  }
+  return false
+}
+
+function findWildcard(domains: DomainIndex, host: string): VirtualHostPlan | undefined {
   // A wildcard stands for at least one character.
   for (const [suffix, found] of domains.suffixes) if (host.length > suffix.length && host.endsWith(suffix)) return found
   for (const [prefix, found] of domains.prefixes) {

@@ -1,4 +1,5 @@
-import { type HeaderBlock, MAX_HEADERS } from '../stream/header-block.ts'
+import { type HeaderBlock, MAX_HEADERS, spells } from '../stream/header-block.ts'
+import type { RequestHead, ResponseHead } from '../stream/message.ts'
 import { COLON, CR, HTAB, IS_TOKEN, IS_VALUE, LF, SP } from './chars.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 
@@ -44,12 +45,14 @@ export function parseFields(
   return undefined
 }
 
-/** Digits only (RFC 9110 section 8.6), within the safe integers; -1 otherwise. */
-export function parseContentLength(text: string): number {
-  if (text.length === 0 || text.length > 15) return -1
+/** The digits of the field at this index (RFC 9110 section 8.6), within the safe integers; -1 for anything else. */
+export function parseContentLength({ at, bytes, base }: HeaderBlock, index: number): number {
+  const start = base + (at[(index << 2) + 2] as number)
+  const end = base + (at[(index << 2) + 3] as number)
+  if (start === end || end - start > 15) return -1
   let value = 0
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 48
+  for (let i = start; i < end; i++) {
+    const digit = (bytes[i] as number) - 48
     if (digit < 0 || digit > 9) return -1
     value = value * 10 + digit
   }
@@ -57,10 +60,10 @@ export function parseContentLength(text: string): number {
 }
 
 /** What Connection says of the connection's life: `close` ends it, `keep-alive` revives HTTP/1.0. */
-export function readConnection(head: { keepAlive: boolean; minorVersion: number }, value: string): void {
+export function readConnection(head: RequestHead | ResponseHead, index: number): void {
   // In HTTP/1.1 it says what is so anyway, and must not take back a `close` of another field.
-  if (head.minorVersion === 1 && isKeepAlive(value)) return
-  for (const part of value.split(',')) {
+  if (head.minorVersion === 1 && isKeepAlive(head, index)) return
+  for (const part of head.value(index).split(',')) {
     const token = trimWhitespace(part).toLowerCase()
     if (token === 'close') head.keepAlive = false
     else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
@@ -74,7 +77,7 @@ export function saysClose(value: string): boolean {
 
 /** The length that the field at this index gives; -1 for what is none. */
 export function readContentLength(head: HeaderBlock, index: number): number {
-  return hasTabBehind(head, index) ? -1 : parseContentLength(head.value(index))
+  return hasTabBehind(head, index) ? -1 : parseContentLength(head, index)
 }
 
 /** Whether the coding at this index is `chunked` and nothing else. */
@@ -90,9 +93,13 @@ function hasTabBehind({ at, bytes, base }: HeaderBlock, index: number): boolean 
 }
 
 /** The value that nearly every Connection field has, told without making anything. */
-function isKeepAlive(value: string): boolean {
-  return value === 'keep-alive' || value === 'Keep-Alive'
+function isKeepAlive({ at, bytes, base }: HeaderBlock, index: number): boolean {
+  const start = at[(index << 2) + 2] as number
+  if ((at[(index << 2) + 3] as number) - start !== KEEP_ALIVE.length) return false
+  return spells(bytes, base + start, KEEP_ALIVE)
 }
+
+const KEEP_ALIVE = 'keep-alive'
 
 /**
  * Takes out what belongs to this connection only: Connection and the fields it names, Keep-Alive, Proxy-Connection,
@@ -103,12 +110,11 @@ export function removeHopByHop(head: HeaderBlock, connectionIndex: number): Head
   if (connectionIndex >= 0) {
     let named = 0
     for (let i = connectionIndex; i >= 0; i = head.find('connection', i + 1)) {
-      const value = head.value(i)
-      if (isKeepAlive(value)) {
+      if (isKeepAlive(head, i)) {
         head.removeAt(i)
         continue
       }
-      for (const part of value.split(',')) {
+      for (const part of head.value(i).split(',')) {
         const token = trimWhitespace(part).toLowerCase()
         if (token === '' || token === 'close' || token === 'keep-alive') continue
         if (++named > 10 || NEVER_NOMINATED.has(token)) return HEAD_ERROR.connectionHeaderRejected

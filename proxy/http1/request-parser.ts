@@ -1,3 +1,4 @@
+import { latin1 } from '../../lib/latin1.ts'
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
@@ -37,13 +38,13 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number, head
   head.method = methodOf(bytes, start, methodEnd)
   head.minorVersion = minor
   head.keepAlive = minor === 1
-  return readFields(head) ?? readTarget(head, bytes.toString('latin1', targetStart, targetEnd)) ?? checkHost(head)
+  return readFields(head) ?? readTarget(head, latin1(bytes, targetStart, targetEnd)) ?? checkHost(head)
 }
 
 /** The commonest method needs no text made for it. */
 function methodOf(bytes: Buffer, start: number, length: number): string {
   if (length === 3 && bytes[start] === 71 && bytes[start + 1] === 69 && bytes[start + 2] === 84) return 'GET'
-  return bytes.toString('latin1', start, start + length)
+  return latin1(bytes, start, start + length)
 }
 
 /** Reads `HTTP/1.x` at `pos`: 0 or 1, -1 when it is not HTTP, -2 when it is another version of it. */
@@ -100,7 +101,7 @@ function readFields(head: RequestHead): HeadError | undefined {
       case 10:
         if (spells(bytes, base + nameStart, 'connection')) {
           if (connection < 0) connection = i
-          readConnection(head, head.value(i))
+          readConnection(head, i)
         } else if (spells(bytes, base + nameStart, 'keep-alive')) head.removeAt(i)
         break
       case 14:

@@ -65,7 +65,7 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
       case 10:
         if (spells(bytes, base + nameStart, 'connection')) {
           if (connection < 0) connection = i
-          readConnection(head, head.value(i))
+          readConnection(head, i)
         } else if (spells(bytes, base + nameStart, 'keep-alive')) head.removeAt(i)
         break
       case 14:

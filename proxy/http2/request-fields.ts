@@ -1,3 +1,4 @@
+import { latin1 } from '../../lib/latin1.ts'
 import { IS_TARGET, IS_TOKEN } from '../http1/chars.ts'
 import { parseContentLength } from '../http1/field-parser.ts'
 import { MAX_HEADERS, spells } from '../stream/header-block.ts'
@@ -45,9 +46,9 @@ export function readRequest(
       if (head.method === '') return 'malformed'
     } else if (bit === PATH) {
       for (let p = valueStart; p < valueEnd; p++) if (IS_TARGET[bytes[p] as number] !== 1) return 'malformed'
-      head.path = bytes.toString('latin1', valueStart, valueEnd)
+      head.path = latin1(bytes, valueStart, valueEnd)
     } else if (bit === AUTHORITY) head.authority = head.hostText(bytes, valueStart, valueEnd)
-    else if (bit === PROTOCOL) protocol = bytes.toString('latin1', valueStart, valueEnd)
+    else if (bit === PROTOCOL) protocol = latin1(bytes, valueStart, valueEnd)
   }
   if (count - i > MAX_HEADERS) return 'too_large'
   takeFields(lines, i, head)
@@ -81,7 +82,7 @@ function methodText(bytes: Buffer, start: number, end: number): string {
     if (bytes[start + 3] === 84) return 'POST'
   }
   for (let p = start; p < end; p++) if (IS_TOKEN[bytes[p] as number] !== 1) return ''
-  return bytes.toString('latin1', start, end)
+  return latin1(bytes, start, end)
 }
 
 function checkPseudoFields(head: RequestHead, seen: number, protocol: string): RequestVerdict {
@@ -134,7 +135,7 @@ function readRegular(head: RequestHead, endStream: boolean): RequestVerdict {
       case 14:
         if (spells(bytes, start, 'content-length')) {
           if (length >= 0) return 'malformed'
-          length = parseContentLength(head.value(i))
+          length = parseContentLength(head, i)
           if (length < 0) return 'malformed'
         }
         break

@@ -64,7 +64,7 @@ function readRegular(head: ResponseHead): number {
       case 14:
         if (spells(bytes, start, 'content-length')) {
           if (length >= 0) return MALFORMED
-          length = parseContentLength(head.value(i))
+          length = parseContentLength(head, i)
           if (length < 0) return MALFORMED
         }
         break

@@ -1,3 +1,4 @@
+import { latin1 } from '../../lib/latin1.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
 const NO_BYTES = Buffer.alloc(0)
@@ -90,7 +91,7 @@ export class HeaderBlock {
   }
 
   #slice(from: number, to: number): string {
-    return this.bytes.toString('latin1', this.base + from, this.base + to)
+    return latin1(this.bytes, this.base + from, this.base + to)
   }
 
   has(lowerName: string): boolean {

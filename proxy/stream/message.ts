@@ -1,3 +1,4 @@
+import { latin1 } from '../../lib/latin1.ts'
 import { HeaderBlock } from './header-block.ts'
 
 /** How a message's body is delimited (RFC 9112 section 6). */
@@ -45,9 +46,9 @@ export class RequestHead extends HeaderBlock {
   /** The text of a host in these bytes, without making it anew when it is the one of before. */
   hostText(bytes: Buffer, start: number, end: number): string {
     const known = this.#knownHost
-    if (end - start !== known.length) return bytes.toString('latin1', start, end)
+    if (end - start !== known.length) return latin1(bytes, start, end)
     for (let i = 0; i < known.length; i++) {
-      if (bytes[start + i] !== known.charCodeAt(i)) return bytes.toString('latin1', start, end)
+      if (bytes[start + i] !== known.charCodeAt(i)) return latin1(bytes, start, end)
     }
     return known
   }
