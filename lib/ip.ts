@@ -44,8 +44,21 @@ function groupsOf(text: string): number[] {
 export function formatIpv6(bytes: Uint8Array, at: number): string {
   const groups: number[] = []
   for (let i = 0; i < 8; i++) groups.push(((bytes[at + 2 * i] as number) << 8) | (bytes[at + 2 * i + 1] as number))
+  return formatGroups(groups)
+}
+
+/** An address as it is always written, by whoever wrote it; '' for what is none, and for one with a zone. */
+export function canonicalIp(address: string): string {
+  if (isIPv4(address)) return address
+  // A zone means something on the machine that wrote it only.
+  const groups = address.includes('%') ? undefined : parseIpv6(address)
+  return groups === undefined ? '' : formatGroups([...groups])
+}
+
+function formatGroups(groups: readonly number[]): string {
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return `::ffff:${bytes[at + 12]}.${bytes[at + 13]}.${bytes[at + 14]}.${bytes[at + 15]}`
+    const [high, low] = [groups[6] as number, groups[7] as number]
+    return `::ffff:${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
   }
   let best = 0
   let bestLength = 1

@@ -7,6 +7,8 @@ export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
 /** What happens to one call. Filled by decide(), then carried out by the stream or printed by `explain`. */
 export interface Decision {
   outcome: Outcome
+  /** The client that proxies in front of us vouch for, an IP address; '' when it is the peer of the connection. */
+  clientAddress: string
   virtualHost: VirtualHostPlan | undefined
   route: RoutePlan | undefined
   /** The chosen cluster with its own header mutations, when forwarding (or when its cluster is not known). */
@@ -38,6 +40,7 @@ export interface Decision {
 export function newDecision(): Decision {
   return {
     outcome: 'forward',
+    clientAddress: '',
     virtualHost: undefined,
     route: undefined,
     choice: undefined,
@@ -62,6 +65,7 @@ const NO_MIRRORS: readonly MirrorPlan[] = []
 
 export function resetDecision(decision: Decision): void {
   decision.outcome = 'forward'
+  decision.clientAddress = ''
   decision.virtualHost = undefined
   decision.route = undefined
   decision.choice = undefined

@@ -1,4 +1,5 @@
 import type { Origin } from '../../api/origin.ts'
+import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
@@ -122,7 +123,11 @@ export interface HttpManagerPlan {
   readonly routes: RouteConfigPlan | undefined
   readonly filters: readonly HttpFilterPlan[]
   readonly useRemoteAddress: boolean
+  /** How many entries of X-Forwarded-For, from its end, proxies in front of us wrote that are to be believed. */
+  readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
+  /** Clients whose requests come from inside; undefined when none do. */
+  readonly internalAddresses: PrefixTable<true> | undefined
   readonly normalizePath: boolean
   readonly mergeSlashes: boolean
   readonly escapedSlashes: 'keep' | 'reject' | 'unescape' | 'redirect'

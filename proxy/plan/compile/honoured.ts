@@ -95,11 +95,13 @@ const HONOURED: Readonly<Record<string, string>> = {
     max_verify_depth`,
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': `stat_prefix rds route_config
-    http_filters use_remote_address skip_xff_append normalize_path merge_slashes
+    http_filters use_remote_address xff_num_trusted_hops skip_xff_append internal_address_config normalize_path merge_slashes
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
     preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
     request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port codec_type
     http2_protocol_options`,
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig':
+    'cidr_ranges',
   'envoy.config.core.v3.Http2ProtocolOptions': 'max_concurrent_streams',
   'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10 allow_custom_methods',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
