@@ -1,6 +1,13 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { GrpcWebCall } from '../filters/http/grpc-web/body.ts'
-import type { MirrorPlan, RetryPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan } from '../plan/plan.ts'
+import type {
+  ConnectPlan,
+  MirrorPlan,
+  RetryPlan,
+  RoutePlan,
+  VirtualHostPlan,
+  WeightedClusterPlan,
+} from '../plan/plan.ts'
 
 export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
 
@@ -21,6 +28,8 @@ export interface Decision {
   retry: RetryPlan | undefined
   /** The mirrors drawn for this call. */
   mirrors: readonly MirrorPlan[]
+  /** Where the request's bytes go to the host as they are, on a connection of their own. */
+  connect: ConnectPlan | undefined
   /** Wait before going on; drawn by the fault filter. */
   delayMs: number
   /** Status, body and Location of an answer of our own. */
@@ -49,6 +58,7 @@ export function newDecision(): Decision {
     timeoutMs: 0,
     retry: undefined,
     mirrors: NO_MIRRORS,
+    connect: undefined,
     delayMs: 0,
     status: 0,
     body: undefined,
@@ -74,6 +84,7 @@ export function resetDecision(decision: Decision): void {
   decision.timeoutMs = 0
   decision.retry = undefined
   decision.mirrors = NO_MIRRORS
+  decision.connect = undefined
   decision.delayMs = 0
   decision.status = 0
   decision.body = undefined

@@ -33,8 +33,6 @@ export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: D
     }
   }
   readForwarding(manager, call, decision)
-  const upgrade = head.method === 'CONNECT' ? 'connect' : head.upgrade
-  if (upgrade !== '' && !manager.upgrades.has(upgrade)) return refuse(head, decision, 403, 'upgrade_failed')
   return true
 }
 

@@ -254,7 +254,19 @@ export interface ForwardPlan {
   readonly idleTimeoutMs: number | undefined
   readonly retry: RetryPlan | undefined
   readonly mirrors: readonly MirrorPlan[]
+  /** Lower-case upgrade tokens that may pass here, or may not, whatever the connection manager says. */
   readonly upgrades: ReadonlyMap<string, boolean>
+  /** undefined: a CONNECT is forwarded as one. */
+  readonly connect: ConnectPlan | undefined
+}
+
+/**
+ * envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig: a CONNECT ends here, and its bytes go to the upstream host as
+ * they are.
+ */
+export interface ConnectPlan {
+  /** The content of a POST too, and the host's bytes are the answer's. */
+  readonly allowPost: boolean
 }
 
 export interface WeightedChoice {

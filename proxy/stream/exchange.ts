@@ -253,7 +253,7 @@ export class Exchange implements Call, TryOwner {
 
   #startTry(): void {
     const cluster = this.#cluster as Cluster
-    const { retry } = this.#decision
+    const { authority, connect, retry } = this.#decision
     const host = this.#pickHost(cluster)
     if (host === undefined) {
       cluster.stats.upstream_cx_none_healthy.inc()
@@ -261,7 +261,7 @@ export class Exchange implements Call, TryOwner {
       return
     }
     this.#tries++
-    const attempt = new UpstreamTry(this, cluster, host, this.head, this.#decision.authority)
+    const attempt = new UpstreamTry(this, cluster, host, this.head, authority, connect !== undefined)
     this.#try = attempt
     const perTryMs = retry?.perTryTimeoutMs ?? 0
     if (perTryMs > 0) this.#context.wheel.arm(this.#tryTimer, perTryMs)

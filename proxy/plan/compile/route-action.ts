@@ -7,6 +7,7 @@ import {
   RedirectAction_RedirectResponseCode as RedirectCode,
   type Route,
   type RouteAction,
+  type RouteAction_UpgradeConfig as UpgradeConfig,
   type WeightedCluster,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RegexMatchAndSubstitute } from '../../../api/gen/envoy/type/matcher/v3/regex_pb.js'
@@ -14,6 +15,7 @@ import { missingGroup, type SafeRegex } from '../../../lib/safe-regex.ts'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
 import { NO_MUTATIONS } from '../header-mutations.ts'
 import type {
+  ConnectPlan,
   DirectResponsePlan,
   ForwardPlan,
   MirrorPlan,
@@ -68,8 +70,24 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
     mirrors: action.requestMirrorPolicies.map((mirror, i) =>
       compileMirror(mirror, `${path}.request_mirror_policies[${i}]`),
     ),
-    upgrades: new Map(action.upgradeConfigs.map((u) => [u.upgradeType.toLowerCase(), u.enabled ?? true])),
+    ...compileUpgrades(action.upgradeConfigs, `${path}.upgrade_configs`),
   }
+}
+
+function compileUpgrades(configs: readonly UpgradeConfig[], path: string): Pick<ForwardPlan, 'upgrades' | 'connect'> {
+  const upgrades = new Map<string, boolean>()
+  let connect: ConnectPlan | undefined
+  for (const [i, { upgradeType, enabled, connectConfig }] of configs.entries()) {
+    const type = upgradeType.toLowerCase()
+    if (upgrades.has(type)) refuse(`${path}[${i}].upgrade_type`, `${upgradeType} is there already`)
+    upgrades.set(type, enabled ?? true)
+    if (connectConfig === undefined) continue
+    const at = `${path}[${i}].connect_config`
+    if (type !== 'connect') refuse(at, `is for CONNECT, and not for ${upgradeType}`)
+    if (connectConfig.proxyProtocolConfig !== undefined) refuse(`${at}.proxy_protocol_config`, 'not supported')
+    connect = { allowPost: connectConfig.allowPost }
+  }
+  return { upgrades, connect }
 }
 
 const NOT_FOUND_STATUS = {
