@@ -267,6 +267,8 @@ export interface ForwardPlan {
 export interface ConnectPlan {
   /** The content of a POST too, and the host's bytes are the answer's. */
   readonly allowPost: boolean
+  /** Version of the PROXY header that is sent before the bytes. */
+  readonly proxyProtocol: 'v1' | 'v2' | undefined
 }
 
 export interface WeightedChoice {

@@ -9,6 +9,7 @@ import { isGrpc } from '../decide/route.ts'
 import { Base64Reader, encodeData, encodeTrailers, responseType } from '../filters/http/grpc-web/body.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
 import { originalEndpoint } from '../tcp/original-endpoint.ts'
+import { encodeProxyHeader } from '../tcp/proxy-header.ts'
 import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
@@ -52,7 +53,7 @@ export class Exchange implements Call, TryOwner {
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
   readonly #idle: IdleWatch
-  readonly #target = { path: '', authority: '', attemptCount: 0 }
+  readonly #target = { path: '', authority: '', attemptCount: 0, preface: undefined as Buffer | undefined }
 
   #manager: HttpManagerPlan | undefined
   #stats: ManagerStats | undefined
@@ -287,6 +288,8 @@ export class Exchange implements Call, TryOwner {
     target.path = decision.path
     target.authority = decision.authority
     target.attemptCount = decision.virtualHost?.includeAttemptCount === true ? this.#tries : 0
+    const proxyVersion = decision.connect?.proxyProtocol
+    target.preface = proxyVersion && encodeProxyHeader(proxyVersion, this.#downstream.facts)
     attempt.writeHead(this.head, target, hasBody, chunks)
     if (chunks.length > 0 && this.#buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
     if (isEnded) {

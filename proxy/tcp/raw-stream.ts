@@ -86,7 +86,8 @@ export class RawStream implements UpstreamStream, ByteReader, ConnectorOwner {
   }
 
   /** Of the request nothing is passed on: the connection is there, and that is the answer. */
-  writeHead(head: RequestHead, _target: RequestTarget, hasBody: boolean): void {
+  writeHead(head: RequestHead, { preface }: RequestTarget, hasBody: boolean): void {
+    if (preface !== undefined) this.writeData(preface)
     this.#isTunnel = head.method === 'CONNECT'
     if (!hasBody && !this.#isTunnel) this.endRequest()
     ESTABLISHED.clear()

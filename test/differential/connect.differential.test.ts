@@ -33,6 +33,8 @@ const CASES = {
   closed: { upgrade_configs: ENABLED, routes: [connectRoute('closed')] },
   noHost: { upgrade_configs: ENABLED, routes: [connectRoute('empty')] },
   noCluster: { upgrade_configs: ENABLED, routes: [connectRoute('unknown')] },
+  proxy1: { upgrade_configs: ENABLED, routes: [connectRoute('raw', {}, { proxy_protocol_config: { version: 'V1' } })] },
+  proxy2: { upgrade_configs: ENABLED, routes: [connectRoute('raw', {}, { proxy_protocol_config: { version: 'V2' } })] },
   post: { upgrade_configs: ENABLED, routes: [postRoute(true)] },
 }
 type Case = keyof typeof CASES
@@ -97,10 +99,17 @@ function talk(address: string, port: number, pieces: readonly string[], isEnough
       text += chunk.toString('latin1')
       writeNext()
       if (!isEnough.test(text)) return
+      resolve(outcome(neutral(text, address, socket.localPort ?? 0)))
       socket.destroy()
-      resolve(outcome(text))
     })
   })
+}
+
+/** Without what tells the planes, and the connections to them, apart in a PROXY header; and how bytes came in pieces. */
+function neutral(text: string, address: string, clientPort: number): string {
+  const bytes = address.split('.').map(Number)
+  const v2 = String.fromCharCode(127, 0, 0, 1, ...bytes, clientPort >> 8, clientPort & 255)
+  return text.replaceAll('><', '').replace(` ${address} ${clientPort} `, ' PLANE CLIENT ').replace(v2, 'CLIENT PLANE')
 }
 
 function outcome(text: string): object {
@@ -128,6 +137,8 @@ withEnvoy.each([
   ['works', 'early bytes', [`${CONNECT}early`], /<early>$/],
   ['works', 'bytes in turn', [CONNECT, 'one', 'two'], /<two>$/],
   ['works', 'bytes that look like a request', [CONNECT, 'GET / HTTP/1.1\r\n\r\n'], />$/],
+  ['proxy1', 'a header of version 1', [`${CONNECT}x`], /x>$/],
+  ['proxy2', 'a header of version 2', [`${CONNECT}x`], /x>$/],
   ['byRoute', 'enabled by the route', [CONNECT, 'x'], /<x>$/],
   ['byManager', 'forwarded as it is, to nobody', [CONNECT], /reset reason: \w+/],
   ['byNobody', 'not enabled', [CONNECT], WHOLE],

@@ -387,6 +387,16 @@ test('the answer has no content, and says nothing of any', async () => {
 })
 
 test.each([
+  ['V1', /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\nearly$/],
+  ['V2', /^\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01.{4}early$/s],
+])('a PROXY header of version %s stands before the first byte', async (version, wanted) => {
+  const server = new RawServer()
+  const proxy = await start([await server.listen()], { route: routeOf({ proxy_protocol_config: { version } }) })
+  http1Client(proxy.port, 'early')
+  await eventually(() => expect(server.text).toMatch(wanted))
+})
+
+test.each([
   ['content', 'CONNECT db:1 HTTP/1.1\r\nHost: db:1\r\nContent-Length: 5\r\n\r\nhello'],
   ['chunks', 'CONNECT db:1 HTTP/1.1\r\nHost: db:1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
   ['a path', 'CONNECT /x HTTP/1.1\r\nHost: db:1\r\n\r\n'],

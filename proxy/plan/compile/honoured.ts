@@ -130,6 +130,7 @@ const HONOURED: Readonly<Record<string, string>> = {
     request_mirror_policies upgrade_configs hash_policy internal_redirect_policy metadata_match rate_limits`,
   'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'proxy_protocol_config allow_post',
+  'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs',
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction disable_shadow_host_suffix_append',
   'envoy.config.route.v3.WeightedCluster': 'clusters total_weight',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': `name weight request_headers_to_add request_headers_to_remove

@@ -1,4 +1,5 @@
 import type { DataSource } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import { ProxyProtocolConfig_Version as ProxyVersion } from '../../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import {
   type DirectResponseAction,
   type RouteAction_RequestMirrorPolicy as MirrorPolicy,
@@ -74,6 +75,8 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
   }
 }
 
+const PROXY_VERSION = { [ProxyVersion.V1]: 'v1', [ProxyVersion.V2]: 'v2' } as const
+
 function compileUpgrades(configs: readonly UpgradeConfig[], path: string): Pick<ForwardPlan, 'upgrades' | 'connect'> {
   const upgrades = new Map<string, boolean>()
   let connect: ConnectPlan | undefined
@@ -84,8 +87,11 @@ function compileUpgrades(configs: readonly UpgradeConfig[], path: string): Pick<
     if (connectConfig === undefined) continue
     const at = `${path}[${i}].connect_config`
     if (type !== 'connect') refuse(at, `is for CONNECT, and not for ${upgradeType}`)
-    if (connectConfig.proxyProtocolConfig !== undefined) refuse(`${at}.proxy_protocol_config`, 'not supported')
-    connect = { allowPost: connectConfig.allowPost }
+    const { allowPost, proxyProtocolConfig } = connectConfig
+    if (proxyProtocolConfig?.passThroughTlvs !== undefined) {
+      refuse(`${at}.proxy_protocol_config.pass_through_tlvs`, 'not supported')
+    }
+    connect = { allowPost, proxyProtocol: proxyProtocolConfig && PROXY_VERSION[proxyProtocolConfig.version] }
   }
   return { upgrades, connect }
 }

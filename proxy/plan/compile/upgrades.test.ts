@@ -33,17 +33,23 @@ test('upgrades are let pass or not, and their case does not count', () => {
 })
 
 test('CONNECT ends here where it is configured to', () => {
-  expect(compile({ upgradeType: 'CONNECT', connectConfig: {} }).connect).toEqual({ allowPost: false })
-  expect(compile({ upgradeType: 'connect', connectConfig: { allowPost: true } }).connect).toEqual({ allowPost: true })
+  expect(compile({ upgradeType: 'CONNECT', connectConfig: {} }).connect).toEqual({
+    allowPost: false,
+    proxyProtocol: undefined,
+  })
+  expect(compile({ upgradeType: 'connect', connectConfig: { allowPost: true } }).connect?.allowPost).toBe(true)
+  const versionOf = (proxyProtocolConfig: object) =>
+    compile({ upgradeType: 'CONNECT', connectConfig: { proxyProtocolConfig } }).connect?.proxyProtocol
+  expect([versionOf({}), versionOf({ version: 'V1' }), versionOf({ version: 'V2' })]).toEqual(['v1', 'v1', 'v2'])
 })
 
 test.each([
   ['one type twice', [{ upgradeType: 'a' }, { upgradeType: 'A' }], /upgrade_configs\[1\]\.upgrade_type/],
   ['another type', [{ upgradeType: 'websocket', connectConfig: {} }], /upgrade_configs\[0\]\.connect_config/],
   [
-    'a PROXY header',
-    [{ upgradeType: 'CONNECT', connectConfig: { proxyProtocolConfig: {} } }],
-    /upgrade_configs\[0\]\.connect_config\.proxy_protocol_config/,
+    'what a client said in a PROXY header',
+    [{ upgradeType: 'CONNECT', connectConfig: { proxyProtocolConfig: { passThroughTlvs: {} } } }],
+    /upgrade_configs\[0\]\.connect_config\.proxy_protocol_config\.pass_through_tlvs/,
   ],
 ])('%s is refused by name', (_what, configs, name) => {
   expect(() => compile(...configs)).toThrow(name)
