@@ -1,7 +1,7 @@
 import { BlockList } from 'node:net'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { formatIpv6, isLoopback, parseIpv4, parseIpv6, unmapIpv4 } from './ip.ts'
+import { canonicalIp, formatIpv6, isLoopback, parseIpv4, parseIpv6, unmapIpv4 } from './ip.ts'
 import { PrefixTable } from './prefix-table.ts'
 
 const bytesOf = (groups: Uint16Array) => Uint8Array.from([...groups].flatMap((group) => [group >> 8, group & 255]))
@@ -23,6 +23,11 @@ test.each([
   ['1::', '1::'],
 ])('writes %s as RFC 5952 has it: %s', (given, canonical) => {
   expect(formatIpv6(bytesOf(parseIpv6(given) as Uint16Array), 0)).toBe(canonical)
+})
+
+test('an address has one text, and what is none has none', () => {
+  const texts = ['1.2.3.4', '2001:DB8::0:1', '::ffff:1.2.3.4', '::ffff:102:304', 'fe80::1%eth0', '', '1.2.3', '[::1]']
+  expect(texts.map(canonicalIp)).toEqual(['1.2.3.4', '2001:db8::1', '::ffff:1.2.3.4', '::ffff:1.2.3.4', '', '', '', ''])
 })
 
 test('an address that was written is read as the same bytes', () => {

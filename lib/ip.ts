@@ -42,10 +42,24 @@ function groupsOf(text: string): number[] {
 
 /** The text of the 16 bytes at `at`, in the form of RFC 5952: lower case, the longest run of zero groups left out. */
 export function formatIpv6(bytes: Uint8Array, at: number): string {
-  const groups: number[] = []
-  for (let i = 0; i < 8; i++) groups.push(((bytes[at + 2 * i] as number) << 8) | (bytes[at + 2 * i + 1] as number))
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return `::ffff:${bytes[at + 12]}.${bytes[at + 13]}.${bytes[at + 14]}.${bytes[at + 15]}`
+  const groups = new Uint16Array(8)
+  for (let i = 0; i < 8; i++) groups[i] = ((bytes[at + 2 * i] as number) << 8) | (bytes[at + 2 * i + 1] as number)
+  return formatGroups(groups)
+}
+
+/** An address as it is always written, by whoever wrote it; '' for what is none, and for one with a zone. */
+export function canonicalIp(address: string): string {
+  if (isIPv4(address)) return address
+  // A zone means something on the machine that wrote it only.
+  const groups = address.includes('%') ? undefined : parseIpv6(address)
+  return groups === undefined ? '' : formatGroups(groups)
+}
+
+/** The text of parseIpv6()'s groups, in the form of RFC 5952. */
+export function formatGroups(groups: Uint16Array): string {
+  if (groups.subarray(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    const [high, low] = [groups[6] as number, groups[7] as number]
+    return `::ffff:${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
   }
   let best = 0
   let bestLength = 1
@@ -57,7 +71,7 @@ export function formatIpv6(bytes: Uint8Array, at: number): string {
       bestLength = length
     }
   }
-  const hex = groups.map((group) => group.toString(16))
+  const hex = Array.from(groups, (group) => group.toString(16))
   if (bestLength < 2) return hex.join(':')
   return `${hex.slice(0, best).join(':')}::${hex.slice(best + bestLength).join(':')}`
 }

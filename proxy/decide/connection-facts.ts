@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { unmapIpv4 } from '../../lib/ip.ts'
 import type { TlsFacts } from '../tls/peer.ts'
+import { addressWithPort } from './fields.ts'
 
 /** What is known of a connection: first of its addresses, then of its first bytes, then of its handshake. */
 export interface ConnectionFacts {
@@ -106,12 +107,12 @@ export function connectionFacts(known: Partial<ConnectionFacts>): ConnectionFact
 
 /** `address:port` of the client. */
 export function sourceText({ sourceAddress, sourcePort }: ConnectionFacts): string {
-  return `${sourceAddress}:${sourcePort}`
+  return addressWithPort(sourceAddress, sourcePort)
 }
 
 /** `address:port` of where the client meant to go. */
 export function destinationText({ destinationAddress, destinationPort }: ConnectionFacts): string {
-  return `${destinationAddress}:${destinationPort}`
+  return addressWithPort(destinationAddress, destinationPort)
 }
 
 export function schemeOf({ tls }: ConnectionFacts): 'http' | 'https' {

@@ -4,9 +4,11 @@ import type {
   HttpManagerPlan,
   Plan,
   RouteConfigPlan,
+  RoutePlan,
   WeightedChoice,
   WeightedClusterPlan,
 } from '../plan/plan.ts'
+import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
 import { answer, type Decision } from './decision.ts'
 import { redirectLocation, rewritePath } from './rewrite.ts'
@@ -56,6 +58,13 @@ export function decide(
   const virtualHost = findVirtualHost(routes, head.authority)
   if (trace !== undefined) traceVirtualHosts(trace, routes, head.authority, virtualHost)
   const route = virtualHost === undefined ? undefined : findRoute(virtualHost, call, trace)
+  if (!mayUpgrade(manager, route, head)) {
+    decision.virtualHost = virtualHost
+    // Not one byte of what may follow is believed to be a request: the answer ends the connection.
+    head.keepAlive = false
+    answer(decision, 403, 'upgrade_failed', '')
+    return
+  }
   if (virtualHost === undefined || route === undefined) {
     decision.virtualHost = virtualHost
     answer(decision, 404, 'route_not_found', 'NR')
@@ -82,6 +91,14 @@ export function decide(
     default:
       decideForward(plan, action, call, decision)
   }
+}
+
+/** Whether the request asks for no upgrade, or for one that its route lets pass, or else the connection manager. */
+function mayUpgrade(manager: HttpManagerPlan, route: RoutePlan | undefined, head: RequestHead): boolean {
+  const upgrade = head.method === 'CONNECT' ? 'connect' : head.upgrade
+  if (upgrade === '') return true
+  const byRoute = route?.action.kind === 'forward' ? route.action.upgrades.get(upgrade) : undefined
+  return byRoute ?? manager.upgrades.has(upgrade)
 }
 
 /** Walks the weights in their order, as Envoy does. */
@@ -112,6 +129,7 @@ function judgeFilters(manager: HttpManagerPlan, routes: RouteConfigPlan, call: C
 }
 
 function decideForward(plan: Plan, action: ForwardPlan, call: Call, decision: Decision): void {
+  const { head } = call
   const { route, choice } = decision
   if (route === undefined || choice === undefined) return
   if (!plan.clusters.has(choice.cluster)) {
@@ -120,9 +138,14 @@ function decideForward(plan: Plan, action: ForwardPlan, call: Call, decision: De
   }
   decision.timeoutMs = action.timeoutMs
   decision.retry = action.retry ?? decision.virtualHost?.retry
-  if (action.rewrite !== undefined) decision.path = rewritePath(action.rewrite, route.match, call.head.path)
-  decision.authority = choice.hostRewrite || action.hostRewrite || call.head.authority
-  if (action.mirrors.length > 0) {
+  if (action.rewrite !== undefined) decision.path = rewritePath(action.rewrite, route.match, head.path)
+  decision.authority = choice.hostRewrite || action.hostRewrite || head.authority
+  const { connect } = action
+  if (connect !== undefined && (head.method === 'CONNECT' || (connect.allowPost && head.method === 'POST'))) {
+    decision.connect = connect
+    // A time-out runs from the end of the request, and a tunnel's ends with the answer.
+    if (head.method === 'CONNECT') decision.timeoutMs = 0
+  } else if (action.mirrors.length > 0) {
     decision.mirrors = action.mirrors.filter((m) => m.fraction === undefined || isWithin(m.fraction, call.randomValue))
   }
 }

@@ -1,12 +1,21 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { GrpcWebCall } from '../filters/http/grpc-web/body.ts'
-import type { MirrorPlan, RetryPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan } from '../plan/plan.ts'
+import type {
+  ConnectPlan,
+  MirrorPlan,
+  RetryPlan,
+  RoutePlan,
+  VirtualHostPlan,
+  WeightedClusterPlan,
+} from '../plan/plan.ts'
 
 export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
 
 /** What happens to one call. Filled by decide(), then carried out by the stream or printed by `explain`. */
 export interface Decision {
   outcome: Outcome
+  /** The client that proxies in front of us vouch for, an IP address; '' when it is the peer of the connection. */
+  clientAddress: string
   virtualHost: VirtualHostPlan | undefined
   route: RoutePlan | undefined
   /** The chosen cluster with its own header mutations, when forwarding (or when its cluster is not known). */
@@ -19,6 +28,8 @@ export interface Decision {
   retry: RetryPlan | undefined
   /** The mirrors drawn for this call. */
   mirrors: readonly MirrorPlan[]
+  /** Where the request's bytes go to the host as they are, on a connection of their own. */
+  connect: ConnectPlan | undefined
   /** Wait before going on; drawn by the fault filter. */
   delayMs: number
   /** Status, body and Location of an answer of our own. */
@@ -38,6 +49,7 @@ export interface Decision {
 export function newDecision(): Decision {
   return {
     outcome: 'forward',
+    clientAddress: '',
     virtualHost: undefined,
     route: undefined,
     choice: undefined,
@@ -46,6 +58,7 @@ export function newDecision(): Decision {
     timeoutMs: 0,
     retry: undefined,
     mirrors: NO_MIRRORS,
+    connect: undefined,
     delayMs: 0,
     status: 0,
     body: undefined,
@@ -62,6 +75,7 @@ const NO_MIRRORS: readonly MirrorPlan[] = []
 
 export function resetDecision(decision: Decision): void {
   decision.outcome = 'forward'
+  decision.clientAddress = ''
   decision.virtualHost = undefined
   decision.route = undefined
   decision.choice = undefined
@@ -70,6 +84,7 @@ export function resetDecision(decision: Decision): void {
   decision.timeoutMs = 0
   decision.retry = undefined
   decision.mirrors = NO_MIRRORS
+  decision.connect = undefined
   decision.delayMs = 0
   decision.status = 0
   decision.body = undefined

@@ -46,6 +46,17 @@ export function queryOf(path: string): string {
   return query < 0 ? '' : path.slice(query + 1)
 }
 
+/** The address of `ip:port`; that of IPv6 without its brackets. '' when there is none, as for a unix socket. */
+export function addressWithoutPort(text: string): string {
+  const address = hostWithoutPort(text)
+  return address.charCodeAt(0) === 91 ? address.slice(1, -1) : address
+}
+
+/** `ip:port`, with brackets around an IPv6 address. */
+export function addressWithPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
 /** The host of an authority, without a port. An IPv6 literal keeps its brackets. */
 export function hostWithoutPort(authority: string): string {
   if (authority.charCodeAt(0) === 91) {

@@ -4,6 +4,7 @@ import type { RouteConfigPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan }
 import type { HeaderBlock } from '../stream/header-block.ts'
 import type { Call } from './call.ts'
 import type { Decision } from './decision.ts'
+import { addressWithPort } from './fields.ts'
 
 /** The levels that may change headers, in Envoy's order: the last writer wins. */
 function forEachLevel(
@@ -51,6 +52,7 @@ export function mutateHeaders(
   }
   const context: TemplateContext = {
     request: call.head,
+    remoteAddress: decision.clientAddress === '' ? call.downstreamAddress : addressWithPort(decision.clientAddress, 0),
     downstreamAddress: call.downstreamAddress,
     downstreamLocalAddress: call.downstreamLocalAddress,
     routeName: route.name,

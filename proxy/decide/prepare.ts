@@ -1,9 +1,9 @@
 import type { HttpManagerPlan } from '../plan/plan.ts'
-import { spells } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
 import { answer, type Decision } from './decision.ts'
 import { hostWithoutPort } from './fields.ts'
+import { readForwarding } from './forwarding.ts'
 import { hasEscapedSlash, normalizePath } from './normalize.ts'
 import { isGrpc } from './route.ts'
 
@@ -32,10 +32,7 @@ export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: D
       head.authorityRewritten = true
     }
   }
-  removeControlHeaders(head, manager.useRemoteAddress)
-  addForwardingHeaders(manager, call)
-  const upgrade = head.method === 'CONNECT' ? 'connect' : head.upgrade
-  if (upgrade !== '' && !manager.upgrades.has(upgrade)) return refuse(head, decision, 403, 'upgrade_failed')
+  readForwarding(manager, call, decision)
   return true
 }
 
@@ -74,66 +71,3 @@ function redirectTo(path: string, call: Call, decision: Decision): false {
 }
 
 const GRPC_INTERNAL = 13
-
-function addForwardingHeaders(manager: HttpManagerPlan, call: Call): void {
-  const { head } = call
-  if (manager.useRemoteAddress) {
-    if (!manager.skipXffAppend) {
-      const peer = hostWithoutPort(call.downstreamAddress)
-      const before = head.get('x-forwarded-for')
-      head.set('x-forwarded-for', before === undefined ? peer : `${before},${peer}`)
-    }
-    // The edge knows the scheme; what a client says of it does not count.
-    head.set('x-forwarded-proto', head.scheme)
-  } else if (!head.has('x-forwarded-proto')) head.append('x-forwarded-proto', head.scheme)
-  if (manager.generateRequestId) {
-    const isForeign = manager.useRemoteAddress && !manager.preserveExternalRequestId
-    if (isForeign) head.set('x-request-id', call.newRequestId())
-    else if (!head.has('x-request-id')) head.append('x-request-id', call.newRequestId())
-  }
-  if (manager.via !== '') {
-    const before = head.get('via')
-    head.set('via', before === undefined ? manager.via : `${before}, ${manager.via}`)
-  }
-}
-
-/** Headers that steer a proxy and that no client outside the mesh's own trust may set (envoy.md 2.2). */
-const CONTROL_HEADERS = new Set([
-  'x-envoy-internal',
-  'x-envoy-retriable-status-codes',
-  'x-envoy-retriable-header-names',
-  'x-envoy-retry-on',
-  'x-envoy-retry-grpc-on',
-  'x-envoy-max-retries',
-  'x-envoy-upstream-alt-stat-name',
-  'x-envoy-upstream-rq-timeout-ms',
-  'x-envoy-upstream-rq-per-try-timeout-ms',
-  'x-envoy-upstream-rq-timeout-alt-response',
-  'x-envoy-expected-rq-timeout-ms',
-  'x-envoy-force-trace',
-  'x-envoy-ip-tags',
-  'x-envoy-original-url',
-  'x-envoy-hedge-on-per-try-timeout',
-])
-const EDGE_HEADERS = new Set([
-  'x-envoy-decorator-operation',
-  'x-envoy-downstream-service-cluster',
-  'x-envoy-downstream-service-node',
-  'x-envoy-original-path',
-  'x-envoy-original-host',
-  'x-envoy-external-address',
-])
-
-/** What a peer's certificate says is for whoever has seen the certificate to say (SANITIZE, Envoy's default). */
-const CLIENT_CERTIFICATE = 'x-forwarded-client-cert'
-
-function removeControlHeaders(head: RequestHead, isEdge: boolean): void {
-  head.remove(CLIENT_CERTIFICATE)
-  const { at, count, bytes, base } = head
-  for (let i = 0; i < count; i++) {
-    const start = at[i << 2] as number
-    if ((at[(i << 2) + 1] as number) - start < 10 || !spells(bytes, base + start, 'x-envoy-')) continue
-    const name = head.name(i).toLowerCase()
-    if (CONTROL_HEADERS.has(name) || (isEdge && EDGE_HEADERS.has(name))) head.removeAt(i)
-  }
-}

@@ -278,6 +278,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
     this.#body.begin(FRAMING.untilClose, 0)
     // What came behind the request was held until the upstream had agreed.
     if (!this.#isReading) this.#read()
+    if (this.#clientEnded && this.#body.active) this.#body.endOfInput(this)
     this.#socket.resume()
   }
 

@@ -10,6 +10,8 @@ export interface TemplateContext {
     readonly authority: string
     readonly isHttp2: boolean
   }
+  /** The client, as far as it is known behind the proxies in front of us, and the peer of the connection. */
+  readonly remoteAddress: string
   readonly downstreamAddress: string
   readonly downstreamLocalAddress: string
   readonly routeName: string
@@ -77,9 +79,11 @@ function reader(name: string, args: string): ((context: TemplateContext) => stri
       return (c) => requestField(c, main) || requestField(c, alternative)
     }
     case 'DOWNSTREAM_REMOTE_ADDRESS':
+      return (c) => c.remoteAddress
+    case 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT':
+      return (c) => withoutPort(c.remoteAddress)
     case 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS':
       return (c) => c.downstreamAddress
-    case 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT':
     case 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT':
       return (c) => withoutPort(c.downstreamAddress)
     case 'DOWNSTREAM_LOCAL_ADDRESS':
@@ -117,5 +121,8 @@ function requestField(context: TemplateContext, name: string): string {
 
 function withoutPort(address: string): string {
   const colon = address.lastIndexOf(':')
-  return colon < 0 ? address : address.slice(0, colon)
+  if (colon < 0) return address
+  return address.charCodeAt(0) === OPENING_BRACKET ? address.slice(1, colon - 1) : address.slice(0, colon)
 }
+
+const OPENING_BRACKET = 91

@@ -1,4 +1,5 @@
 import type { Origin } from '../../api/origin.ts'
+import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
@@ -122,7 +123,11 @@ export interface HttpManagerPlan {
   readonly routes: RouteConfigPlan | undefined
   readonly filters: readonly HttpFilterPlan[]
   readonly useRemoteAddress: boolean
+  /** How many entries of X-Forwarded-For, from its end, proxies in front of us wrote that are to be believed. */
+  readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
+  /** Clients whose requests come from inside; undefined when none do. */
+  readonly internalAddresses: PrefixTable<true> | undefined
   readonly normalizePath: boolean
   readonly mergeSlashes: boolean
   readonly escapedSlashes: 'keep' | 'reject' | 'unescape' | 'redirect'
@@ -249,7 +254,21 @@ export interface ForwardPlan {
   readonly idleTimeoutMs: number | undefined
   readonly retry: RetryPlan | undefined
   readonly mirrors: readonly MirrorPlan[]
+  /** Lower-case upgrade tokens that may pass here, or may not, whatever the connection manager says. */
   readonly upgrades: ReadonlyMap<string, boolean>
+  /** undefined: a CONNECT is forwarded as one. */
+  readonly connect: ConnectPlan | undefined
+}
+
+/**
+ * envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig: a CONNECT ends here, and its bytes go to the upstream host as
+ * they are.
+ */
+export interface ConnectPlan {
+  /** The content of a POST too, and the host's bytes are the answer's. */
+  readonly allowPost: boolean
+  /** Version of the PROXY header that is sent before the bytes. */
+  readonly proxyProtocol: 'v1' | 'v2' | undefined
 }
 
 export interface WeightedChoice {

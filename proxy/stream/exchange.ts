@@ -9,9 +9,11 @@ import { isGrpc } from '../decide/route.ts'
 import { Base64Reader, encodeData, encodeTrailers, responseType } from '../filters/http/grpc-web/body.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
 import { originalEndpoint } from '../tcp/original-endpoint.ts'
+import { encodeProxyHeader } from '../tcp/proxy-header.ts'
 import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
+import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
 import { IdleWatch } from './idle-watch.ts'
@@ -51,7 +53,7 @@ export class Exchange implements Call, TryOwner {
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
   readonly #idle: IdleWatch
-  readonly #target = { path: '', authority: '', attemptCount: 0 }
+  readonly #target = { path: '', authority: '', attemptCount: 0, preface: undefined as Buffer | undefined }
 
   #manager: HttpManagerPlan | undefined
   #stats: ManagerStats | undefined
@@ -252,7 +254,7 @@ export class Exchange implements Call, TryOwner {
 
   #startTry(): void {
     const cluster = this.#cluster as Cluster
-    const { retry } = this.#decision
+    const { authority, connect, retry } = this.#decision
     const host = this.#pickHost(cluster)
     if (host === undefined) {
       cluster.stats.upstream_cx_none_healthy.inc()
@@ -260,7 +262,7 @@ export class Exchange implements Call, TryOwner {
       return
     }
     this.#tries++
-    const attempt = new UpstreamTry(this, cluster, host, this.head, this.#decision.authority)
+    const attempt = new UpstreamTry(this, cluster, host, this.head, authority, connect !== undefined)
     this.#try = attempt
     const perTryMs = retry?.perTryTimeoutMs ?? 0
     if (perTryMs > 0) this.#context.wheel.arm(this.#tryTimer, perTryMs)
@@ -286,6 +288,8 @@ export class Exchange implements Call, TryOwner {
     target.path = decision.path
     target.authority = decision.authority
     target.attemptCount = decision.virtualHost?.includeAttemptCount === true ? this.#tries : 0
+    const proxyVersion = decision.connect?.proxyProtocol
+    target.preface = proxyVersion && encodeProxyHeader(proxyVersion, this.#downstream.facts)
     attempt.writeHead(this.head, target, hasBody, chunks)
     if (chunks.length > 0 && this.#buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
     if (isEnded) {
@@ -302,7 +306,7 @@ export class Exchange implements Call, TryOwner {
   onTryHead(attempt: UpstreamTry, head: ResponseHead): void {
     const { status } = head
     this.#idle.touch()
-    this.#countUpstreamStatus(attempt.cluster, status)
+    countUpstreamStatus(attempt.cluster.stats, status)
     if (status === 101 || (this.head.method === 'CONNECT' && status < 300)) {
       this.#startTunnel(attempt, head)
       return
@@ -315,11 +319,12 @@ export class Exchange implements Call, TryOwner {
     }
     const { wheel } = this.#context
     wheel.disarm(this.#tryTimer)
-    if (this.#holdsRetry && status < 500) attempt.cluster.stats.upstream_rq_retry_success.inc()
     this.#startResponse(head, head.framing)
   }
 
   #startResponse(head: ResponseHead, framing: Framing): void {
+    if (this.#holdsRetry && head.status < 500) this.#cluster?.stats.upstream_rq_retry_success.inc()
+    this.#releaseRetry()
     if (this.#routes !== undefined) mutateHeaders(this.#routes, this.#decision, this, head, 'response')
     const { responseHeaders, grpcWeb } = this.#decision
     if (grpcWeb !== undefined) {
@@ -424,7 +429,7 @@ export class Exchange implements Call, TryOwner {
       this.#scheduleRetry()
       return
     }
-    this.#countUpstreamStatus(attempt.cluster, 503)
+    countUpstreamStatus(attempt.cluster.stats, 503)
     const answerTo = failureReply(failure, detail)
     this.#fail(answerTo.status, answerTo.detail, answerTo.flag, answerTo.body)
   }
@@ -496,7 +501,7 @@ export class Exchange implements Call, TryOwner {
       this.#scheduleRetry()
       return
     }
-    this.#countUpstreamStatus(attempt.cluster, 504)
+    countUpstreamStatus(attempt.cluster.stats, 504)
     this.#fail(504, 'upstream_per_try_timeout', 'UT', REPLY_BODY.perTryTimeout)
   }
 
@@ -509,7 +514,7 @@ export class Exchange implements Call, TryOwner {
       this.#downstream.destroy()
       return
     }
-    if (this.#cluster !== undefined) this.#countUpstreamStatus(this.#cluster, 504)
+    if (this.#cluster !== undefined) countUpstreamStatus(this.#cluster.stats, 504)
     this.#fail(504, 'response_timeout', 'UT', REPLY_BODY.timeout)
   }
 
@@ -562,13 +567,11 @@ export class Exchange implements Call, TryOwner {
     this.#stats?.status(status).inc()
   }
 
-  #countUpstreamStatus(cluster: Cluster, status: number): void {
-    const { stats } = cluster
-    if (status < 200) stats.upstream_rq_1xx.inc()
-    else if (status < 300) stats.upstream_rq_2xx.inc()
-    else if (status < 400) stats.upstream_rq_3xx.inc()
-    else if (status < 500) stats.upstream_rq_4xx.inc()
-    else stats.upstream_rq_5xx.inc()
+  /** The breaker counts retries that wait for an answer: what follows one, a tunnel perhaps, may take long. */
+  #releaseRetry(): void {
+    if (!this.#holdsRetry) return
+    this.#holdsRetry = false
+    this.#cluster?.releaseRetry()
   }
 
   /** Lets everything go that this request held. */
@@ -586,10 +589,7 @@ export class Exchange implements Call, TryOwner {
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#tryTimer)
     wheel.disarm(this.#waitTimer)
-    if (this.#holdsRetry) {
-      this.#holdsRetry = false
-      this.#cluster?.releaseRetry()
-    }
+    this.#releaseRetry()
     this.#buffer.reset()
     this.#stats?.downstream_rq_active.dec()
     this.#cluster = undefined

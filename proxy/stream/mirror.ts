@@ -30,7 +30,12 @@ export function sendMirror(
     return
   }
   const { path, authority } = decision
-  const target = { path, authority: mirror.shadowSuffix ? shadowed(authority) : authority, attemptCount: 0 }
+  const target = {
+    path,
+    authority: mirror.shadowSuffix ? shadowed(authority) : authority,
+    attemptCount: 0,
+    preface: undefined,
+  }
   // The request may be over before the mirror's connection is there.
   const copy = head.copy()
   if (mirror.shadowSuffix) copy.dropHost()

@@ -26,6 +26,7 @@ export class UpstreamTry implements Attempt {
   readonly method: string
   readonly authority: string
   readonly isHttp2: boolean
+  readonly isRaw: boolean
   readonly #owner: TryOwner
   stream: UpstreamStream | undefined
   /** The head has been handed to the connection. */
@@ -33,13 +34,14 @@ export class UpstreamTry implements Attempt {
   #isDiscarding = false
   #discardedBytes = 0
 
-  constructor(owner: TryOwner, cluster: Cluster, host: Host, head: RequestHead, authority: string) {
+  constructor(owner: TryOwner, cluster: Cluster, host: Host, head: RequestHead, authority: string, isRaw = false) {
     this.#owner = owner
     this.cluster = cluster
     this.host = host
     this.method = head.method
     this.authority = authority
     this.isHttp2 = head.isHttp2
+    this.isRaw = isRaw
   }
 
   // --- towards the upstream ---

@@ -17,6 +17,8 @@ export interface Attempt {
   readonly authority: string
   /** The request came by HTTP/2. */
   readonly isHttp2: boolean
+  /** Its bytes go to the host as they are: it needs a connection of its own (envoy.config.route.v3 ConnectConfig). */
+  readonly isRaw: boolean
   /** A connection is there: write the request. */
   onStream(stream: UpstreamStream): void
   /** Ending: no connection could be had; nothing was sent. */

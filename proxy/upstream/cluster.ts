@@ -8,6 +8,7 @@ import { type BreakerCounts, type BreakerTable, COUNT, type CountKind } from './
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { Host, hostKey } from './host.ts'
 import { type Balancer, createBalancer } from './lb/balancer.ts'
+import { RawConnections } from './raw-connections.ts'
 import { type ClusterStats, clusterStats } from './stats.ts'
 
 /** What a cluster needs of the proxy around it. */
@@ -134,12 +135,19 @@ export class Cluster {
   }
 
   send(host: Host, attempt: Attempt): void {
-    this.#poolOf(host, attempt).request(attempt)
+    if (attempt.isRaw) this.#rawOf(host).open(attempt)
+    else this.#poolOf(host, attempt).request(attempt)
   }
 
   /** The attempt no longer wants the connection that it waits for. */
   cancel(host: Host, attempt: Attempt): void {
-    this.#poolOf(host, attempt).cancel(attempt)
+    if (attempt.isRaw) this.#rawOf(host).cancel(attempt)
+    else this.#poolOf(host, attempt).cancel(attempt)
+  }
+
+  #rawOf(host: Host): RawConnections {
+    host.raw ??= new RawConnections(this, host, this.#context)
+    return host.raw
   }
 
   #poolOf(host: Host, attempt: Attempt): ConnectionPool {
@@ -209,12 +217,17 @@ export class Cluster {
       this.stats.upstream_rq_pending_overflow.inc()
       return false
     }
+    this.countRequest(host)
+    return true
+  }
+
+  /** Counts one that the limit of requests is not asked for. */
+  countRequest(host: Host): void {
     this.#counts.add(COUNT.requests, 1)
     host.activeRequests++
     host.totalRequests++
     this.stats.upstream_rq_total.inc()
     this.stats.upstream_rq_active.inc()
-    return true
   }
 
   releaseRequest(host: Host): void {

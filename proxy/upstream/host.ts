@@ -1,5 +1,6 @@
 import type { EndpointPlan } from '../plan/plan.ts'
 import type { ConnectionPool } from './connection-pool.ts'
+import type { RawConnections } from './raw-connections.ts'
 
 /** One endpoint as it runs. It outlives changes of the endpoint set as long as its address stays. */
 export class Host {
@@ -16,6 +17,8 @@ export class Host {
   pool: ConnectionPool | undefined
   /** Pools for other protocols or server names than the first, by both. */
   otherPools: Map<string, ConnectionPool> | undefined
+  /** The connections of tunnels that end here, made when the first comes. */
+  raw: RawConnections | undefined
 
   constructor(plan: EndpointPlan) {
     this.plan = plan
@@ -23,12 +26,12 @@ export class Host {
   }
 
   get connectionCount(): number {
-    let count = this.pool?.connectionCount ?? 0
+    let count = (this.pool?.connectionCount ?? 0) + (this.raw?.connectionCount ?? 0)
     for (const pool of this.otherPools?.values() ?? []) count += pool.connectionCount
     return count
   }
 
-  /** Closes what is idle, and what is busy when it is done. */
+  /** Closes what is idle, and what is busy when it is done. Tunnels go on until one of their ends has enough. */
   drain(): void {
     this.pool?.drain()
     for (const pool of this.otherPools?.values() ?? []) pool.drain()

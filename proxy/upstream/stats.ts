@@ -55,3 +55,12 @@ export function clusterStats(store: MetricStore, cluster: string): ClusterStats 
   ]) as ClusterStats
   return Object.assign(metrics, { http2: http2Stats(store, 'cluster', labels) })
 }
+
+/** Counts an answer by the hundreds of its status. */
+export function countUpstreamStatus(stats: ClusterStats, status: number): void {
+  if (status < 200) stats.upstream_rq_1xx.inc()
+  else if (status < 300) stats.upstream_rq_2xx.inc()
+  else if (status < 400) stats.upstream_rq_3xx.inc()
+  else if (status < 500) stats.upstream_rq_4xx.inc()
+  else stats.upstream_rq_5xx.inc()
+}

@@ -7,6 +7,8 @@ export interface RequestTarget {
   readonly authority: string
   /** Written as x-envoy-attempt-count when over 0. */
   readonly attemptCount: number
+  /** What goes before the first byte of a connection that is the request's own; undefined for nothing. */
+  readonly preface: Buffer | undefined
 }
 
 /** One exchange on an upstream connection, as the try that owns it sees it, whatever the protocol. */

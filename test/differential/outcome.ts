@@ -19,9 +19,7 @@ export interface Outcome {
 const VARYING_REQUEST_HEADERS: Record<string, string> = {
   'x-request-id': 'random',
   connection: 'each manages its own connections',
-  'x-forwarded-for': 'holds the address of the client, compared apart',
-  'x-envoy-internal': 'follows from internal address ranges, of which there are none here',
-  'x-envoy-external-address': 'set by Envoy at an edge',
+  'x-forwarded-for': 'Envoy writes the address of its machine in the place of a loopback peer',
   'x-envoy-decorator-operation': 'tracing',
 }
 const VARYING_RESPONSE_HEADERS: Record<string, string> = {

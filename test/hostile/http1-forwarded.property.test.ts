@@ -39,7 +39,7 @@ function forwarded(bytes: Buffer): { text: string; head: RequestHead; body: stri
   finishRequestHead(head, decision)
   const out = new OutBuffer()
   out.claim(OWNER)
-  writeRequestHead(out, head, { path: head.path, authority: head.authority, attemptCount: 0 })
+  writeRequestHead(out, head, { path: head.path, authority: head.authority, attemptCount: 0, preface: undefined })
   const start = out.take().toString('latin1')
   if (!isChunked) return { text: start + body, head, body }
   const pieces = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk.toString('latin1')}\r\n`)

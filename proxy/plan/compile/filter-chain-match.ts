@@ -25,13 +25,13 @@ export function compileFilterChainMatch(match: FilterChainMatch | undefined, pat
   if (match.addressSuffix !== '' || match.suffixLen !== undefined) refuse(`${path}.address_suffix`, 'not supported')
   return {
     destinationPort: match.destinationPort,
-    prefixRanges: ranges(match.prefixRanges, `${path}.prefix_ranges`),
+    prefixRanges: compileRanges(match.prefixRanges, `${path}.prefix_ranges`),
     serverNames: match.serverNames.map((name, i) => serverName(name, `${path}.server_names[${i}]`)),
     transportProtocol: match.transportProtocol,
     applicationProtocols: match.applicationProtocols,
-    directSourcePrefixRanges: ranges(match.directSourcePrefixRanges, `${path}.direct_source_prefix_ranges`),
+    directSourcePrefixRanges: compileRanges(match.directSourcePrefixRanges, `${path}.direct_source_prefix_ranges`),
     sourceType: SOURCE_TYPES[match.sourceType],
-    sourcePrefixRanges: ranges(match.sourcePrefixRanges, `${path}.source_prefix_ranges`),
+    sourcePrefixRanges: compileRanges(match.sourcePrefixRanges, `${path}.source_prefix_ranges`),
     sourcePorts: match.sourcePorts,
   }
 }
@@ -53,7 +53,8 @@ const SOURCE_TYPES: Readonly<Record<SourceTypeProto, SourceType>> = {
   [SourceTypeProto.EXTERNAL]: 'external',
 }
 
-function ranges(protos: readonly CidrRange[], path: string): CidrPlan[] {
+/** envoy.config.core.v3.CidrRange. */
+export function compileRanges(protos: readonly CidrRange[], path: string): CidrPlan[] {
   return protos.map(({ addressPrefix, prefixLen }, i) => {
     const family = isIP(addressPrefix)
     if (family === 0) refuse(`${path}[${i}].address_prefix`, `${JSON.stringify(addressPrefix)} is not an IP address`)

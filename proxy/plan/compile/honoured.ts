@@ -95,11 +95,13 @@ const HONOURED: Readonly<Record<string, string>> = {
     max_verify_depth`,
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': `stat_prefix rds route_config
-    http_filters use_remote_address skip_xff_append normalize_path merge_slashes
+    http_filters use_remote_address xff_num_trusted_hops skip_xff_append internal_address_config normalize_path merge_slashes
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
     preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
     request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port codec_type
     http2_protocol_options`,
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig':
+    'cidr_ranges',
   'envoy.config.core.v3.Http2ProtocolOptions': 'max_concurrent_streams',
   'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10 allow_custom_methods',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
@@ -126,7 +128,9 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteAction': `cluster weighted_clusters cluster_not_found_response_code prefix_rewrite
     regex_rewrite path_rewrite_policy host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy
     request_mirror_policies upgrade_configs hash_policy internal_redirect_policy metadata_match rate_limits`,
-  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'proxy_protocol_config allow_post',
+  'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs',
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction disable_shadow_host_suffix_append',
   'envoy.config.route.v3.WeightedCluster': 'clusters total_weight',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': `name weight request_headers_to_add request_headers_to_remove

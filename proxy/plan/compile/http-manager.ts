@@ -3,14 +3,17 @@ import {
   HttpConnectionManager_CodecType as CodecType,
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
+  type HttpConnectionManager_InternalAddressConfig as InternalAddressConfig,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
 } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { PrefixTable } from '../../../lib/prefix-table.ts'
 import { compileHttpFilters } from '../../filters/http/builtin.ts'
 import type { HttpManagerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { wireText } from '../wire-text.ts'
 import { durationMs } from './common.ts'
+import { compileRanges } from './filter-chain-match.ts'
 import { compileRouteConfig } from './route-config.ts'
 
 export const HTTP_MANAGER = HttpConnectionManagerSchema.typeName
@@ -34,7 +37,9 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     ...routes,
     filters: compileHttpFilters(config.httpFilters, `${path}.http_filters`),
     useRemoteAddress: config.useRemoteAddress ?? false,
+    xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,
+    internalAddresses: compileInternal(config.internalAddressConfig, `${path}.internal_address_config`),
     // Envoy leaves this off; a proxy that matches on paths must not (the configuration can still say false).
     normalizePath: config.normalizePath ?? true,
     // The field cannot say no: merging goes with normalising as long as the configuration says nothing of that.
@@ -67,6 +72,16 @@ function routesOf(config: HttpConnectionManager, path: string): Pick<HttpManager
     return { routes, routeConfigName: routes.name }
   }
   return refuse(path, `route specifier ${specifier.case ?? 'missing'} is not supported`)
+}
+
+/** Without ranges no address is internal, as in Envoy since 1.33. */
+function compileInternal(config: InternalAddressConfig | undefined, path: string): PrefixTable<true> | undefined {
+  if (config === undefined || config.cidrRanges.length === 0) return undefined
+  const table = new PrefixTable<true>()
+  for (const { address, prefixLength } of compileRanges(config.cidrRanges, `${path}.cidr_ranges`)) {
+    table.at(address, prefixLength, () => true)
+  }
+  return table
 }
 
 const CODEC: Partial<Record<CodecType, HttpManagerPlan['codec']>> = {

@@ -1,4 +1,5 @@
 import type { DataSource } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import { ProxyProtocolConfig_Version as ProxyVersion } from '../../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import {
   type DirectResponseAction,
   type RouteAction_RequestMirrorPolicy as MirrorPolicy,
@@ -7,6 +8,7 @@ import {
   RedirectAction_RedirectResponseCode as RedirectCode,
   type Route,
   type RouteAction,
+  type RouteAction_UpgradeConfig as UpgradeConfig,
   type WeightedCluster,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RegexMatchAndSubstitute } from '../../../api/gen/envoy/type/matcher/v3/regex_pb.js'
@@ -14,6 +16,7 @@ import { missingGroup, type SafeRegex } from '../../../lib/safe-regex.ts'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
 import { NO_MUTATIONS } from '../header-mutations.ts'
 import type {
+  ConnectPlan,
   DirectResponsePlan,
   ForwardPlan,
   MirrorPlan,
@@ -68,8 +71,29 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
     mirrors: action.requestMirrorPolicies.map((mirror, i) =>
       compileMirror(mirror, `${path}.request_mirror_policies[${i}]`),
     ),
-    upgrades: new Map(action.upgradeConfigs.map((u) => [u.upgradeType.toLowerCase(), u.enabled ?? true])),
+    ...compileUpgrades(action.upgradeConfigs, `${path}.upgrade_configs`),
   }
+}
+
+const PROXY_VERSION = { [ProxyVersion.V1]: 'v1', [ProxyVersion.V2]: 'v2' } as const
+
+function compileUpgrades(configs: readonly UpgradeConfig[], path: string): Pick<ForwardPlan, 'upgrades' | 'connect'> {
+  const upgrades = new Map<string, boolean>()
+  let connect: ConnectPlan | undefined
+  for (const [i, { upgradeType, enabled, connectConfig }] of configs.entries()) {
+    const type = upgradeType.toLowerCase()
+    if (upgrades.has(type)) refuse(`${path}[${i}].upgrade_type`, `${upgradeType} is there already`)
+    upgrades.set(type, enabled ?? true)
+    if (connectConfig === undefined) continue
+    const at = `${path}[${i}].connect_config`
+    if (type !== 'connect') refuse(at, `is for CONNECT, and not for ${upgradeType}`)
+    const { allowPost, proxyProtocolConfig } = connectConfig
+    if (proxyProtocolConfig?.passThroughTlvs !== undefined) {
+      refuse(`${at}.proxy_protocol_config.pass_through_tlvs`, 'not supported')
+    }
+    connect = { allowPost, proxyProtocol: proxyProtocolConfig && PROXY_VERSION[proxyProtocolConfig.version] }
+  }
+  return { upgrades, connect }
 }
 
 const NOT_FOUND_STATUS = {
