@@ -28,6 +28,20 @@ export function parseIpv6(address: string): Uint16Array | undefined {
   return groups
 }
 
+/** The 4 or 16 bytes of an address, in network order. It must be one (`isIP`). */
+export function ipBytes(address: string): Buffer {
+  if (isIPv4(address)) {
+    const bytes = Buffer.alloc(4)
+    bytes.writeUInt32BE(parseIpv4(address))
+    return bytes
+  }
+  const bytes = Buffer.alloc(16)
+  parseIpv6(address)?.forEach((group, i) => {
+    bytes.writeUInt16BE(group, 2 * i)
+  })
+  return bytes
+}
+
 function groupsOf(text: string): number[] {
   const groups: number[] = []
   if (text === '') return groups

@@ -4,6 +4,8 @@ import type { ConfigSource } from '../config/store.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
+import { type CaOptions, openCa } from './ca/open.ts'
+import type { CaServer } from './ca/server.ts'
 import { PilotHttpServer } from './http/server.ts'
 import type { MeshOptions } from './mesh/options.ts'
 import { Publisher } from './publisher.ts'
@@ -19,6 +21,8 @@ export interface PilotOptions {
   log?: Logger
   /** How long a change waits for others (Istio's PILOT_DEBOUNCE_AFTER). */
   debounceMs?: number
+  /** Certificates for workloads; without it none are given. */
+  ca?: CaOptions | undefined
 }
 
 /** The control plane: configuration in, generations out, over xDS. */
@@ -28,10 +32,13 @@ export class Pilot {
   readonly http: PilotHttpServer
   readonly metrics = new MetricStore()
   readonly clock: Clock
+  readonly ca: CaServer | undefined
   readonly #options: PilotOptions
   readonly #log: Logger
   #reported = new Set<string>()
   xdsPort = 0
+  /** 0 without an authority. */
+  caPort = 0
 
   constructor(options: PilotOptions) {
     this.#options = options
@@ -46,17 +53,21 @@ export class Pilot {
     })
     this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })
     this.http = new PilotHttpServer(this, options.httpAddress)
+    const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
+    this.ca = options.ca && openCa(options.ca, around)
     this.#reportFindings()
     options.source.onChange(() => this.#reportFindings())
   }
 
   async start(): Promise<void> {
     this.xdsPort = await this.xds.listen(this.#options.xdsAddress)
+    if (this.ca !== undefined) this.caPort = await this.ca.listen(this.#options.ca?.address ?? '')
     await this.http.open()
   }
 
   close(): Promise<void> {
     this.xds.close()
+    this.ca?.close()
     this.publisher.close()
     return this.http.close()
   }

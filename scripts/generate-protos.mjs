@@ -1,4 +1,4 @@
-// Generates api/gen/ from the Envoy protos that @grpc/grpc-js-xds ships.
+// Generates api/gen/ from the Envoy protos that @grpc/grpc-js-xds ships, and from our own in api/protos/.
 //
 // Only the files reachable from ROOTS are compiled: the package as a whole does not compile (it dangles v2 and
 // OpenCensus imports), and its validate.proto is older than Envoy's use of `ignore_empty`, so that one option is
@@ -13,7 +13,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const out = join(root, 'api/gen')
 const staging = join(root, 'node_modules/.cache/lateen-protos')
 const shipped = join(root, 'node_modules/@grpc/grpc-js-xds/deps')
-const includeDirs = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map((d) => join(shipped, d))
+const includeDirs = [
+  join(root, 'api/protos'),
+  ...['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map((d) => join(shipped, d)),
+]
 
 const ROOTS = [
   'envoy/admin/v3/config_dump.proto',
@@ -44,6 +47,7 @@ const ROOTS = [
   'envoy/extensions/transport_sockets/tls/v3/tls.proto',
   'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
   'envoy/service/discovery/v3/ads.proto',
+  'istio/v1/auth/ca.proto',
 ]
 
 /** Every file reachable from ROOTS, with the text to compile. google/protobuf comes with the compiler. */

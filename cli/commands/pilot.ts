@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { DirectorySource } from '../../config/sources/directory.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLogger } from '../../lib/log.ts'
+import type { CaOptions } from '../../pilot/ca/open.ts'
 import { Pilot } from '../../pilot/pilot.ts'
 import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
@@ -13,6 +14,14 @@ interface PilotFlags {
   httpAddress: string
   debounceMs: number
   domain: string
+  trustDomain: string
+  caDir?: string
+  caAddress: string
+  caServerName: string[]
+  caTokens?: string
+  caJwks?: string
+  caJwtIssuer: string
+  caJwtAudience: string[]
   exitWithParent?: true
 }
 
@@ -26,9 +35,46 @@ export const command: CliCommand = {
       .option('--http-address <host:port>', 'metrics and debug pages', '127.0.0.1:15014')
       .option('--debounce-ms <ms>', 'how long a change waits for others', Number, 15)
       .option('--domain <domain>', "the cluster's DNS domain", 'cluster.local')
+      .option('--trust-domain <domain>', 'the first part of every identity', 'cluster.local')
+      .option(
+        '--ca-dir <dir>',
+        "sign workloads' certificates with this authority (files as in Istio's cacerts; made if absent)",
+      )
+      .option('--ca-address <host:port>', 'where the authority is asked, by TLS', '127.0.0.1:15012')
+      .option('--ca-server-name <name...>', "names and addresses in the server's own certificate", CA_SERVER_NAMES)
+      .option('--ca-tokens <dir>', 'a file for each workload with its token: <namespace>/<service account>')
+      .option('--ca-jwks <file>', "the keys of Kubernetes' service accounts, as a JSON Web Key Set")
+      .option(
+        '--ca-jwt-issuer <issuer>',
+        'who must have issued their tokens',
+        'https://kubernetes.default.svc.cluster.local',
+      )
+      .option('--ca-jwt-audience <audience...>', 'what their tokens must be for', ['istio-ca'])
       .addOption(exitWithParentOption())
       .action(run)
   },
+}
+
+/** As Istio's agents and our own call it. */
+const CA_SERVER_NAMES = [
+  'localhost',
+  '127.0.0.1',
+  '::1',
+  'istiod.istio-system.svc',
+  'istiod.istio-system.svc.cluster.local',
+]
+
+function caOptions(flags: PilotFlags): CaOptions | undefined {
+  if (flags.caDir === undefined) return undefined
+  const { caJwks: keysFile, caJwtIssuer: issuer, caJwtAudience: audiences } = flags
+  return {
+    dir: flags.caDir,
+    address: flags.caAddress,
+    trustDomain: flags.trustDomain,
+    serverNames: flags.caServerName,
+    tokensDir: flags.caTokens,
+    serviceAccounts: keysFile === undefined ? undefined : { keysFile, issuer, audiences },
+  }
 }
 
 async function run(flags: PilotFlags): Promise<void> {
@@ -46,6 +92,7 @@ async function run(flags: PilotFlags): Promise<void> {
     // The source has waited for other changes already.
     debounceMs: 0,
     mesh: { domain: flags.domain },
+    ca: caOptions(flags),
     log,
   })
   const stop = () => {
@@ -61,6 +108,7 @@ async function run(flags: PilotFlags): Promise<void> {
   log.info('pilot started', {
     xds: `${flags.xdsAddress.slice(0, flags.xdsAddress.lastIndexOf(':'))}:${pilot.xdsPort}`,
     http: pilot.http.port,
+    ...(pilot.ca !== undefined && { ca: pilot.caPort }),
     generation: pilot.publisher.generation,
     objects: source.current().objects.length,
   })

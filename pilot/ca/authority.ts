@@ -1,0 +1,95 @@
+import { createPublicKey, type KeyObject, randomBytes, type X509Certificate } from 'node:crypto'
+import { formatSpiffeId, type SpiffeId } from '../../api/spiffe.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { MeshError } from '../../lib/errors.ts'
+import { type CertificateName, makeCertificate } from '../../lib/x509/certificate.ts'
+import { readSigningRequest } from '../../lib/x509/signing-request.ts'
+import type { AuthorityMaterial } from './material.ts'
+
+const SERIAL_BYTES = 16
+const HOUR_MS = 3_600_000
+/** Istio's DEFAULT_WORKLOAD_CERT_TTL and MAX_WORKLOAD_CERT_TTL. */
+export const DEFAULT_TTL_MS = 24 * HOUR_MS
+export const MAX_TTL_MS = 90 * 24 * HOUR_MS
+/** A certificate is valid from a little before now: clocks differ. */
+const SKEW_MS = 2 * 60_000
+
+export interface AuthorityOptions {
+  readonly material: AuthorityMaterial
+  readonly clock: Clock
+  readonly defaultTtlMs?: number
+  readonly maxTtlMs?: number
+}
+
+/** Signs certificates. Who may have which is decided before: a request says nothing here but its key. */
+export class CertificateAuthority {
+  readonly #clock: Clock
+  readonly #defaultTtlMs: number
+  readonly #maxTtlMs: number
+  material: AuthorityMaterial
+
+  constructor(options: AuthorityOptions) {
+    this.material = options.material
+    this.#clock = options.clock
+    this.#defaultTtlMs = options.defaultTtlMs ?? DEFAULT_TTL_MS
+    this.#maxTtlMs = options.maxTtlMs ?? MAX_TTL_MS
+  }
+
+  /** Roots that peers of this mesh are to be trusted by, PEM. */
+  get roots(): string {
+    return this.material.roots
+  }
+
+  /**
+   * A workload's certificate, PEM, followed by what leads to the root and the root. `ttlMs` 0 asks for the default; the life ends
+   * with the issuer's at the latest. Throws CSR_INVALID, TTL_REFUSED, CA_EXPIRED.
+   */
+  signWorkload(csr: string, identity: SpiffeId, ttlMs: number): readonly string[] {
+    const key = readSigningRequest(csr)
+    if (ttlMs < 0 || ttlMs > this.#maxTtlMs) {
+      const most = `${this.#maxTtlMs / 1000} s`
+      throw new MeshError('TTL_REFUSED', `a life of ${ttlMs / 1000} s was asked for; at most ${most} can be had`, {
+        source: 'downstream',
+      })
+    }
+    return this.#sign(key, [{ type: 'uri', value: formatSpiffeId(identity) }], ttlMs || this.#defaultTtlMs)
+  }
+
+  /** A server's certificate for a key of our own. */
+  signServer(publicKey: KeyObject, names: readonly CertificateName[], ttlMs: number): readonly string[] {
+    return this.#sign(publicKey, names, ttlMs)
+  }
+
+  #sign(publicKey: KeyObject, names: readonly CertificateName[], ttlMs: number): readonly string[] {
+    const { certificate, key, chain, roots } = this.material
+    const nowMs = this.#clock.wallMs()
+    const issuerEndMs = lifeOf(certificate).endMs
+    if (nowMs >= issuerEndMs) {
+      throw new MeshError(
+        'CA_EXPIRED',
+        `the authority's own certificate ended ${certificate.validTo}; give it another`,
+        {
+          source: 'local',
+        },
+      )
+    }
+    const leaf = makeCertificate(
+      {
+        publicKey: createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })),
+        organization: '',
+        names,
+        isAuthority: false,
+        notBeforeMs: Math.max(nowMs - SKEW_MS, lifeOf(certificate).startMs),
+        notAfterMs: Math.min(nowMs + ttlMs, issuerEndMs),
+        serial: randomBytes(SERIAL_BYTES),
+      },
+      { certificate, key },
+    )
+    return [leaf, ...chain, roots]
+  }
+}
+
+/** When a certificate begins and ends to be valid. */
+export function lifeOf(certificate: X509Certificate): { readonly startMs: number; readonly endMs: number } {
+  return { startMs: Date.parse(certificate.validFrom), endMs: Date.parse(certificate.validTo) }
+}

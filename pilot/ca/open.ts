@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import type { JSONWebKeySet } from 'jose'
+import type { Clock } from '../../lib/clock.ts'
+import { errorText, MeshError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { MetricStore } from '../../lib/metrics/store.ts'
+import { CertificateAuthority } from './authority.ts'
+import type { CallerCheck } from './callers.ts'
+import { openMaterial } from './material.ts'
+import { CaServer } from './server.ts'
+import { ServiceAccountTokens } from './service-account-tokens.ts'
+import { TokenFiles } from './token-files.ts'
+
+export interface CaOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string
+  /** In Istio's `cacerts` layout; made when it is not there. */
+  readonly dir: string
+  readonly trustDomain: string
+  /** What clients call the server by. */
+  readonly serverNames: readonly string[]
+  /** Tokens of a mesh without Kubernetes: `<namespace>/<service account>`. */
+  readonly tokensDir: string | undefined
+  readonly serviceAccounts: ServiceAccountOptions | undefined
+}
+
+export interface ServiceAccountOptions {
+  /** A file with the JSON Web Key Set of the cluster (its `/openid/v1/jwks`). */
+  readonly keysFile: string
+  readonly issuer: string
+  readonly audiences: readonly string[]
+}
+
+interface Around {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: MetricStore
+}
+
+/** The authority and its server as they are configured. Throws CA_INVALID or CA_EXPIRED. */
+export function openCa(options: CaOptions, { clock, log, metrics }: Around): CaServer {
+  const { dir, serverNames, serviceAccounts, tokensDir, trustDomain } = options
+  const callers: CallerCheck[] = []
+  if (tokensDir !== undefined) callers.push(new TokenFiles(tokensDir, trustDomain, clock, log))
+  if (serviceAccounts !== undefined) {
+    const { issuer, audiences } = serviceAccounts
+    const keys = readKeys(serviceAccounts.keysFile)
+    callers.push(new ServiceAccountTokens({ keys, issuer, audiences, trustDomain, clock }))
+  }
+  if (callers.length === 0) {
+    throw new MeshError('CA_INVALID', 'nobody could get a certificate: give tokens, or the keys of service accounts', {
+      source: 'config',
+    })
+  }
+  const authority = new CertificateAuthority({ material: openMaterial(dir, trustDomain, clock, log), clock })
+  return new CaServer({ authority, callers, serverNames, clock, log, metrics })
+}
+
+function readKeys(file: string): JSONWebKeySet {
+  try {
+    const read = JSON.parse(readFileSync(file, 'utf8')) as JSONWebKeySet
+    if (!Array.isArray(read.keys)) throw new Error('it has no list `keys`')
+    return read
+  } catch (thrown) {
+    throw new MeshError('CA_INVALID', `${file}: ${errorText(thrown)}`, { source: 'config', details: { file } })
+  }
+}
