@@ -89,12 +89,41 @@ status: {}
   })
 })
 
+describe('TLS of a DestinationRule', () => {
+  const findings = (tls: string) => of('DestinationRule', `host: a\ntrafficPolicy:\n  tls: ${tls}`)
+
+  test.each([
+    '{mode: SIMPLE}',
+    '{mode: SIMPLE, caCertificates: /roots.pem, subjectAltNames: [a], sni: a}',
+    '{mode: MUTUAL, clientCertificate: /a.pem, privateKey: /a.key}',
+    '{mode: DISABLE}',
+  ])('%s is well', (tls) => {
+    expect(findings(tls)).toEqual([])
+  })
+
+  test('MUTUAL shows a certificate', () => {
+    expect(findings('{mode: MUTUAL, clientCertificate: /a.pem}').map(([, , message]) => message)).toEqual([
+      'spec.trafficPolicy.tls.privateKey: must be given: MUTUAL shows a certificate',
+    ])
+  })
+
+  test('ISTIO_MUTUAL has no files of its own, and a credential stands beside none', () => {
+    const messages = (tls: string) => findings(tls).map(([, , message]) => message)
+    expect(messages('{mode: ISTIO_MUTUAL, caCertificates: /roots.pem}')).toContain(
+      "spec.trafficPolicy.tls.caCertificates: must be empty: ISTIO_MUTUAL takes the mesh's own",
+    )
+    expect(messages('{mode: MUTUAL, credentialName: a, privateKey: /a.key}')).toContain(
+      'spec.trafficPolicy.tls.privateKey: cannot stand beside credentialName',
+    )
+  })
+})
+
 describe('fields without effect', () => {
   test('are named with their line, once for a whole block, and refuse nothing', () => {
     const spec = `host: a
 trafficPolicy:
   tls:
-    mode: SIMPLE
+    mode: ISTIO_MUTUAL
     sni: x
   loadBalancer:
     consistentHash: {useSourceIp: true}
@@ -103,7 +132,11 @@ subsets:
   labels: {version: v1}
   trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}`
     expect(of('DestinationRule', spec)).toEqual([
-      ['LTN0101', 7, 'spec.trafficPolicy.tls: has no effect: TLS is not honoured yet'],
+      [
+        'LTN0101',
+        8,
+        "spec.trafficPolicy.tls.mode: ISTIO_MUTUAL has no effect: the mesh's own certificates are not honoured yet",
+      ],
       [
         'LTN0101',
         11,

@@ -11,24 +11,28 @@ import {
   strings,
   uint32,
   unsupported,
+  unsupportedValues,
 } from '../schema.ts'
 import { exportTo, MatchLabelsSelector, PortSelector } from './common.ts'
 import { body } from './object.ts'
 
 export { MatchLabelsSelector, PortSelector } from './common.ts'
 
-const NO_TLS = 'TLS is not honoured yet'
+const NO_MESH_TLS = "the mesh's own certificates are not honoured yet"
+const NO_CREDENTIALS = 'credentials from Secrets are not honoured yet'
 const NO_LOCALITY = 'localities are not honoured yet'
 const NO_HASH = 'consistent hashing is not honoured yet'
 const NO_WARMUP = 'warm-up is not honoured yet'
 
 export const ClientTLSSettings = message({
-  mode: Type.Optional(oneOf(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'])),
+  mode: Type.Optional(
+    unsupportedValues(oneOf(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']), { ISTIO_MUTUAL: NO_MESH_TLS }),
+  ),
   clientCertificate: Type.Optional(Type.String()),
   privateKey: Type.Optional(Type.String()),
   caCertificates: Type.Optional(Type.String()),
   caCrl: Type.Optional(Type.String()),
-  credentialName: Type.Optional(Type.String()),
+  credentialName: Type.Optional(unsupported(Type.String(), NO_CREDENTIALS)),
   subjectAltNames: Type.Optional(strings()),
   sni: Type.Optional(Type.String()),
   insecureSkipVerify: Type.Optional(Type.Boolean()),
@@ -166,7 +170,7 @@ export const PortTrafficPolicy = message({
   loadBalancer: Type.Optional(LoadBalancerSettings),
   connectionPool: Type.Optional(ConnectionPoolSettings),
   outlierDetection: Type.Optional(OutlierDetection),
-  tls: Type.Optional(unsupported(ClientTLSSettings, NO_TLS)),
+  tls: Type.Optional(ClientTLSSettings),
 })
 export type PortTrafficPolicy = Static<typeof PortTrafficPolicy>
 
@@ -174,7 +178,7 @@ export const TrafficPolicy = message({
   loadBalancer: Type.Optional(LoadBalancerSettings),
   connectionPool: Type.Optional(ConnectionPoolSettings),
   outlierDetection: Type.Optional(OutlierDetection),
-  tls: Type.Optional(unsupported(ClientTLSSettings, NO_TLS)),
+  tls: Type.Optional(ClientTLSSettings),
   portLevelSettings: Type.Optional(Type.Array(PortTrafficPolicy, { maxItems: 4096 })),
   tunnel: Type.Optional(
     unsupported(

@@ -21,6 +21,8 @@ export interface MeshOptions {
   readonly proxyInboundListenPort: number
   /** The `server` header that gateways and inbound sidecars answer with. */
   readonly serverName: string
+  /** Where proxies find the roots of their operating system, for TLS to servers outside of the mesh. */
+  readonly systemRootsFile: string
 }
 
 /** Istio's retries (pilot/pkg/networking/core/route/retry/retry.go). */
@@ -42,4 +44,6 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   proxyListenPort: 15_001,
   proxyInboundListenPort: 15_006,
   serverName: 'lateen',
+  // Debian's and its kin's; also what Envoy's and our images have.
+  systemRootsFile: '/etc/ssl/certs/ca-certificates.crt',
 }

@@ -1,4 +1,5 @@
 import type {
+  ClientTLSSettings,
   DestinationRuleSpec,
   LoadBalancerSettings,
   OutlierDetection,
@@ -61,6 +62,24 @@ function checkBlocks(policy: PortTrafficPolicy, path: FieldPath, report: Report)
     report.error([...path, 'connectionPool'], 'needs tcp or http')
   }
   checkOutlierDetection(policy.outlierDetection, [...path, 'outlierDetection'], report)
+  checkTls(policy.tls, [...path, 'tls'], report)
+}
+
+const CERTIFICATE_FIELDS = ['clientCertificate', 'privateKey', 'caCertificates'] as const
+
+function checkTls(tls: ClientTLSSettings | undefined, path: FieldPath, report: Report): void {
+  if (tls === undefined) return
+  const isNamed = (tls.credentialName ?? '') !== ''
+  for (const field of CERTIFICATE_FIELDS) {
+    if (!tls[field]) continue
+    if (isNamed) report.error([...path, field], 'cannot stand beside credentialName')
+    if (tls.mode === 'ISTIO_MUTUAL') report.error([...path, field], "must be empty: ISTIO_MUTUAL takes the mesh's own")
+  }
+  if (tls.mode === 'MUTUAL' && !isNamed) {
+    for (const field of ['clientCertificate', 'privateKey'] as const) {
+      if (!tls[field]) report.error([...path, field], 'must be given: MUTUAL shows a certificate')
+    }
+  }
 }
 
 function checkLoadBalancer(settings: LoadBalancerSettings | undefined, path: FieldPath, report: Report): void {

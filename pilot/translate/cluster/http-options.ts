@@ -4,6 +4,7 @@ import {
   HttpProtocolOptionsSchema as CommonOptionsSchema,
   Http1ProtocolOptionsSchema,
   Http2ProtocolOptionsSchema,
+  UpstreamHttpProtocolOptionsSchema,
 } from '../../../api/gen/envoy/config/core/v3/protocol_pb.js'
 import {
   type HttpProtocolOptions,
@@ -11,10 +12,11 @@ import {
   HttpProtocolOptions_UseDownstreamHttpConfigSchema,
   HttpProtocolOptionsSchema,
 } from '../../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
-import type { ConnectionPoolSettings } from '../../../crds/kinds/destination-rule.ts'
+import type { ClientTLSSettings, ConnectionPoolSettings } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { isHttp, isHttp2, type Protocol } from '../../registry/protocol.ts'
 import { any, durationOf } from '../messages.ts'
+import { autoNames } from './transport-socket.ts'
 
 const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 
@@ -22,14 +24,17 @@ const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 export function httpOptions(
   protocol: Protocol,
   pool: ConnectionPoolSettings | undefined,
+  tls: ClientTLSSettings | undefined,
   options: MeshOptions,
 ): { [extension: string]: Any } {
   if (!isHttp(protocol)) return {}
   const settings = pool?.http
   const idleTimeout = durationOf(settings?.idleTimeout)
+  const names = autoNames(tls)
   const perConnection = settings?.maxRequestsPerConnection ?? 0
   const message = create(HttpProtocolOptionsSchema, {
     upstreamProtocolOptions: protocolOptions(protocol, pool, options),
+    ...(names.autoSni && { upstreamHttpProtocolOptions: create(UpstreamHttpProtocolOptionsSchema, names) }),
     ...((idleTimeout || perConnection > 0) && {
       commonHttpProtocolOptions: create(CommonOptionsSchema, {
         ...(idleTimeout && { idleTimeout }),

@@ -22,7 +22,7 @@ import { inboundBind } from './special.ts'
 export function inboundCluster(plan: InboundPlan, options: MeshOptions): Cluster {
   return create(ClusterSchema, {
     name: plan.cluster,
-    ...poolFields(plan.connectionPool, plan.protocol, options),
+    ...poolFields(plan.connectionPool, plan.protocol, undefined, options),
     ...(plan.endpoint === undefined ? asRedirected() : oneEndpoint(plan.cluster, plan.endpoint)),
     metadata: metadata(plan.origin),
   })

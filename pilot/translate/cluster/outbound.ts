@@ -19,6 +19,7 @@ import { lbPolicy } from './load-balancer.ts'
 import { outlierDetection } from './outlier.ts'
 import type { ClusterPlan } from './plan.ts'
 import { poolFields } from './pool.ts'
+import { transportSocket } from './transport-socket.ts'
 
 /**
  * The cluster of a plan. `endpoints` are those of the service's port, and matter only when they are names to resolve;
@@ -32,9 +33,11 @@ export function outboundCluster(
   const policy = effectivePolicy(plan.rule, plan.subset?.name ?? '', plan.port.number)
   const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), options)
   if (found === undefined) return undefined
+  const socket = transportSocket(policy.tls, plan.port.protocol, options)
   return create(ClusterSchema, {
     name: plan.name,
-    ...poolFields(policy.connectionPool, plan.port.protocol, options),
+    ...poolFields(policy.connectionPool, plan.port.protocol, policy.tls, options),
+    ...(socket && { transportSocket: socket }),
     lbPolicy:
       plan.discovery === 'ORIGINAL_DST'
         ? Cluster_LbPolicy.CLUSTER_PROVIDED

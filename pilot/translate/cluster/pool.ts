@@ -2,19 +2,24 @@ import { create } from '@bufbuild/protobuf'
 import { UpstreamConnectionOptionsSchema } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { TcpKeepaliveSchema } from '../../../api/gen/envoy/config/core/v3/address_pb.js'
 import { parseDurationMs } from '../../../crds/duration.ts'
-import type { ConnectionPoolSettings, TcpKeepalive } from '../../../crds/kinds/destination-rule.ts'
+import type { ClientTLSSettings, ConnectionPoolSettings, TcpKeepalive } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import type { Protocol } from '../../registry/protocol.ts'
 import { duration, durationOf } from '../messages.ts'
 import { circuitBreakers } from './circuit-breakers.ts'
 import { httpOptions } from './http-options.ts'
 
-/** The parts of a cluster that its connection pool settings decide. */
-export function poolFields(pool: ConnectionPoolSettings | undefined, protocol: Protocol, options: MeshOptions) {
+/** The parts of a cluster that its connection pool settings, and the names that TLS takes from requests, decide. */
+export function poolFields(
+  pool: ConnectionPoolSettings | undefined,
+  protocol: Protocol,
+  tls: ClientTLSSettings | undefined,
+  options: MeshOptions,
+) {
   return {
     connectTimeout: durationOf(pool?.tcp?.connectTimeout) ?? duration(options.connectTimeoutMs),
     circuitBreakers: circuitBreakers(pool),
-    typedExtensionProtocolOptions: httpOptions(protocol, pool, options),
+    typedExtensionProtocolOptions: httpOptions(protocol, pool, tls, options),
     ...(pool?.tcp?.tcpKeepalive && { upstreamConnectionOptions: keepalive(pool.tcp.tcpKeepalive) }),
   }
 }

@@ -1,0 +1,99 @@
+import { isIP } from 'node:net'
+import { create } from '@bufbuild/protobuf'
+import {
+  DataSourceSchema,
+  type TransportSocket,
+  TransportSocketSchema,
+} from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import {
+  CertificateValidationContextSchema,
+  SubjectAltNameMatcher_SanType,
+  SubjectAltNameMatcherSchema,
+  TlsCertificateSchema,
+  TlsParameters_TlsProtocol,
+  TlsParametersSchema,
+} from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import {
+  CommonTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { StringMatcherSchema } from '../../../api/gen/envoy/type/matcher/v3/string_pb.js'
+import type { ClientTLSSettings } from '../../../crds/kinds/destination-rule.ts'
+import type { MeshOptions } from '../../mesh/options.ts'
+import { isHttp2, type Protocol } from '../../registry/protocol.ts'
+import { any } from '../messages.ts'
+
+/**
+ * The transport socket of a DestinationRule's TLS settings; undefined for plain text. Files are those of the proxy's machine.
+ * Unless it is switched off the server's certificate is verified, by the roots of the operating system if none are given (Istio's
+ * VERIFY_CERTIFICATE_AT_CLIENT).
+ */
+export function transportSocket(
+  tls: ClientTLSSettings | undefined,
+  protocol: Protocol,
+  options: MeshOptions,
+): TransportSocket | undefined {
+  if (!originatesTls(tls)) return undefined
+  const hasOwnCertificate = tls.mode === 'MUTUAL' && tls.clientCertificate !== undefined
+  const context = create(UpstreamTlsContextSchema, {
+    sni: tls.sni ?? '',
+    commonTlsContext: create(CommonTlsContextSchema, {
+      tlsParams: create(TlsParametersSchema, {
+        tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+        tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+      }),
+      alpnProtocols: isHttp2(protocol) ? ['h2'] : [],
+      tlsCertificates: hasOwnCertificate
+        ? [
+            create(TlsCertificateSchema, {
+              certificateChain: file(tls.clientCertificate),
+              privateKey: file(tls.privateKey),
+            }),
+          ]
+        : [],
+      ...(tls.insecureSkipVerify !== true && {
+        validationContextType: { case: 'validationContext', value: validation(tls, options) },
+      }),
+    }),
+  })
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: any(UpstreamTlsContextSchema, context) },
+  })
+}
+
+/** Whether the proxy speaks TLS by settings of the rule's own. */
+export function originatesTls(tls: ClientTLSSettings | undefined): tls is ClientTLSSettings {
+  return tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL'
+}
+
+/** Without a name of its own the one of the request is asked for, and without names to match it is the one to match. */
+export function autoNames(tls: ClientTLSSettings | undefined): { autoSni: boolean; autoSanValidation: boolean } {
+  const autoSni = originatesTls(tls) && !tls.sni
+  const isMatched = (tls?.subjectAltNames?.length ?? 0) > 0 || tls?.insecureSkipVerify === true
+  return { autoSni, autoSanValidation: autoSni && !isMatched }
+}
+
+function validation(tls: ClientTLSSettings, options: MeshOptions) {
+  return create(CertificateValidationContextSchema, {
+    trustedCa: file(tls.caCertificates || options.systemRootsFile),
+    ...(tls.caCrl && { crl: file(tls.caCrl) }),
+    matchTypedSubjectAltNames: (tls.subjectAltNames ?? []).map((name) =>
+      create(SubjectAltNameMatcherSchema, {
+        sanType: typeOf(name),
+        matcher: create(StringMatcherSchema, { matchPattern: { case: 'exact', value: name } }),
+      }),
+    ),
+  })
+}
+
+/** Istio writes only the name. */
+function typeOf(name: string): SubjectAltNameMatcher_SanType {
+  if (name.includes('://')) return SubjectAltNameMatcher_SanType.URI
+  if (isIP(name) !== 0) return SubjectAltNameMatcher_SanType.IP_ADDRESS
+  return name.includes('@') ? SubjectAltNameMatcher_SanType.EMAIL : SubjectAltNameMatcher_SanType.DNS
+}
+
+function file(path: string | undefined) {
+  return create(DataSourceSchema, { specifier: { case: 'filename', value: path ?? '' } })
+}
