@@ -118,6 +118,41 @@ describe('TLS of a DestinationRule', () => {
   })
 })
 
+describe("TLS of a Gateway's server", () => {
+  const messages = (tls: string) =>
+    of('Gateway', `servers:\n- {port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: ${tls}}`).map(
+      ([, , message]) => message,
+    )
+  const at = 'spec.servers[0].tls'
+
+  test.each([
+    '{mode: SIMPLE, serverCertificate: /a.pem, privateKey: /a.key, minProtocolVersion: TLSV1_3}',
+    '{mode: SIMPLE, tlsCertificates: [{serverCertificate: /a.pem, privateKey: /a.key}]}',
+    '{mode: MUTUAL, serverCertificate: /a.pem, privateKey: /a.key, caCertificates: /roots.pem}',
+    '{mode: PASSTHROUGH}',
+  ])('%s is well', (tls) => {
+    expect(messages(tls)).toEqual([])
+  })
+
+  test.each([
+    ['{mode: SIMPLE, serverCertificate: /a.pem}', `${at}.privateKey: must be given for mode SIMPLE`],
+    [
+      '{mode: SIMPLE, tlsCertificates: [{serverCertificate: /a.pem}]}',
+      `${at}.tlsCertificates[0].privateKey: must be given`,
+    ],
+    [
+      '{mode: MUTUAL, serverCertificate: /a.pem, privateKey: /a.key}',
+      `${at}.caCertificates: must be given for mode MUTUAL: clients are verified by them`,
+    ],
+    [
+      '{mode: SIMPLE, serverCertificate: /a.pem, privateKey: /a.key, cipherSuites: [ROT13]}',
+      `${at}.cipherSuites[0]: ROT13 is not known, and left out`,
+    ],
+  ])('%s is not', (tls, message) => {
+    expect(messages(tls)).toEqual([message])
+  })
+})
+
 describe('fields without effect', () => {
   test('are named with their line, once for a whole block, and refuse nothing', () => {
     const spec = `host: a

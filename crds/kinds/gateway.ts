@@ -1,8 +1,22 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { deprecated, message, oneOf, stringMap, strings, uint32, unsupported } from '../schema.ts'
+import { deprecated, message, oneOf, stringMap, strings, uint32, unsupported, unsupportedValues } from '../schema.ts'
 import { body } from './object.ts'
 
 const TLS_PROTOCOLS = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'] as const
+
+/** What a server may be told to take (Istio's list; those of TLS 1.3 are not chosen from). */
+const CIPHER_SUITES: ReadonlySet<string> = new Set(
+  [
+    'ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-CHACHA20-POLY1305',
+    'ECDHE-ECDSA-AES256-SHA ECDHE-RSA-AES256-SHA ECDHE-ECDSA-AES128-SHA ECDHE-RSA-AES128-SHA',
+    'AES256-GCM-SHA384 AES128-GCM-SHA256 AES256-SHA AES128-SHA DES-CBC3-SHA',
+  ].flatMap((names) => names.split(' ')),
+)
+
+export function isCipherSuite(name: string): boolean {
+  return CIPHER_SUITES.has(name)
+}
 
 /** A port of a Gateway's server. */
 export const Port = message({
@@ -19,26 +33,35 @@ const TLSCertificate = message({
   caCertificates: Type.Optional(Type.String()),
 })
 
-const notYet = <T extends TSchema>(schema: T) => Type.Optional(unsupported(schema, 'TLS is not honoured yet'))
+const notYet = <T extends TSchema>(schema: T) =>
+  Type.Optional(unsupported(schema, 'credentials from Secrets are not honoured yet'))
 
 export const ServerTLSSettings = message({
   httpsRedirect: Type.Optional(Type.Boolean({ description: 'Answers plain HTTP with a redirect to https.' })),
-  mode: notYet(oneOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL'])),
-  serverCertificate: notYet(Type.String()),
-  privateKey: notYet(Type.String()),
-  caCertificates: notYet(Type.String()),
-  caCrl: notYet(Type.String()),
+  mode: Type.Optional(
+    unsupportedValues(
+      oneOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']),
+      {
+        AUTO_PASSTHROUGH: 'the names of clusters are not honoured yet',
+        ISTIO_MUTUAL: "the mesh's own certificates are not honoured yet",
+      },
+    ),
+  ),
+  serverCertificate: Type.Optional(Type.String()),
+  privateKey: Type.Optional(Type.String()),
+  caCertificates: Type.Optional(Type.String()),
+  caCrl: Type.Optional(Type.String()),
   credentialName: notYet(Type.String()),
   credentialNames: notYet(Type.Array(Type.String(), { maxItems: 2 })),
   caCertCredentialName: notYet(Type.String()),
-  tlsCertificates: notYet(Type.Array(TLSCertificate, { maxItems: 2 })),
-  subjectAltNames: notYet(strings()),
-  verifyCertificateSpki: notYet(strings()),
-  verifyCertificateHash: notYet(strings()),
-  minProtocolVersion: notYet(oneOf(TLS_PROTOCOLS)),
-  maxProtocolVersion: notYet(oneOf(TLS_PROTOCOLS)),
-  cipherSuites: notYet(strings()),
-  insecureSkipVerify: notYet(Type.Boolean()),
+  tlsCertificates: Type.Optional(Type.Array(TLSCertificate, { maxItems: 2 })),
+  subjectAltNames: Type.Optional(strings()),
+  verifyCertificateSpki: Type.Optional(strings()),
+  verifyCertificateHash: Type.Optional(strings()),
+  minProtocolVersion: Type.Optional(oneOf(TLS_PROTOCOLS)),
+  maxProtocolVersion: Type.Optional(oneOf(TLS_PROTOCOLS)),
+  cipherSuites: Type.Optional(strings()),
+  insecureSkipVerify: Type.Optional(unsupported(Type.Boolean(), 'clients are always verified where they are asked')),
 })
 export type ServerTLSSettings = Static<typeof ServerTLSSettings>
 

@@ -1,7 +1,7 @@
 import type { Origin } from '../../api/origin.ts'
 import { hostsOverlap, hostWithin, splitNamespacedHost } from '../../config/hosts.ts'
 import { type ConfigObject, originAt } from '../../config/object.ts'
-import type { GatewayBody, Server } from '../../crds/kinds/gateway.ts'
+import type { GatewayBody, Server, ServerTLSSettings } from '../../crds/kinds/gateway.ts'
 import { type Labels, labelsMatch } from '../registry/labels.ts'
 import { isHttp, isTls, type Protocol, parseProtocol } from '../registry/protocol.ts'
 import type { VirtualService } from './virtual-service.ts'
@@ -67,6 +67,20 @@ export function mergeGateways(
     }
   }
   return [...ports.values()]
+}
+
+/** The TLS that a server ends itself, by certificates that it has; undefined where it passes on, and where it has none. */
+export function terminatedTls({ protocol, server: { tls } }: GatewayServer): ServerTLSSettings | undefined {
+  if (tls === undefined || !isTls(protocol)) return undefined
+  const { mode } = tls
+  if (mode !== 'SIMPLE' && mode !== 'MUTUAL' && mode !== 'OPTIONAL_MUTUAL') return undefined
+  return certificatesOf(tls).length > 0 ? tls : undefined
+}
+
+/** The pairs that a server shows: one of RSA and one of ECDSA perhaps. */
+export function certificatesOf({ serverCertificate, privateKey, tlsCertificates = [] }: ServerTLSSettings) {
+  if (serverCertificate && privateKey) return [{ serverCertificate, privateKey }]
+  return tlsCertificates.filter((pair) => pair.serverCertificate && pair.privateKey)
 }
 
 /** HTTPS and TLS servers carry TLS; every other HTTP protocol is plain. */

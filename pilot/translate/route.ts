@@ -4,7 +4,7 @@
  * by itself; `configuration.ts` puts them together.
  */
 export { encodeRouteConfiguration } from './route/configuration.ts'
-export { gatewayRouteName, gatewayRoutePlan } from './route/gateway.ts'
+export { gatewayRoutePlans } from './route/gateway.ts'
 export type { Otherwise, RoutePlan } from './route/plan.ts'
 export { ruleIndex, sidecarRoutePlan } from './route/sidecar.ts'
 export { nobodyBound, type PlanContext, unknownHosts, type VirtualHostPlan, virtualHost } from './route/virtual-host.ts'

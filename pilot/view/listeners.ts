@@ -16,7 +16,7 @@ import {
   virtualInbound,
   virtualOutbound,
 } from '../translate/listener.ts'
-import { gatewayRoutePlan, type RoutePlan, sidecarRoutePlan } from '../translate/route.ts'
+import { gatewayRoutePlans, type RoutePlan, sidecarRoutePlan } from '../translate/route.ts'
 import type { EncodedResource } from '../xds/view.ts'
 import { plannedInbound } from './clusters.ts'
 
@@ -54,7 +54,7 @@ function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
   const boundTo = (gateway: string) => generation.virtualServices.boundTo(gateway, scope.namespace)
   const context = { ...chainContext(scope, generation), boundTo }
   const listeners = scope.gatewayPorts.flatMap((port) => gatewayListener(port, context) ?? [])
-  const plans = scope.gatewayPorts.filter(({ mode }) => mode === 'http').map((port) => gatewayRoutePlan(port, boundTo))
+  const plans = scope.gatewayPorts.flatMap((port) => gatewayRoutePlans(port, boundTo))
   return { listeners, routes: new Map(plans.map((plan) => [plan.name, plan])) }
 }
 

@@ -1,21 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { MemorySource } from '../../config/sources/memory.ts'
 import { peerOrSkip } from '../peers/peers.ts'
 import { TestCa } from '../support/certificates.ts'
-import { eventually } from '../support/eventually.ts'
-import { bootstrapText, canConnect, loopbackBlock, Mesh, type Workload } from '../support/mesh.ts'
+import { loopbackBlock, type Workload } from '../support/mesh.ts'
 import { sendRaw } from '../support/raw-http.ts'
+import { MeshPair, PLANES, type Plane } from './mesh-pair.ts'
 
 /** A DestinationRule's TLS to a server outside of the mesh: real Envoy and our proxy under one pilot must do the same. */
-
-const PLANES = ['envoy', 'lateen'] as const
-type Plane = (typeof PLANES)[number]
 
 const envoy = peerOrSkip('envoy')
 const withEnvoy = envoy === undefined ? test.skip : test
@@ -24,7 +16,6 @@ const bind: Record<Plane, string> = { envoy: `${block}.11`, lateen: `${block}.12
 const PORT = 9080
 const SERVER = `${block}.21`
 
-const dir = mkdtempSync(join(tmpdir(), 'lateen-origination-'))
 const [ca, otherCa] = [new TestCa('root'), new TestCa('another root')]
 const server = ca.issue('server', { altNames: ['DNS:api.example.com', 'URI:spiffe://example.com/ns/a/sa/api'] })
 const client = ca.issue('client')
@@ -71,10 +62,7 @@ const CASES: Record<string, { readonly tls: string; readonly status: number; rea
 }
 
 let upstream: Server
-let mesh: Mesh
-let source: MemorySource
-let child: ChildProcess | undefined
-let envoyLog = ''
+let pair: MeshPair
 
 beforeAll(async () => {
   upstream = createServer(
@@ -85,36 +73,15 @@ beforeAll(async () => {
     },
   )
   await new Promise<void>((resolve) => upstream.listen(0, SERVER, resolve))
-  source = new MemorySource({ 'mesh.yaml': configuration((upstream.address() as { port: number }).port) })
-  mesh = new Mesh(source)
-  await mesh.start()
-  await mesh.addProxy(workload('lateen'))
-  await eventually(() => canConnect(bind.lateen, PORT))
-  if (envoy === undefined) return
-  const file = join(dir, 'envoy.yaml')
-  writeFileSync(file, bootstrapText(workload('envoy'), mesh.pilot.xdsPort))
-  const args = ['-c', file, '--concurrency', '1', '--log-level', 'error', '--use-dynamic-base-id']
-  child = spawn(envoy, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  child.stderr?.on('data', (chunk: Buffer) => {
-    envoyLog = (envoyLog + chunk.toString()).slice(-4000)
-  })
-  await eventually(() => canConnect(bind.envoy, PORT), 30_000).catch((thrown) => {
-    throw new Error(`envoy does not listen: ${thrown}\n${envoyLog}`)
-  })
+  pair = new MeshPair(configuration((upstream.address() as { port: number }).port))
+  await pair.start(envoy, { envoy: workload('envoy'), lateen: workload('lateen') }, PORT)
 }, 60_000)
 
 afterAll(async () => {
-  if (child !== undefined && child.exitCode === null) {
-    const gone = new Promise((resolve) => child?.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
-  }
-  await mesh.stop()
-  source.close()
+  await pair.stop()
   upstream.closeAllConnections()
   upstream.close()
   for (const authority of [ca, otherCa]) authority.remove()
-  rmSync(dir, { recursive: true, force: true })
 }, 20_000)
 
 for (const plane of PLANES) {

@@ -1,4 +1,4 @@
-import type { GatewaySpec, Server } from '../../../crds/kinds/gateway.ts'
+import { type GatewaySpec, isCipherSuite, type Server, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import { isDnsLabel } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
@@ -45,9 +45,35 @@ function checkServerHost(text: string, path: FieldPath, report: Report): void {
 function checkServerTls(server: Server, path: FieldPath, report: Report): void {
   const { tls, port } = server
   const wire = wireProtocol(port.protocol)
+  if (wire === 'tls' && tls !== undefined) checkTerminatedTls(tls, [...path, 'tls'], report)
   if (wire === 'tls' && tls === undefined) report.error([...path, 'tls'], `must be given for protocol ${port.protocol}`)
   if (tls === undefined || wire === undefined || wire === 'tls') return
   const onlyRedirect = Object.keys(tls).every((field) => field === 'httpsRedirect')
   if (wire !== 'http') report.error([...path, 'tls'], `is not allowed for protocol ${port.protocol}`)
   else if (!onlyRedirect) report.error([...path, 'tls'], `only httpsRedirect is allowed for protocol ${port.protocol}`)
+}
+
+function checkTerminatedTls(tls: ServerTLSSettings, path: FieldPath, report: Report): void {
+  const { mode, caCertificates, cipherSuites = [], serverCertificate, privateKey, tlsCertificates = [] } = tls
+  cipherSuites.forEach((name, index) => {
+    if (!isCipherSuite(name)) report.warning([...path, 'cipherSuites', index], `${name} is not known, and left out`)
+  })
+  if (mode !== 'SIMPLE' && mode !== 'MUTUAL' && mode !== 'OPTIONAL_MUTUAL') return
+  const isNamed = Boolean(tls.credentialName) || (tls.credentialNames?.length ?? 0) > 0
+  if (isNamed) {
+    if (serverCertificate) report.error([...path, 'serverCertificate'], 'cannot stand beside credentialName')
+    return
+  }
+  if (tlsCertificates.length === 0) {
+    if (!serverCertificate) report.error([...path, 'serverCertificate'], `must be given for mode ${mode}`)
+    if (!privateKey) report.error([...path, 'privateKey'], `must be given for mode ${mode}`)
+  }
+  tlsCertificates.forEach((pair, index) => {
+    const at = [...path, 'tlsCertificates', index]
+    if (!pair.serverCertificate) report.error([...at, 'serverCertificate'], 'must be given')
+    if (!pair.privateKey) report.error([...at, 'privateKey'], 'must be given')
+  })
+  if (mode !== 'SIMPLE' && !caCertificates && !tls.caCertCredentialName) {
+    report.error([...path, 'caCertificates'], `must be given for mode ${mode}: clients are verified by them`)
+  }
 }

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { create } from '@bufbuild/protobuf'
 import {
   DataSourceSchema,
@@ -7,8 +6,6 @@ import {
 } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   CertificateValidationContextSchema,
-  SubjectAltNameMatcher_SanType,
-  SubjectAltNameMatcherSchema,
   TlsCertificateSchema,
   TlsParameters_TlsProtocol,
   TlsParametersSchema,
@@ -17,11 +14,11 @@ import {
   CommonTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import { StringMatcherSchema } from '../../../api/gen/envoy/type/matcher/v3/string_pb.js'
 import type { ClientTLSSettings } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { isHttp2, type Protocol } from '../../registry/protocol.ts'
 import { any } from '../messages.ts'
+import { subjectAltNames } from '../subject-alt-names.ts'
 
 /**
  * The transport socket of a DestinationRule's TLS settings; undefined for plain text. Files are those of the proxy's machine.
@@ -78,20 +75,8 @@ function validation(tls: ClientTLSSettings, options: MeshOptions) {
   return create(CertificateValidationContextSchema, {
     trustedCa: file(tls.caCertificates || options.systemRootsFile),
     ...(tls.caCrl && { crl: file(tls.caCrl) }),
-    matchTypedSubjectAltNames: (tls.subjectAltNames ?? []).map((name) =>
-      create(SubjectAltNameMatcherSchema, {
-        sanType: typeOf(name),
-        matcher: create(StringMatcherSchema, { matchPattern: { case: 'exact', value: name } }),
-      }),
-    ),
+    matchTypedSubjectAltNames: subjectAltNames(tls.subjectAltNames ?? []),
   })
-}
-
-/** Istio writes only the name. */
-function typeOf(name: string): SubjectAltNameMatcher_SanType {
-  if (name.includes('://')) return SubjectAltNameMatcher_SanType.URI
-  if (isIP(name) !== 0) return SubjectAltNameMatcher_SanType.IP_ADDRESS
-  return name.includes('@') ? SubjectAltNameMatcher_SanType.EMAIL : SubjectAltNameMatcher_SanType.DNS
 }
 
 function file(path: string | undefined) {

@@ -1,9 +1,10 @@
 import { hostWithin } from '../../../config/hosts.ts'
-import { type GatewayPort, type GatewayServer, servedHosts } from '../../mesh/gateway.ts'
+import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
+import { type GatewayPort, type GatewayServer, servedHosts, terminatedTls } from '../../mesh/gateway.ts'
 import type { VirtualService } from '../../mesh/virtual-service.ts'
-import { gatewayRouteName } from '../route/gateway.ts'
+import { gatewayRouteName, httpsRouteName } from '../route/gateway.ts'
 import { distinctChains, type L4Context, tcpChains, tlsChains } from './l4-routes.ts'
-import { type ChainPlan, type ListenerPlan, listenerName } from './plan.ts'
+import { type ChainMatch, type ChainPlan, type ListenerPlan, listenerName } from './plan.ts'
 
 export interface GatewayContext extends Omit<L4Context, 'gateways' | 'port'> {
   /** The VirtualServices of a Gateway, oldest first. */
@@ -27,6 +28,40 @@ export function gatewayListener(port: GatewayPort, context: GatewayContext): Lis
   }
 }
 
+/** Bytes carry no host: the first VirtualService that may serve here has them. */
+function tcpServerChains(
+  server: GatewayServer,
+  match: ChainMatch,
+  context: L4Context,
+  bound: readonly VirtualService[],
+): ChainPlan[] {
+  const first = bound.map((vs) => (servedHosts(server, vs).length > 0 ? tcpChains(vs.tcp, match, context) : []))
+  return first.find((chains) => chains.length > 0) ?? []
+}
+
+/** Browsers and gRPC choose HTTP/2, all others HTTP/1.1. */
+const HTTPS_PROTOCOLS = ['h2', 'http/1.1']
+
+function httpsChain(
+  port: GatewayPort,
+  server: GatewayServer,
+  match: ChainMatch,
+  settings: ServerTLSSettings,
+): ChainPlan {
+  return {
+    name: '',
+    match,
+    target: {
+      kind: 'http',
+      role: 'gateway',
+      statPrefix: `outbound_${listenerName(port.bind, port.port)}`,
+      routes: { rds: httpsRouteName(port, server) },
+    },
+    tls: { settings, alpnProtocols: HTTPS_PROTOCOLS },
+    origin: server.origin,
+  }
+}
+
 function httpChain(port: GatewayPort): ChainPlan {
   return {
     name: '',
@@ -42,17 +77,22 @@ function httpChain(port: GatewayPort): ChainPlan {
 }
 
 function l4Chains(port: GatewayPort, context: GatewayContext): ChainPlan[] {
-  return distinctChains(port.servers.flatMap((server) => serverChains(server, port.serverPort, context)))
+  return distinctChains(port.servers.flatMap((server) => serverChains(port, server, context)))
 }
 
-/** Terminated TLS needs certificates, which the pilot does not hand out yet; such a server opens nothing. */
-function serverChains(server: GatewayServer, serverPort: number, context: GatewayContext): ChainPlan[] {
-  const l4 = { ...context, gateways: [server.gateway], port: serverPort }
+/** A server that is to end TLS but has no certificate opens nothing. */
+function serverChains(port: GatewayPort, server: GatewayServer, context: GatewayContext): ChainPlan[] {
+  const l4 = { ...context, gateways: [server.gateway], port: port.serverPort }
   const bound = context.boundTo(server.gateway)
   if (server.protocol !== 'TLS' && server.protocol !== 'HTTPS') {
-    // Bytes carry no host: the first VirtualService that may serve here has them.
-    const first = bound.map((vs) => (servedHosts(server, vs).length > 0 ? tcpChains(vs.tcp, {}, l4) : []))
-    return first.find((chains) => chains.length > 0) ?? []
+    return tcpServerChains(server, {}, l4, bound)
+  }
+  const settings = terminatedTls(server)
+  if (settings !== undefined) {
+    const match = { serverNames: server.hosts.map(({ host }) => host) }
+    if (server.protocol === 'HTTPS') return [httpsChain(port, server, match, settings)]
+    const tls = { settings, alpnProtocols: [] }
+    return tcpServerChains(server, match, l4, bound).map((chain) => ({ ...chain, tls }))
   }
   if ((server.server.tls?.mode ?? 'PASSTHROUGH') !== 'PASSTHROUGH') return []
   return bound.flatMap((vs) => {

@@ -19,6 +19,7 @@ import { any, metadata } from '../messages.ts'
 import { httpConnectionManager } from './http-connection-manager.ts'
 import type { ChainMatch, ChainPlan, ListenerPlan } from './plan.ts'
 import { tcpProxy } from './tcp-proxy.ts'
+import { downstreamTransportSocket } from './transport-socket.ts'
 
 /** The listener of a plan. */
 export function listener(plan: ListenerPlan, options: MeshOptions): Listener {
@@ -55,6 +56,7 @@ function filterChain(plan: ChainPlan, options: MeshOptions): FilterChain {
     name: plan.name,
     ...(match && { filterChainMatch: match }),
     filters: [networkFilter(plan, options)],
+    ...(plan.tls && { transportSocket: downstreamTransportSocket(plan.tls) }),
     ...(plan.origin && { metadata: metadata(plan.origin) }),
   })
 }

@@ -1,4 +1,5 @@
 import type { Origin } from '../../../api/origin.ts'
+import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 
 /** A listener before it is made. Plain data: the same content makes the same listener. */
 export interface ListenerPlan {
@@ -21,7 +22,14 @@ export interface ChainPlan {
   readonly name: string
   readonly match: ChainMatch
   readonly target: HttpTarget | TcpTarget
+  /** How TLS is ended before the target sees a byte; undefined where it is not. */
+  readonly tls?: ServerTls
   readonly origin: Origin | undefined
+}
+
+export interface ServerTls {
+  readonly settings: ServerTLSSettings
+  readonly alpnProtocols: readonly string[]
 }
 
 export interface ChainMatch {

@@ -1,4 +1,4 @@
-import { type GatewayPort, type GatewayServer, servedHosts } from '../../mesh/gateway.ts'
+import { type GatewayPort, type GatewayServer, servedHosts, terminatedTls } from '../../mesh/gateway.ts'
 import type { VirtualService } from '../../mesh/virtual-service.ts'
 import { claimDomains, type RoutePlan } from './plan.ts'
 import type { VirtualHostPlan } from './virtual-host.ts'
@@ -9,14 +9,27 @@ export function gatewayRouteName({ port, bind, servers }: GatewayPort): string {
   return given ? `http.${port}.${bind}` : `http.${port}`
 }
 
+/** The table of a server that ends TLS: it has one of its own, since its clients named it before their first request. */
+export function httpsRouteName(port: GatewayPort, { gateway, server }: GatewayServer): string {
+  const [namespace, name] = gateway.split('/')
+  const bind = server.bind === undefined || server.bind === '' ? '' : `.${server.bind}`
+  return `https.${port.port}.${server.port.name}.${name}.${namespace}${bind}`
+}
+
+type BoundTo = (gateway: string) => readonly VirtualService[]
+
+/** The route tables of a gateway's port: one for all that comes as plain HTTP, one for each server that ends TLS. */
+export function gatewayRoutePlans(port: GatewayPort, boundTo: BoundTo): readonly RoutePlan[] {
+  if (port.mode === 'http') return [gatewayRoutePlan(gatewayRouteName(port), port, boundTo)]
+  const ending = port.servers.filter((server) => server.protocol === 'HTTPS' && terminatedTls(server) !== undefined)
+  return ending.map((server) => gatewayRoutePlan(httpsRouteName(port, server), { ...port, servers: [server] }, boundTo))
+}
+
 /**
- * The route table of a gateway's plain HTTP port (Istio's buildGatewayHTTPRouteConfig): a virtual host for each host
+ * A route table of a gateway's port (Istio's buildGatewayHTTPRouteConfig): a virtual host for each host
  * that a server allows and a bound VirtualService has, with the routes of all such VirtualServices, oldest first.
  */
-export function gatewayRoutePlan(
-  port: GatewayPort,
-  boundTo: (gateway: string) => readonly VirtualService[],
-): RoutePlan {
+function gatewayRoutePlan(name: string, port: GatewayPort, boundTo: BoundTo): RoutePlan {
   const hosts = new Map<string, HostEntry>()
   const entryOf = (host: string, server: GatewayServer) => {
     const entry = hosts.get(host) ?? { rules: new Map(), redirectToTls: false, server }
@@ -33,7 +46,7 @@ export function gatewayRoutePlan(
     for (const { host } of server.hosts) entryOf(host, server).redirectToTls = true
   }
   return {
-    name: gatewayRouteName(port),
+    name,
     virtualHosts: planHosts(hosts, port),
     otherwise: { kind: 'nobodyBound', port: port.serverPort },
     ignorePort: true,

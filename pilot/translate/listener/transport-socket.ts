@@ -1,0 +1,76 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  DataSourceSchema,
+  type TransportSocket,
+  TransportSocketSchema,
+} from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import {
+  CertificateValidationContextSchema,
+  TlsCertificateSchema,
+  TlsParametersSchema,
+  TlsParameters_TlsProtocol as TlsProtocol,
+} from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import {
+  CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+} from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { isCipherSuite, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
+import { certificatesOf } from '../../mesh/gateway.ts'
+import { any } from '../messages.ts'
+import { subjectAltNames } from '../subject-alt-names.ts'
+import type { ServerTls } from './plan.ts'
+
+/** How a gateway's server ends TLS. Files are those of the proxy's machine. */
+export function downstreamTransportSocket({ settings, alpnProtocols }: ServerTls): TransportSocket {
+  const { minProtocolVersion, maxProtocolVersion, cipherSuites = [], mode } = settings
+  const asksClient = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL'
+  const context = create(DownstreamTlsContextSchema, {
+    requireClientCertificate: mode === 'MUTUAL',
+    commonTlsContext: create(CommonTlsContextSchema, {
+      tlsParams: create(TlsParametersSchema, {
+        tlsMinimumProtocolVersion: protocolOf(minProtocolVersion) ?? TlsProtocol.TLSv1_2,
+        tlsMaximumProtocolVersion: protocolOf(maxProtocolVersion) ?? TlsProtocol.TLSv1_3,
+        cipherSuites: cipherSuites.filter(isCipherSuite),
+      }),
+      alpnProtocols: [...alpnProtocols],
+      tlsCertificates: certificatesOf(settings).map(({ serverCertificate, privateKey }) =>
+        create(TlsCertificateSchema, { certificateChain: file(serverCertificate), privateKey: file(privateKey) }),
+      ),
+      ...(asksClient && { validationContextType: { case: 'validationContext', value: clientValidation(settings) } }),
+    }),
+  })
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: any(DownstreamTlsContextSchema, context) },
+  })
+}
+
+function clientValidation(settings: ServerTLSSettings) {
+  const { caCertificates = '', caCrl = '', subjectAltNames: names = [] } = settings
+  return create(CertificateValidationContextSchema, {
+    trustedCa: file(caCertificates),
+    ...(caCrl !== '' && { crl: file(caCrl) }),
+    matchTypedSubjectAltNames: subjectAltNames(names),
+    verifyCertificateSpki: [...(settings.verifyCertificateSpki ?? [])],
+    verifyCertificateHash: [...(settings.verifyCertificateHash ?? [])],
+  })
+}
+
+function protocolOf(name: ServerTLSSettings['minProtocolVersion']): TlsProtocol | undefined {
+  switch (name) {
+    case 'TLSV1_0':
+      return TlsProtocol.TLSv1_0
+    case 'TLSV1_1':
+      return TlsProtocol.TLSv1_1
+    case 'TLSV1_2':
+      return TlsProtocol.TLSv1_2
+    case 'TLSV1_3':
+      return TlsProtocol.TLSv1_3
+    default:
+      return undefined
+  }
+}
+
+function file(path: string | undefined) {
+  return create(DataSourceSchema, { specifier: { case: 'filename', value: path ?? '' } })
+}
