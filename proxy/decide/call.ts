@@ -1,12 +1,12 @@
 import type { Random } from '../../lib/random.ts'
 import type { RequestHead } from '../stream/message.ts'
+import type { ConnectionFacts } from './connection-facts.ts'
 
 /** One HTTP call as the decision sees it: what was asked, by whom, and the dice. Reused by a connection. */
 export interface Call {
   readonly head: RequestHead
-  /** `ip:port` of the direct peer, and of our own end. */
-  readonly downstreamAddress: string
-  readonly downstreamLocalAddress: string
+  /** What is known of the connection it came on. */
+  readonly facts: ConnectionFacts
   /** Draws for faults. */
   readonly random: Random
   /** Drawn once a call: runtime fractions and the pick of a weighted cluster share it, as in Envoy. */

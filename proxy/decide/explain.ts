@@ -10,6 +10,7 @@ import type { Call } from './call.ts'
 import { connectionFacts } from './connection-facts.ts'
 import { decide, pick, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
+import { addressWithoutPort } from './fields.ts'
 import { findFilterChain } from './filter-chain.ts'
 import { findListener } from './find-listener.ts'
 import { mutateHeaders } from './mutate.ts'
@@ -122,8 +123,13 @@ function explainHttp(
   }
   const asked: Call = {
     head,
-    downstreamAddress: '127.0.0.1:0',
-    downstreamLocalAddress: `${hostOf(call.destination) || '127.0.0.1'}:${portOfUrl(call.url)}`,
+    // Of a client's certificate only the name is given, which is too little to say it onward.
+    facts: connectionFacts({
+      directSourceAddress: '127.0.0.1',
+      sourceAddress: '127.0.0.1',
+      destinationAddress: hostOf(call.destination) || '127.0.0.1',
+      destinationPort: portOfUrl(call.url),
+    }),
     random: { next: () => call.faultDraw },
     randomValue: call.randomValue,
     newRequestId: () => '<generated>',
@@ -276,7 +282,7 @@ function emptyExplanation(call: SymbolicCall): Explanation {
 }
 
 function hostOf(destination: string): string {
-  return destination.slice(0, Math.max(0, destination.lastIndexOf(':')))
+  return destination.includes(':') ? addressWithoutPort(destination) : ''
 }
 
 function portOf(destination: string): number {

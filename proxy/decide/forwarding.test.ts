@@ -4,6 +4,7 @@ import { parseRequestHead } from '../http1/request-parser.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import { listenerPlan, typed } from '../plan/testing.ts'
 import { RequestHead } from '../stream/message.ts'
+import { connectionFacts } from './connection-facts.ts'
 import { newDecision } from './decision.ts'
 import { forwardedAddress, readForwarding } from './forwarding.ts'
 import { mutateHeaders } from './mutate.ts'
@@ -29,14 +30,18 @@ function managerOf(fields: object): HttpManagerPlan {
 }
 
 /** What is known of a client, and the fields that are passed on. */
-function read(manager: object, lines: readonly string[], peer = '192.0.2.5:1000') {
+function read(manager: object, lines: readonly string[], peer = '192.0.2.5') {
   const head = new RequestHead()
   const bytes = Buffer.from(['GET / HTTP/1.1', 'Host: h', ...lines, '', ''].join('\r\n'), 'latin1')
   expect(parseRequestHead(bytes, 0, bytes.length - 4, head)).toBeUndefined()
   const call = {
     head,
-    downstreamAddress: peer,
-    downstreamLocalAddress: '192.0.2.1:80',
+    facts: connectionFacts({
+      sourceAddress: peer,
+      sourcePort: 1000,
+      destinationAddress: '192.0.2.1',
+      destinationPort: 80,
+    }),
     random: { next: () => 0 },
     randomValue: 0,
     newRequestId: () => 'generated',
@@ -103,7 +108,7 @@ test('the peer is added behind what came, unless it is not to be', () => {
     '1.1.1.1,192.0.2.5',
   )
   expect(read({ useRemoteAddress: true, skipXffAppend: true }, lines).field('x-forwarded-for')).toBe('1.1.1.1')
-  expect(read({ useRemoteAddress: true }, [], '[2001:db8::5]:80').field('x-forwarded-for')).toBe('2001:db8::5')
+  expect(read({ useRemoteAddress: true }, [], '2001:db8::5').field('x-forwarded-for')).toBe('2001:db8::5')
   expect(read({ xffNumTrustedHops: 1 }, lines).field('x-forwarded-for')).toBe('1.1.1.1')
   expect(read({}, []).field('x-forwarded-for')).toBeUndefined()
 })
@@ -155,17 +160,17 @@ const STEERING = ['x-envoy-max-retries', 'x-envoy-retry-on', 'x-envoy-upstream-r
 
 test.each([
   // use_remote_address, hops, X-Forwarded-For, peer -> internal, edge
-  [true, 0, undefined, '10.1.1.1:1', true, false],
-  [true, 1, undefined, '10.1.1.1:1', true, false],
-  [true, 0, '10.1.1.1', '10.1.1.1:1', false, true],
-  [true, 1, '10.1.1.1', '10.1.1.1:1', false, true],
-  [true, 0, undefined, '192.0.2.5:1', false, true],
-  [true, 0, undefined, '[2001:db8::9]:1', true, false],
-  [false, 0, '10.1.1.1', '192.0.2.5:1', true, false],
-  [false, 0, undefined, '10.1.1.1:1', false, false],
-  [false, 0, '1.1.1.1, 10.1.1.1', '10.1.1.1:1', false, false],
-  [false, 1, '10.1.1.1, 10.1.1.2', '10.1.1.1:1', false, false],
-  [false, 0, 'junk', '10.1.1.1:1', false, false],
+  [true, 0, undefined, '10.1.1.1', true, false],
+  [true, 1, undefined, '10.1.1.1', true, false],
+  [true, 0, '10.1.1.1', '10.1.1.1', false, true],
+  [true, 1, '10.1.1.1', '10.1.1.1', false, true],
+  [true, 0, undefined, '192.0.2.5', false, true],
+  [true, 0, undefined, '2001:db8::9', true, false],
+  [false, 0, '10.1.1.1', '192.0.2.5', true, false],
+  [false, 0, undefined, '10.1.1.1', false, false],
+  [false, 0, '1.1.1.1, 10.1.1.1', '10.1.1.1', false, false],
+  [false, 1, '10.1.1.1, 10.1.1.2', '10.1.1.1', false, false],
+  [false, 0, 'junk', '10.1.1.1', false, false],
 ])(
   'use_remote_address %s, %d hops, %j by %s: internal %s, edge %s',
   (useRemoteAddress, hops, list, peer, isInternal, isEdge) => {
@@ -184,7 +189,7 @@ test.each([
 )
 
 test('no address is internal that is not said to be', () => {
-  expect(read({ useRemoteAddress: true }, [], '10.1.1.1:1').field('x-envoy-internal')).toBeUndefined()
+  expect(read({ useRemoteAddress: true }, [], '10.1.1.1').field('x-envoy-internal')).toBeUndefined()
   expect(read({}, ['x-forwarded-for: 127.0.0.1']).field('x-envoy-internal')).toBeUndefined()
 })
 

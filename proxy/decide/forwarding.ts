@@ -4,8 +4,8 @@ import type { HttpManagerPlan } from '../plan/plan.ts'
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
+import { forwardClientCertificate } from './client-certificate.ts'
 import type { Decision } from './decision.ts'
-import { addressWithoutPort } from './fields.ts'
 
 /**
  * Who the client is, from where its request comes, and what is therefore believed of its headers (Envoy's
@@ -22,11 +22,11 @@ export function readForwarding(manager: HttpManagerPlan, call: Call, decision: D
   const isRead = list !== undefined && (!useRemoteAddress || hops > 0)
   const address = isRead ? forwardedAddress(list, useRemoteAddress ? hops - 1 : hops) : ''
   decision.clientAddress = address
-  const peer =
-    useRemoteAddress || manager.internalAddresses !== undefined ? addressWithoutPort(call.downstreamAddress) : ''
+  const peer = useRemoteAddress || manager.internalAddresses !== undefined ? call.facts.sourceAddress : ''
   const isInternal = mayBeInternal(manager, list, address) && manager.internalAddresses?.find(address || peer) === true
   // What comes from inside was looked at when it came in; without the peer's address nobody knows that this is an edge.
   const isEdge = useRemoteAddress && !isInternal
+  forwardClientCertificate(manager.clientCertificate, head, call.facts.tls)
   removeControlHeaders(head, isInternal, isEdge)
   if (useRemoteAddress && !manager.skipXffAppend && peer !== '') {
     head.set(FORWARDED_FOR, list === undefined ? peer : `${list},${peer}`)
@@ -116,11 +116,7 @@ const EDGE_HEADERS = new Set([
   'x-envoy-external-address',
 ])
 
-/** What a peer's certificate says is for whoever has seen the certificate to say (SANITIZE, Envoy's default). */
-const CLIENT_CERTIFICATE = 'x-forwarded-client-cert'
-
 function removeControlHeaders(head: RequestHead, isInternal: boolean, isEdge: boolean): void {
-  head.remove(CLIENT_CERTIFICATE)
   const { at, count, bytes, base } = head
   for (let i = 0; i < count; i++) {
     const start = at[i << 2] as number

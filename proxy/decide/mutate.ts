@@ -3,6 +3,7 @@ import { formatTemplate, type TemplateContext } from '../plan/header-template.ts
 import type { RouteConfigPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan } from '../plan/plan.ts'
 import type { HeaderBlock } from '../stream/header-block.ts'
 import type { Call } from './call.ts'
+import { destinationText, sourceText } from './connection-facts.ts'
 import type { Decision } from './decision.ts'
 import { addressWithPort } from './fields.ts'
 
@@ -52,9 +53,9 @@ export function mutateHeaders(
   }
   const context: TemplateContext = {
     request: call.head,
-    remoteAddress: decision.clientAddress === '' ? call.downstreamAddress : addressWithPort(decision.clientAddress, 0),
-    downstreamAddress: call.downstreamAddress,
-    downstreamLocalAddress: call.downstreamLocalAddress,
+    remoteAddress: decision.clientAddress === '' ? sourceText(call.facts) : addressWithPort(decision.clientAddress, 0),
+    downstreamAddress: sourceText(call.facts),
+    downstreamLocalAddress: destinationText(call.facts),
     routeName: route.name,
     clusterName: choice?.cluster ?? '',
   }

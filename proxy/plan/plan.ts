@@ -114,6 +114,16 @@ export interface ConnectionLimitPlan {
   readonly delayMs: number
 }
 
+/** forward_client_cert_details and set_current_client_cert_details. */
+export interface ClientCertificatePlan {
+  readonly mode: 'forward_only' | 'append_forward' | 'sanitize_set' | 'always_forward_only'
+  readonly cert: boolean
+  readonly chain: boolean
+  readonly subject: boolean
+  readonly uri: boolean
+  readonly dns: boolean
+}
+
 export interface HttpManagerPlan {
   readonly kind: 'http'
   readonly statPrefix: string
@@ -126,6 +136,8 @@ export interface HttpManagerPlan {
   /** How many entries of X-Forwarded-For, from its end, proxies in front of us wrote that are to be believed. */
   readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
+  /** What is said onward of a client's certificate; undefined for nothing (SANITIZE). */
+  readonly clientCertificate: ClientCertificatePlan | undefined
   /** Clients whose requests come from inside; undefined when none do. */
   readonly internalAddresses: PrefixTable<true> | undefined
   readonly normalizePath: boolean

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Random, randomUuid } from '../../lib/random.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
+import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
 import { decide, routesOf } from '../decide/decide.ts'
 import { type Decision, newDecision } from '../decide/decision.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
@@ -15,20 +16,17 @@ export class ReferenceCall implements Call {
   readonly head: RequestHead
   readonly random: Random
   readonly randomValue: number
-  readonly downstreamAddress: string
-  readonly downstreamLocalAddress: string
+  readonly facts: ConnectionFacts
   readonly decision: Decision = newDecision()
   readonly manager: HttpManagerPlan
   readonly #routes: RouteConfigPlan | undefined
 
   constructor(plan: Plan, manager: HttpManagerPlan, request: IncomingMessage, head: RequestHead, random: Random) {
-    const { remoteAddress, remotePort, localAddress, localPort } = request.socket
     this.head = head
     this.random = random
     this.manager = manager
     this.randomValue = Math.floor(random.next() * RANDOM_VALUE_BOUND)
-    this.downstreamAddress = `${remoteAddress}:${remotePort}`
-    this.downstreamLocalAddress = `${localAddress}:${localPort}`
+    this.facts = new SocketFacts(request.socket)
     this.#routes = routesOf(plan, manager)
     if (prepareRequest(manager, this, this.decision)) decide(plan, manager, this.#routes, this, this.decision)
   }

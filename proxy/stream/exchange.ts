@@ -1,6 +1,6 @@
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
-import { destinationText, sourceText } from '../decide/connection-facts.ts'
+import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { decide, routesOf } from '../decide/decide.ts'
 import { answer, type Decision, newDecision, resetDecision } from '../decide/decision.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
@@ -39,6 +39,7 @@ const MAX_REFUSED_RESENDS = 3
  */
 export class Exchange implements Call, TryOwner {
   readonly head: RequestHead
+  readonly facts: ConnectionFacts
   readonly random
   randomValue = 0
   /** True from begin() until the answer is complete. */
@@ -77,6 +78,7 @@ export class Exchange implements Call, TryOwner {
     this.#context = context
     this.#downstream = downstream
     this.head = downstream.head
+    this.facts = downstream.facts
     this.random = context.random
     const timer = (onDue: () => void) => new WheelTimer(context.bugs.guard('stream', onDue, () => downstream.destroy()))
     this.#routeTimer = timer(() => this.#onRouteTimeout())
@@ -86,14 +88,6 @@ export class Exchange implements Call, TryOwner {
       context.wheel,
       timer(() => this.#onIdleTimer()),
     )
-  }
-
-  get downstreamAddress(): string {
-    return sourceText(this.#downstream.facts)
-  }
-
-  get downstreamLocalAddress(): string {
-    return destinationText(this.#downstream.facts)
   }
 
   newRequestId(): string {
@@ -271,7 +265,7 @@ export class Exchange implements Call, TryOwner {
 
   #pickHost(cluster: Cluster): Host | undefined {
     if (cluster.plan.discovery === 'original_dst') {
-      const endpoint = originalEndpoint(this.#downstream.facts)
+      const endpoint = originalEndpoint(this.facts)
       return endpoint === undefined ? undefined : cluster.hostAt(endpoint)
     }
     const { retry } = this.#decision
@@ -289,7 +283,7 @@ export class Exchange implements Call, TryOwner {
     target.authority = decision.authority
     target.attemptCount = decision.virtualHost?.includeAttemptCount === true ? this.#tries : 0
     const proxyVersion = decision.connect?.proxyProtocol
-    target.preface = proxyVersion && encodeProxyHeader(proxyVersion, this.#downstream.facts)
+    target.preface = proxyVersion && encodeProxyHeader(proxyVersion, this.facts)
     attempt.writeHead(this.head, target, hasBody, chunks)
     if (chunks.length > 0 && this.#buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
     if (isEnded) {

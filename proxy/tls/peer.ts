@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import type { PeerCertificate, TLSSocket } from 'node:tls'
+import type { DetailedPeerCertificate, PeerCertificate, TLSSocket } from 'node:tls'
 import type { PeerCheckPlan } from '../plan/tls-plan.ts'
 import { type AltName, parseAltNames } from './alt-names.ts'
 
@@ -13,6 +13,8 @@ export interface TlsFacts {
   /** The protocol agreed on by ALPN, or ''. */
   readonly alpn: string
   readonly isResumed: boolean
+  /** The URIs in our own certificate. */
+  readonly localUris: readonly string[]
   /** undefined when the peer showed no certificate. */
   readonly peer: PeerIdentity | undefined
 }
@@ -22,7 +24,12 @@ export interface PeerIdentity {
   readonly altNames: readonly AltName[]
   /** The first URI among the names, such as `spiffe://cluster.local/ns/a/sa/b`; '' when there is none. */
   readonly uri: string
+  /** As RFC 2253 writes it, the most specific part first. */
   readonly subject: string
+  /** DER. */
+  readonly raw: Buffer
+  /** The certificate and those that the peer sent with it, DER. */
+  chain(): readonly Buffer[]
   /** SHA-256 of the certificate, as 64 lower-case hex digits. */
   readonly certificateHash: string
   readonly validToMs: number
@@ -36,7 +43,10 @@ export function tlsFacts(socket: TLSSocket): TlsFacts {
     serverName: (socket.servername || '').toLowerCase(),
     alpn: socket.alpnProtocol || '',
     isResumed: socket.isSessionReused(),
-    peer: hasCertificate(certificate) ? peerIdentity(certificate) : undefined,
+    localUris: localUrisOf(socket),
+    peer: hasCertificate(certificate)
+      ? peerIdentity(certificate, () => chainOf(socket.getPeerCertificate(true)))
+      : undefined,
   }
 }
 
@@ -45,22 +55,50 @@ export function hasCertificate(certificate: PeerCertificate | undefined): certif
   return certificate?.raw !== undefined
 }
 
-export function peerIdentity(certificate: PeerCertificate): PeerIdentity {
+export function peerIdentity(
+  certificate: PeerCertificate,
+  chain: PeerIdentity['chain'] = () => [certificate.raw],
+): PeerIdentity {
   const altNames = parseAltNames(certificate.subjectaltname)
   return {
     altNames,
     uri: altNames.find((name) => name.type === 'uri')?.value ?? '',
     subject: subjectText(certificate),
+    raw: certificate.raw,
+    chain,
     certificateHash: hashOf(certificate),
     validToMs: Date.parse(certificate.valid_to),
   }
 }
 
 function subjectText(certificate: PeerCertificate): string {
-  const subject = (certificate.subject ?? {}) as unknown as Record<string, string | string[]>
-  return Object.entries(subject)
-    .flatMap(([key, values]) => [values].flat().map((value) => `${key}=${value}`))
+  const { subject } = new X509Certificate(certificate.raw)
+  // A line for each part, escaped already but for what is no ASCII. An empty subject is undefined.
+  const parts = (subject ?? '').split('\n').reverse()
+  return parts
     .join(',')
+    .replace(/[^\0-\x7f]/gu, (character) =>
+      [...Buffer.from(character)].map((byte) => `\\${byte.toString(16).toUpperCase()}`).join(''),
+    )
+}
+
+const MAX_CHAIN = 10
+
+/** Node adds the root that it knows to what the peer sent, which nobody sends: it is left out. */
+function chainOf(certificate: DetailedPeerCertificate): readonly Buffer[] {
+  const chain = [certificate.raw]
+  let at = certificate.issuerCertificate
+  while (at?.raw !== undefined && at.issuerCertificate !== at && chain.length < MAX_CHAIN) {
+    chain.push(at.raw)
+    at = at.issuerCertificate
+  }
+  return chain
+}
+
+function localUrisOf(socket: TLSSocket): readonly string[] {
+  const own = socket.getCertificate() as Partial<PeerCertificate> | null
+  const names = parseAltNames(own?.subjectaltname)
+  return names.filter((name) => name.type === 'uri').map((name) => name.value)
 }
 
 function hashOf(certificate: PeerCertificate): string {

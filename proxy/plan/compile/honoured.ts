@@ -99,7 +99,9 @@ const HONOURED: Readonly<Record<string, string>> = {
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
     preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
     request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port codec_type
-    http2_protocol_options`,
+    http2_protocol_options forward_client_cert_details set_current_client_cert_details`,
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
+    'subject cert chain dns uri',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig':
     'cidr_ranges',
   'envoy.config.core.v3.Http2ProtocolOptions': 'max_concurrent_streams',

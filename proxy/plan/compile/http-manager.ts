@@ -1,6 +1,7 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import {
   HttpConnectionManager_CodecType as CodecType,
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
   type HttpConnectionManager_InternalAddressConfig as InternalAddressConfig,
@@ -9,7 +10,7 @@ import {
 } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { PrefixTable } from '../../../lib/prefix-table.ts'
 import { compileHttpFilters } from '../../filters/http/builtin.ts'
-import type { HttpManagerPlan } from '../plan.ts'
+import type { ClientCertificatePlan, HttpManagerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { wireText } from '../wire-text.ts'
 import { durationMs } from './common.ts'
@@ -39,6 +40,7 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     useRemoteAddress: config.useRemoteAddress ?? false,
     xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,
+    clientCertificate: compileClientCertificate(config),
     internalAddresses: compileInternal(config.internalAddressConfig, `${path}.internal_address_config`),
     // Envoy leaves this off; a proxy that matches on paths must not (the configuration can still say false).
     normalizePath: config.normalizePath ?? true,
@@ -82,6 +84,26 @@ function compileInternal(config: InternalAddressConfig | undefined, path: string
     table.at(address, prefixLength, () => true)
   }
   return table
+}
+
+const CERTIFICATE_MODE: Partial<Record<ForwardClientCert, ClientCertificatePlan['mode']>> = {
+  [ForwardClientCert.FORWARD_ONLY]: 'forward_only',
+  [ForwardClientCert.APPEND_FORWARD]: 'append_forward',
+  [ForwardClientCert.SANITIZE_SET]: 'sanitize_set',
+  [ForwardClientCert.ALWAYS_FORWARD_ONLY]: 'always_forward_only',
+}
+
+function compileClientCertificate(config: HttpConnectionManager): ClientCertificatePlan | undefined {
+  const mode = CERTIFICATE_MODE[config.forwardClientCertDetails]
+  if (mode === undefined) return undefined
+  const {
+    cert = false,
+    chain = false,
+    subject = false,
+    uri = false,
+    dns = false,
+  } = config.setCurrentClientCertDetails ?? {}
+  return { mode, cert, chain, subject, uri, dns }
 }
 
 const CODEC: Partial<Record<CodecType, HttpManagerPlan['codec']>> = {
