@@ -62,6 +62,8 @@ export class BenchClient {
     this.#client = new Client(target, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc.use_local_subchannel_pool': 1,
+      // As Envoy and our proxy announce it.
+      'grpc-node.flow_control_window': 16 * 1024 * 1024,
     })
     const method = variant === 'sotw' ? 'StreamAggregatedResources' : 'DeltaAggregatedResources'
     this.#node = create(NodeSchema, {
