@@ -19,7 +19,9 @@ import { errorText } from '../../lib/errors.ts'
 import { createLogger, type Logger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { DeltaStream } from './delta-stream.ts'
+import type { Message } from './message.ts'
 import { xdsMetrics } from './metrics.ts'
+import { writePieces } from './pieces.ts'
 import { decodeSotwRequest, type SotwRequest } from './sotw-request.ts'
 import { SotwStream } from './sotw-stream.ts'
 import type { StreamSink, XdsCounters, XdsStream } from './stream.ts'
@@ -30,7 +32,7 @@ const SERVICE_PATH = `/${AggregatedDiscoveryService.typeName}`
 /** How many streams get a new generation before the event loop breathes. */
 const PUSH_BATCH = 25
 
-/** Responses are encoded already: bytes pass as they are. */
+/** Responses are encoded already, and are only joined for gRPC when they cannot be written in pieces. */
 const SERVICE: ServiceDefinition = {
   streamAggregatedResources: {
     path: `${SERVICE_PATH}/StreamAggregatedResources`,
@@ -38,7 +40,7 @@ const SERVICE: ServiceDefinition = {
     responseStream: true,
     requestSerialize: (value: Buffer) => value,
     requestDeserialize: decodeSotwRequest,
-    responseSerialize: (value: Buffer) => value,
+    responseSerialize: (message: Message) => message.bytes(),
     responseDeserialize: (bytes) => bytes,
   },
   deltaAggregatedResources: {
@@ -47,7 +49,7 @@ const SERVICE: ServiceDefinition = {
     responseStream: true,
     requestSerialize: (value: Buffer) => value,
     requestDeserialize: (bytes) => ({ message: fromBinary(DeltaDiscoveryRequestSchema, bytes) }),
-    responseSerialize: (value: Buffer) => value,
+    responseSerialize: (message: Message) => message.bytes(),
     responseDeserialize: (bytes) => bytes,
   },
 }
@@ -86,10 +88,11 @@ export class XdsServer {
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
       'grpc.max_receive_message_length': 16 * 1024 * 1024,
+      interceptors: [writePieces],
     })
     this.#server.addService(SERVICE, {
-      streamAggregatedResources: (call: ServerDuplexStream<SotwRequest, Buffer>) => this.#serveSotw(call),
-      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Buffer>) => this.#serveDelta(call),
+      streamAggregatedResources: (call: ServerDuplexStream<SotwRequest, Message>) => this.#serveSotw(call),
+      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Message>) => this.#serveDelta(call),
     })
     this.#unsubscribe = this.#views.onGeneration(() => this.#onGeneration())
   }
@@ -142,14 +145,14 @@ export class XdsServer {
 
   // === streams ===
 
-  #serveSotw(call: ServerDuplexStream<SotwRequest, Buffer>): void {
+  #serveSotw(call: ServerDuplexStream<SotwRequest, Message>): void {
     this.#serve<SotwRequest, SotwStream>(
       call,
       (node, sink) => new SotwStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
-  #serveDelta(call: ServerDuplexStream<DeltaRequest, Buffer>): void {
+  #serveDelta(call: ServerDuplexStream<DeltaRequest, Message>): void {
     this.#serve<DeltaRequest, DeltaStream>(
       call,
       (node, sink) => new DeltaStream(node, this.#viewFor(node), sink, this.#clock, this.#counters),
@@ -159,7 +162,7 @@ export class XdsServer {
   #serve<
     Request extends { readonly message: { node?: Node; typeUrl: string } },
     Stream extends XdsStream & { onRequest(type: TypeUrl, request: Request): void },
-  >(call: ServerDuplexStream<Request, Buffer>, open: (node: NodeIdentity, sink: StreamSink) => Stream): void {
+  >(call: ServerDuplexStream<Request, Message>, open: (node: NodeIdentity, sink: StreamSink) => Stream): void {
     let stream: Stream | undefined
     const fail = (code: GrpcStatus, details: string) => {
       this.#log.warning('stream refused', { details })

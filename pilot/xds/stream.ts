@@ -1,13 +1,14 @@
 import { PUSH_ORDER, TYPE_URL, type TypeUrl } from '../../api/type-urls.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { difference, endpointsToForce } from './diff.ts'
+import type { Message } from './message.ts'
 import { Subscription } from './subscription.ts'
 import type { EncodedResource, NodeIdentity, ResourceView } from './view.ts'
 
 /** How a stream reaches its client. */
 export interface StreamSink {
   /** False asks to wait for XdsStream.onWritable(). */
-  write(message: Buffer): boolean
+  write(message: Message): boolean
 }
 
 /** What is counted for all streams together. */
@@ -125,7 +126,7 @@ export abstract class XdsStream {
   }
 
   /** Writes one response and notes it as unanswered. */
-  protected write(subscription: Subscription, encode: (nonce: string) => Buffer): void {
+  protected write(subscription: Subscription, encode: (nonce: string) => Message): void {
     subscription.nonce = String(++this.#nonce)
     subscription.isAwaitingAck = true
     subscription.mustAnswer = false
