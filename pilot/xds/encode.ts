@@ -87,6 +87,19 @@ function isSame(a: readonly EncodedResource[], b: readonly EncodedResource[]): b
   return a === b || (a.length === b.length && a.every((resource, i) => resource === b[i]))
 }
 
+/** What the responses of one push have in common beside their resources: nearly always what the last had. */
+const lastFields = new Map<TypeUrl, { version: string; bytes: Buffer }>()
+
+/** version_info or system_version_info = 1, type_url = 4. */
+function versionAndType(type: TypeUrl, version: string): Buffer {
+  let last = lastFields.get(type)
+  if (last?.version !== version) {
+    last = { version, bytes: Buffer.concat([text(1, version), text(4, type)]) }
+    lastFields.set(type, last)
+  }
+  return last.bytes
+}
+
 /** DiscoveryResponse: version_info = 1, resources = 2, type_url = 4, nonce = 5. */
 export function encodeSotw(
   type: TypeUrl,
@@ -94,7 +107,7 @@ export function encodeSotw(
   version: string,
   nonce: string,
 ): Message {
-  return new Message([text(1, version), text(4, type), text(5, nonce)], joinedParts(type, resources, sotwPart))
+  return new Message([versionAndType(type, version), text(5, nonce)], joinedParts(type, resources, sotwPart))
 }
 
 /** DeltaDiscoveryResponse: system_version_info = 1, resources = 2, type_url = 4, nonce = 5, removed_resources = 6. */
@@ -105,6 +118,6 @@ export function encodeDelta(
   version: string,
   nonce: string,
 ): Message {
-  const own = [text(1, version), text(4, type), text(5, nonce), ...removed.map((name) => text(6, name))]
+  const own = [versionAndType(type, version), text(5, nonce), ...removed.map((name) => text(6, name))]
   return new Message(own, joinedParts(type, resources, deltaPart))
 }

@@ -12,7 +12,9 @@ const PATH = '/test.Echo/Talk'
 const asIs = (bytes: Buffer) => bytes
 
 /** A server that answers each request with the messages of `answer`, and how often it had to join one for grpc-js. */
-async function serve(answer: (request: Buffer) => Message[]): Promise<{ port: number; joined: jest.Mock<(message: Message) => Buffer> }> {
+async function serve(
+  answer: (request: Buffer) => Message[],
+): Promise<{ port: number; joined: jest.Mock<(message: Message) => Buffer> }> {
   const joined = jest.fn((message: Message) => message.bytes())
   const server = new Server({ interceptors: [writePieces] })
   const method = { path: PATH, requestStream: true, responseStream: true, requestSerialize: asIs } as const

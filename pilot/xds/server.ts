@@ -39,7 +39,8 @@ const SERVICE: ServiceDefinition = {
     requestStream: true,
     responseStream: true,
     requestSerialize: (value: Buffer) => value,
-    requestDeserialize: decodeSotwRequest,
+    // Decoded by who knows what the stream said before.
+    requestDeserialize: (bytes) => bytes,
     responseSerialize: (message: Message) => message.bytes(),
     responseDeserialize: (bytes) => bytes,
   },
@@ -91,7 +92,7 @@ export class XdsServer {
       interceptors: [writePieces],
     })
     this.#server.addService(SERVICE, {
-      streamAggregatedResources: (call: ServerDuplexStream<SotwRequest, Message>) => this.#serveSotw(call),
+      streamAggregatedResources: (call: ServerDuplexStream<Buffer, Message>) => this.#serveSotw(call),
       deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Message>) => this.#serveDelta(call),
     })
     this.#unsubscribe = this.#views.onGeneration(() => this.#onGeneration())
@@ -145,24 +146,31 @@ export class XdsServer {
 
   // === streams ===
 
-  #serveSotw(call: ServerDuplexStream<SotwRequest, Message>): void {
-    this.#serve<SotwRequest, SotwStream>(
+  #serveSotw(call: ServerDuplexStream<Buffer, Message>): void {
+    this.#serve<Buffer, SotwRequest, SotwStream>(
       call,
+      (bytes, stream) => decodeSotwRequest(bytes, stream?.knownNames()),
       (node, sink) => new SotwStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
   #serveDelta(call: ServerDuplexStream<DeltaRequest, Message>): void {
-    this.#serve<DeltaRequest, DeltaStream>(
+    this.#serve<DeltaRequest, DeltaRequest, DeltaStream>(
       call,
+      (request) => request,
       (node, sink) => new DeltaStream(node, this.#viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
   #serve<
+    Raw,
     Request extends { readonly message: { node?: Node; typeUrl: string } },
     Stream extends XdsStream & { onRequest(type: TypeUrl, request: Request): void },
-  >(call: ServerDuplexStream<Request, Message>, open: (node: NodeIdentity, sink: StreamSink) => Stream): void {
+  >(
+    call: ServerDuplexStream<Raw, Message>,
+    decode: (raw: Raw, stream: Stream | undefined) => Request,
+    open: (node: NodeIdentity, sink: StreamSink) => Stream,
+  ): void {
     let stream: Stream | undefined
     const fail = (code: GrpcStatus, details: string) => {
       this.#log.warning('stream refused', { details })
@@ -171,7 +179,14 @@ export class XdsServer {
     const over = () => {
       if (stream !== undefined && this.#streams.delete(stream)) this.#metrics.connected.dec()
     }
-    call.on('data', (request: Request) => {
+    call.on('data', (raw: Raw) => {
+      let request: Request
+      try {
+        request = decode(raw, stream)
+      } catch (thrown) {
+        fail(GrpcStatus.INVALID_ARGUMENT, `this is no discovery request: ${errorText(thrown)}`)
+        return
+      }
       const { node, typeUrl } = request.message
       if (typeUrl === '') {
         fail(GrpcStatus.INVALID_ARGUMENT, 'type_url is needed on an aggregated stream')
