@@ -12,7 +12,7 @@ export const ENVIRONMENT = {
   LATEEN_BENCH_SECONDS: { default: '4', doc: 'seconds of load in each of these rounds' },
   LATEEN_BENCH_BEFORE: {
     default: '',
-    doc: 'another checkout, built, that the data path bench measures beside this one',
+    doc: 'another checkout, built, that the data path and pilot benches measure beside this one',
   },
 } as const
 

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TYPE_URL } from '../../api/type-urls.ts'
 import { formatTable } from '../../cli/output/table.ts'
+import { env } from '../../lib/env.ts'
 import { spread } from '../data-path/statistics.ts'
 import { cpuSeconds, listening, pinSelf, residentMib, start, stop } from '../process.ts'
 import { BenchClient, type Variant } from './client.ts'
@@ -19,28 +20,42 @@ const ROUNDS = 9
 const XDS_PORT = 18210
 const HTTP_PORT = 18214
 const QUIET_MS = 1000
+const VARIANTS: readonly Variant[] = ['delta', 'vhds', 'sotw']
+
+/** A build under test. */
+interface Build {
+  name: string
+  cli: string
+}
 
 interface Row {
-  variant: Variant
+  streams: string
   what: string
   lastAckMs: number
   cpuS: number
+  clientsCpuS: number
   mib: number
   rssMib: number
 }
 
-export async function benchPilot(): Promise<void> {
+export async function benchPilot(wanted: readonly string[]): Promise<void> {
+  const unknown = wanted.find((name) => !VARIANTS.includes(name as Variant))
+  if (unknown !== undefined) throw new Error(`no streams ${unknown}: ${VARIANTS.join(', ')}`)
   pinSelf(1)
   const rows: Row[] = []
-  for (const variant of ['delta', 'vhds', 'sotw'] as const) rows.push(...(await benchVariant(variant)))
+  for (const variant of VARIANTS) {
+    if (wanted.length > 0 && !wanted.includes(variant)) continue
+    for (const build of builds()) rows.push(...(await benchVariant(variant, build)))
+  }
   process.stdout.write(`${SERVICE_COUNT} ServiceEntries of 2 endpoints, ${STREAMS} streams, medians of ${ROUNDS}\n\n`)
   process.stdout.write(
     formatTable(
       [
-        { header: 'streams', value: (r) => r.variant },
+        { header: 'streams', value: (r) => r.streams },
         { header: 'event', value: (r) => r.what },
         { header: 'last ack ms', value: (r) => r.lastAckMs.toFixed(0), alignRight: true },
         { header: 'pilot cpu s', value: (r) => r.cpuS.toFixed(2), alignRight: true },
+        { header: 'clients cpu s', value: (r) => r.clientsCpuS.toFixed(2), alignRight: true },
         { header: 'sent MiB', value: (r) => r.mib.toFixed(2), alignRight: true },
         { header: 'pilot rss MiB', value: (r) => r.rssMib.toFixed(0), alignRight: true },
       ],
@@ -49,10 +64,17 @@ export async function benchPilot(): Promise<void> {
   )
 }
 
-async function benchVariant(variant: Variant): Promise<Row[]> {
+/** This one, and an earlier one beside it when LATEEN_BENCH_BEFORE names its checkout. */
+function builds(): Build[] {
+  const now = { name: '', cli: join(dirname(fileURLToPath(import.meta.url)), '../cli/main.js') }
+  const checkout = env('LATEEN_BENCH_BEFORE')
+  return checkout === '' ? [now] : [{ name: ' before', cli: join(checkout, 'dist/cli/main.js') }, now]
+}
+
+async function benchVariant(variant: Variant, { name, cli }: Build): Promise<Row[]> {
+  const streams = variant + name
   const dir = mkdtempSync(join(tmpdir(), 'lateen-bench-pilot-'))
   writeConfig(dir)
-  const cli = join(dirname(fileURLToPath(import.meta.url)), '../cli/main.js')
   const args = [
     'pilot',
     '--config',
@@ -71,14 +93,16 @@ async function benchVariant(variant: Variant): Promise<Row[]> {
     const measure = async (what: string, act: () => void, isDone?: () => boolean): Promise<Row> => {
       const bytesBefore = received(clients)
       const cpuBefore = cpuSeconds(pid)
+      const clientsBefore = process.cpuUsage()
       const startMs = performance.now()
       act()
       await quiet(() => received(clients), isDone)
       return {
-        variant,
+        streams,
         what,
         lastAckMs: Math.max(...clients.map((client) => client.lastAckMs)) - startMs,
         cpuS: cpuSeconds(pid) - cpuBefore,
+        clientsCpuS: (({ user, system }) => (user + system) / 1e6)(process.cpuUsage(clientsBefore)),
         mib: (received(clients) - bytesBefore) / 1024 / 1024,
         rssMib: residentMib(pid),
       }
@@ -109,13 +133,14 @@ function received(clients: readonly BenchClient[]): number {
 
 /** The median of each figure by itself. */
 function medianRow(rows: readonly Row[]): Row {
-  const { variant, what } = rows[0] as Row
+  const { streams, what } = rows[0] as Row
   const of = (figure: (row: Row) => number) => spread(rows.map(figure)).median
   return {
-    variant,
+    streams,
     what,
     lastAckMs: of((row) => row.lastAckMs),
     cpuS: of((row) => row.cpuS),
+    clientsCpuS: of((row) => row.clientsCpuS),
     mib: of((row) => row.mib),
     rssMib: of((row) => row.rssMib),
   }

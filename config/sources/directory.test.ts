@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -220,6 +230,93 @@ test('follows edits, new files and directories, removals and renames', async () 
   await eventually(() => expect(hosts(source)).toEqual(['e', 'renamed']))
   unlinkSync(join(dir, 'a.yaml'))
   await eventually(() => expect(hosts(source)).toEqual(['e']))
+})
+
+/** How many times everything is looked at for what `act` does, once `host` is what `x.yaml` says. */
+async function wholeScansFor(source: DirectorySource, host: string, act: () => void): Promise<number> {
+  const before = source.wholeScans
+  act()
+  await eventually(() => expect(hosts(source)).toContain(host))
+  return source.wholeScans - before
+}
+
+const isLinux = process.platform === 'linux'
+const onLinux = isLinux ? test : test.skip
+
+onLinux('looks only at files that are edited, or replaced by another', async () => {
+  for (const name of ['a', 'b', 'x', 'z']) write(`${name}.yaml`, rule(name))
+  const source = await watching(dir)
+  const replace = (temporary: string, text: string) => {
+    write(temporary, text)
+    renameSync(join(dir, temporary), join(dir, 'x.yaml'))
+  }
+  expect(await wholeScansFor(source, 'edited', () => write('x.yaml', rule('x', 'edited')))).toBe(0)
+  expect(await wholeScansFor(source, 'beside', () => replace('x.yaml.tmp', rule('x', 'beside')))).toBe(0)
+  // As long as the one before, and written at once after it.
+  expect(await wholeScansFor(source, 'besidf', () => replace('x.yaml.tmp', rule('x', 'besidf')))).toBe(0)
+  const burst = () => {
+    for (let i = 0; i < 20; i++) {
+      replace('x.yaml~', rule('x', `v${i}`))
+      write('z.yaml', rule('z', `w${i}`))
+    }
+  }
+  expect(await wholeScansFor(source, 'v19', burst)).toBe(0)
+  await eventually(() => expect(hosts(source)).toEqual(['a', 'b', 'v19', 'w19']))
+  write('gone.txt', 'gone')
+  unlinkSync(join(dir, 'gone.txt'))
+  expect(await wholeScansFor(source, 'last', () => write('x.yaml', rule('x', 'last')))).toBe(0)
+  expect(source.current().findings).toEqual([])
+})
+
+onLinux('looks at everything when a file comes or goes, or has another name', async () => {
+  for (const name of ['a', 'x']) write(`${name}.yaml`, rule(name))
+  const source = await watching(dir)
+  expect(await wholeScansFor(source, 'new', () => write('new.yaml', rule('new')))).toBeGreaterThan(0)
+  unlinkSync(join(dir, 'new.yaml'))
+  await eventually(() => expect(hosts(source)).toEqual(['a', 'x']))
+  renameSync(join(dir, 'a.yaml'), join(dir, 'x.yaml'))
+  await eventually(() => expect(hosts(source)).toEqual(['a']))
+  linkSync(join(dir, 'x.yaml'), join(dir, 'z.yaml'))
+  await eventually(() => expect(source.current().objects[0]?.origin.file).toBe(join(dir, 'z.yaml')))
+  // Announced for one of its names.
+  write('x.yaml', rule('a', 'both'))
+  await eventually(() => expect(hosts(source)).toEqual(['both']))
+  expect(source.current().objects[0]?.origin.file).toBe(join(dir, 'z.yaml'))
+})
+
+test('small looks do not put off the look at everything', async () => {
+  const clock = new ManualClock()
+  write('x.yaml', rule('x'))
+  const source = await DirectorySource.open([dir], { clock, restatMs: 10_000, debounceMs: 10 })
+  open.push(source)
+  const before = source.wholeScans
+  for (let second = 1; second < 10; second++) {
+    const armed = clock.pendingTimers
+    write('x.yaml', rule('x', `v${second}`))
+    await eventually(() => expect(clock.pendingTimers).toBe(armed + 1))
+    clock.advance(1000)
+    await eventually(() => expect(hosts(source)).toEqual([`v${second}`]))
+  }
+  clock.advance(1000)
+  await eventually(() => expect(source.wholeScans).toBeGreaterThan(before))
+})
+
+test('a file that is emptied is looked at again, announced or not', async () => {
+  const clock = new ManualClock()
+  write('a.yaml', rule('a'))
+  write('b.yaml', rule('b'))
+  const source = await DirectorySource.open([dir], { clock, restatMs: 3_600_000, debounceMs: 10 })
+  open.push(source)
+  const armed = clock.pendingTimers
+  write('a.yaml', '')
+  await eventually(() => expect(clock.pendingTimers).toBe(armed + 1))
+  const read = source.filesRead
+  clock.advance(10)
+  await eventually(() => expect(source.filesRead).toBe(read + 1))
+  expect(hosts(source)).toEqual(['a', 'b'])
+  await eventually(() => expect(clock.pendingTimers).toBe(armed + 1))
+  clock.advance(1000)
+  await eventually(() => expect(hosts(source)).toEqual(['b']))
 })
 
 test('follows a mounted ConfigMap: visible links through ..data, which is replaced', async () => {

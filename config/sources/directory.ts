@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
 import type { Clock, Timer } from '../../lib/clock.ts'
@@ -7,7 +8,9 @@ import { type Logger, silentLogger } from '../../lib/log.ts'
 import { Assembler } from '../assemble.ts'
 import { type LoadedFile, loadFile, MAX_FILE_BYTES, unreadableFile } from '../load.ts'
 import type { ConfigSnapshot, ConfigSource } from '../store.ts'
+import { Changes } from './changes.ts'
 import { Listeners } from './listeners.ts'
+import { rescan } from './rescan.ts'
 import { type Scan, type ScannedFile, scanPaths, signatureOf } from './scan.ts'
 import { DirectoryWatchers } from './watch.ts'
 
@@ -37,6 +40,10 @@ const RACY_MS = 2000
 /** Writers truncate before they write: a file that held objects is believed empty only after this long. */
 const EMPTY_GRACE_MS = 1000
 const READS_AT_ONCE = 16
+/** The events of a turn may have been fetched before it began to handle them; those of the next are fetched after. */
+const TURNS = 2
+/** Small files are read as they are looked at: through the thread pool each costs ten times as much. */
+const SMALL_BYTES = 64 * 1024
 
 /** Configuration from files and directories, followed as they change. */
 export class DirectorySource implements ConfigSource {
@@ -45,18 +52,26 @@ export class DirectorySource implements ConfigSource {
   readonly #logger: Logger
   readonly #options: Required<Omit<DirectoryOptions, 'clock' | 'logger'>>
   readonly #watchers: DirectoryWatchers
+  readonly #changes = new Changes()
   readonly #assembler = new Assembler()
   readonly #listeners = new Listeners()
   #files = new Map<string, KnownFile>()
+  #lastScan: Scan | undefined
   #scanning: Promise<void> | undefined
   #scanAgain = false
   #debounceTimer: Timer | undefined
   #restatTimer: Timer | undefined
+  /** Of the events that no look has come for yet. */
   #firstEventMs: number | undefined
+  /** When the first change was announced that is not used yet. */
+  #announcedMs: number | undefined
+  /** Files to look at again, announced or not. */
+  readonly #doubted = new Set<string>()
   /** Since when files have changed during every scan; undefined when the last scan met none. */
   #changingSinceMs: number | undefined
   #closed = false
   #filesRead = 0
+  #wholeScans = 0
 
   private constructor(paths: readonly string[], options: DirectoryOptions) {
     const {
@@ -71,7 +86,8 @@ export class DirectorySource implements ConfigSource {
     this.#clock = clock
     this.#logger = logger
     this.#options = { watch, debounceMs, maxDebounceMs, restatMs }
-    this.#watchers = new DirectoryWatchers(() => this.#onEvent(), logger)
+    const onChange = (path: string | undefined) => this.#onEvent(path)
+    this.#watchers = new DirectoryWatchers({ countEvent: () => this.#changes.countEvent(), onChange }, logger)
   }
 
   /** Reads the paths, and follows them from then on. A path that does not exist is a finding, and may come later. */
@@ -84,6 +100,11 @@ export class DirectorySource implements ConfigSource {
   /** How many times a file was read, for those who watch the cost. */
   get filesRead(): number {
     return this.#filesRead
+  }
+
+  /** How many times everything was looked at. */
+  get wholeScans(): number {
+    return this.#wholeScans
   }
 
   current(): ConfigSnapshot {
@@ -103,7 +124,13 @@ export class DirectorySource implements ConfigSource {
   }
 
   /** Looks at everything now; resolved when current() shows what was found. */
-  async rescan(): Promise<void> {
+  rescan(): Promise<void> {
+    this.#changes.addAnything()
+    return this.#look()
+  }
+
+  /** Looks at what changed. */
+  async #look(): Promise<void> {
     this.#scanAgain = true
     this.#scanning ??= this.#scanUntilQuiet().finally(() => {
       this.#scanning = undefined
@@ -112,15 +139,18 @@ export class DirectorySource implements ConfigSource {
   }
 
   /** With nobody to tell, a failure (a listener that throws) is logged, and the next scan tries again. */
-  #rescanUnasked(): void {
-    this.rescan().catch((thrown: unknown) => {
+  #lookUnasked(): void {
+    this.#look().catch((thrown: unknown) => {
       this.#logger.error('reading the configuration failed', { error: errorText(thrown) })
+      this.#changes.addAnything()
       this.#armRestat()
     })
   }
 
-  #onEvent(): void {
+  #onEvent(path: string | undefined): void {
     if (this.#closed) return
+    if (path === undefined) this.#changes.addAnything()
+    else this.#changes.add(path)
     const nowMs = this.#clock.nowMs()
     this.#firstEventMs ??= nowMs
     const latestMs = this.#firstEventMs + this.#options.maxDebounceMs
@@ -130,37 +160,78 @@ export class DirectorySource implements ConfigSource {
   #schedule(delayMs: number): void {
     this.#debounceTimer?.cancel()
     this.#debounceTimer = this.#clock.setTimer(delayMs, () => {
+      this.#announcedMs ??= this.#firstEventMs
       this.#firstEventMs = undefined
-      this.#rescanUnasked()
+      this.#lookUnasked()
     })
   }
 
   async #scanUntilQuiet(): Promise<void> {
     while (this.#scanAgain && !this.#closed) {
       this.#scanAgain = false
-      const scan = await scanPaths(this.#paths)
-      // What changed before a new watch began was not announced, so look once more.
-      if (!this.#closed && this.#options.watch && this.#watchers.sync(scan.directories)) this.#scanAgain = true
-      const files = await this.#read(scan)
-      if (this.#closed) return
-      if (files !== undefined) this.#use(scan, files)
-      else this.#scanAgain = true
+      if (!(await this.#scanChanged())) await this.#scanAll()
     }
+  }
+
+  async #scanAll(): Promise<void> {
+    this.#changes.take()
+    this.#doubted.clear()
+    this.#wholeScans++
+    const scan = await scanPaths(this.#paths)
+    // What changed before a new watch began was not announced, so look once more.
+    if (!this.#closed && this.#options.watch && this.#watchers.sync(scan.directories)) this.#lookAgain()
+    const { files, hasChanged } = await this.#read(scan, scan.files)
+    if (this.#closed) return
     this.#armRestat()
+    if (this.#counts(hasChanged)) this.#use(scan, files)
+    else this.#lookAgain()
+  }
+
+  #lookAgain(): void {
+    this.#changes.addAnything()
+    this.#scanAgain = true
+  }
+
+  /**
+   * Looks only at what was announced to have changed. False when that is not enough. Announcements come in the order of
+   * the changes: when none is left after the reading, nothing that was read is without a change that came before it.
+   */
+  async #scanChanged(): Promise<boolean> {
+    await announcementsCame()
+    const announced = this.#changes.take()
+    if (announced === undefined || this.#lastScan === undefined || !this.#watchers.isComplete) return false
+    const changed = new Set([...announced, ...this.#doubted])
+    const again = rescan(this.#lastScan, changed)
+    if (again === undefined) return false
+    this.#doubted.clear()
+    const { files, hasChanged } = await this.#read(again.scan, again.looked)
+    await announcementsCame()
+    if (this.#closed) return true
+    if (this.#counts(hasChanged || !this.#changes.isEmpty)) {
+      this.#use(again.scan, files)
+      return true
+    }
+    // Those that were announced meanwhile wait for more, as always.
+    if (this.#changes.isEmpty) this.#scanAgain = true
+    this.#changes.addAll(changed)
+    return true
   }
 
   #armRestat(): void {
     this.#restatTimer?.cancel()
     if (this.#closed || !this.#options.watch) return
-    this.#restatTimer = this.#clock.setTimer(this.#options.restatMs, () => this.#rescanUnasked())
+    this.#restatTimer = this.#clock.setTimer(this.#options.restatMs, () => {
+      this.#changes.addAnything()
+      this.#lookUnasked()
+    })
   }
 
-  /**
-   * What all files held when they were scanned. Undefined when one was written since: half of it may have been read, or
-   * all of it without the edits of other files that came before.
-   */
-  async #read(scan: Scan): Promise<Map<string, KnownFile> | undefined> {
-    const toRead = scan.files.filter(({ path, signature }) => this.#files.get(path)?.signature !== signature)
+  /** All files, of which `looked` were looked at and are read if need be, and whether one of those was written since. */
+  async #read(
+    scan: Scan,
+    looked: readonly ScannedFile[],
+  ): Promise<{ files: Map<string, KnownFile>; hasChanged: boolean }> {
+    const toRead = looked.filter(({ path, signature }) => this.#files.get(path)?.signature !== signature)
     const read = new Map<string, KnownFile>()
     let hasChanged = false
     for (let at = 0; at < toRead.length; at += READS_AT_ONCE) {
@@ -173,17 +244,27 @@ export class DirectorySource implements ConfigSource {
     }
     const files = new Map<string, KnownFile>()
     for (const { path } of scan.files) files.set(path, (read.get(path) ?? this.#files.get(path)) as KnownFile)
-    if (!hasChanged) {
-      this.#changingSinceMs = undefined
-      return files
+    return { files, hasChanged }
+  }
+
+  /**
+   * Whether what was read is used. When something was written since, half of it may have been read, or all of it without
+   * the edits of other files that came before; but that cannot go on for ever.
+   */
+  #counts(hasChanged: boolean): boolean {
+    if (hasChanged) {
+      const nowMs = this.#clock.nowMs()
+      this.#changingSinceMs ??= this.#announcedMs ?? nowMs
+      if (nowMs - this.#changingSinceMs < this.#options.maxDebounceMs) return false
     }
-    const nowMs = this.#clock.nowMs()
-    this.#changingSinceMs ??= nowMs
-    return nowMs - this.#changingSinceMs < this.#options.maxDebounceMs ? undefined : files
+    this.#changingSinceMs = undefined
+    this.#announcedMs = undefined
+    return true
   }
 
   #use(scan: Scan, files: Map<string, KnownFile>): void {
     this.#files = files
+    this.#lastScan = scan
     if (this.#assembler.update(this.#withUnreadable(scan, files))) this.#listeners.call(this.#assembler.current)
   }
 
@@ -195,13 +276,14 @@ export class DirectorySource implements ConfigSource {
     const settled = this.#clock.wallMs() - file.modifiedMs > RACY_MS
     const signature = settled ? file.signature : ''
     try {
-      const bytes = await readFile(file.path)
+      const bytes = file.sizeBytes > SMALL_BYTES ? await readFile(file.path) : readFileSync(file.path)
       this.#filesRead++
       // Asked of what was read: the file may have been truncated since its size was looked at.
       if (bytes.length === 0 && before !== undefined && before.loaded.objects.length > 0) {
         const nowMs = this.#clock.nowMs()
         const emptySinceMs = before.emptySinceMs ?? nowMs
         if (nowMs - emptySinceMs < EMPTY_GRACE_MS) {
+          this.#doubted.add(file.path)
           this.#schedule(EMPTY_GRACE_MS)
           return { ...before, signature: '', emptySinceMs }
         }
@@ -231,6 +313,14 @@ export class DirectorySource implements ConfigSource {
     }
     return loaded
   }
+}
+
+/**
+ * Resolves when the event loop has asked the system for events at least once since: what was written before this was
+ * called has been announced then.
+ */
+async function announcementsCame(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 function known(loaded: LoadedFile, signature: string): KnownFile {

@@ -27,13 +27,15 @@ export interface Scan {
   directories: Map<string, ScannedDirectory>
   /** Paths that cannot be read. They may be files or directories. */
   problems: { path: string; message: string }[]
+  /** Every file has one name, and is reached without links: what happens to it is announced under that name alone. */
+  isPlain: boolean
 }
 
 /** The link that is replaced when a mounted ConfigMap changes. */
 const CONFIG_MAP_LINK = '..data'
 /** Other work gets a turn after so many files were looked at. */
 const STATS_AT_ONCE = 256
-const EXTENSIONS = new Set(['.yaml', '.yml', '.json'])
+export const EXTENSIONS: ReadonlySet<string> = new Set(['.yaml', '.yml', '.json'])
 
 /**
  * Finds the configuration files under some paths. Directories are searched whole, links followed, hidden names passed
@@ -47,7 +49,7 @@ export async function scanPaths(paths: readonly string[]): Promise<Scan> {
 }
 
 class Scanner {
-  readonly scan: Scan = { files: [], directories: new Map(), problems: [] }
+  readonly scan: Scan = { files: [], directories: new Map(), problems: [], isPlain: true }
   /** Directories seen, by device and inode: links may lead in circles. */
   readonly #visited = new Set<string>()
 
@@ -57,6 +59,8 @@ class Scanner {
     await this.#noteDirectory(dirname(path), basename(path))
     if (stats?.isDirectory()) await this.#visitDirectory(path, stats)
     else if (stats?.isFile()) {
+      // It may lie in a directory that is another root, and be known there by another name.
+      this.scan.isPlain = false
       this.#addFile(path, stats)
       await this.#noteTarget(path)
     } else if (stats !== undefined) this.scan.problems.push({ path, message: 'is neither a file nor a directory' })
@@ -78,6 +82,7 @@ class Scanner {
     for (const [i, entry] of entries.entries()) {
       if (i % STATS_AT_ONCE === STATS_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve))
       const child = join(path, entry.name)
+      if (entry.isSymbolicLink()) this.scan.isPlain = false
       const childStats = this.#stat(child, !EXTENSIONS.has(extname(entry.name)))
       if (childStats?.isDirectory()) await this.#visitDirectory(child, childStats)
       else if (childStats?.isFile() && EXTENSIONS.has(extname(child))) {
@@ -88,12 +93,8 @@ class Scanner {
   }
 
   #addFile(path: string, stats: BigIntStats): void {
-    this.scan.files.push({
-      path,
-      signature: signatureFrom(stats),
-      sizeBytes: Number(stats.size),
-      modifiedMs: Number(stats.mtimeMs),
-    })
+    if (stats.nlink !== 1n) this.scan.isPlain = false
+    this.scan.files.push(scannedFile(path, stats))
   }
 
   /** Writes to the target of a link are announced in the target's directory. */
@@ -126,6 +127,11 @@ class Scanner {
       return undefined
     }
   }
+}
+
+export function scannedFile(path: string, stats: BigIntStats): ScannedFile {
+  const { size, mtimeMs } = stats
+  return { path, signature: signatureFrom(stats), sizeBytes: Number(size), modifiedMs: Number(mtimeMs) }
 }
 
 /** The signature that a scan would find now; undefined when the file cannot be looked at. */

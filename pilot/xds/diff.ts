@@ -15,6 +15,7 @@ export interface Difference {
 export function difference(subscription: Subscription, view: ResourceView): Difference {
   const updated: EncodedResource[] = []
   const removed: string[] = []
+  if (isCurrent(subscription, view)) return { updated, removed }
   const { type, sent, forced, names, isWildcard } = subscription
   if (isWildcard) {
     const list = view.list(type)
@@ -43,6 +44,11 @@ export function difference(subscription: Subscription, view: ResourceView): Diff
     } else if (sent.get(name) !== resource.version || forced.has(name)) updated.push(resource)
   }
   return { updated, removed }
+}
+
+/** Whether the client was brought up to date with this very view, and asked for nothing since: so it is with nearly every answer. */
+function isCurrent({ syncedView, forced, isWildcard, lastList }: Subscription, view: ResourceView): boolean {
+  return syncedView === view && forced.size === 0 && (!isWildcard || lastList !== undefined)
 }
 
 /** Whether the client was brought up to date with a view as a whole, so that what changed since is all that it lacks. */

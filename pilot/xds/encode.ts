@@ -1,4 +1,5 @@
 import type { TypeUrl } from '../../api/type-urls.ts'
+import { Message } from './message.ts'
 import type { EncodedResource } from './view.ts'
 
 /*
@@ -34,7 +35,6 @@ function any(type: TypeUrl, bytes: Uint8Array): Buffer {
 
 const sotwParts = new WeakMap<EncodedResource, Buffer>()
 const deltaParts = new WeakMap<EncodedResource, Buffer>()
-const sotwLists = new WeakMap<readonly EncodedResource[], Buffer>()
 
 /** DiscoveryResponse.resources = 2. */
 function sotwPart(type: TypeUrl, resource: EncodedResource): Buffer {
@@ -57,19 +57,57 @@ function deltaPart(type: TypeUrl, resource: EncodedResource): Buffer {
   return part
 }
 
+type PartOf = (type: TypeUrl, resource: EncodedResource) => Buffer
+
+/** The lists that were put together last, by their first resource. */
+const joinedLists = new WeakMap<
+  PartOf,
+  WeakMap<EncodedResource, { resources: readonly EncodedResource[]; bytes: Buffer }>
+>([
+  [sotwPart, new WeakMap()],
+  [deltaPart, new WeakMap()],
+])
+
+const NOTHING = Buffer.alloc(0)
+
+/** The parts of some resources, one after the other: the same bytes for the same resources. */
+function joinedParts(type: TypeUrl, resources: readonly EncodedResource[], partOf: PartOf): Buffer {
+  const [first] = resources
+  if (first === undefined) return NOTHING
+  if (resources.length === 1) return partOf(type, first)
+  const lists = joinedLists.get(partOf)
+  const last = lists?.get(first)
+  if (last !== undefined && isSame(last.resources, resources)) return last.bytes
+  const bytes = Buffer.concat(resources.map((resource) => partOf(type, resource)))
+  lists?.set(first, { resources, bytes })
+  return bytes
+}
+
+function isSame(a: readonly EncodedResource[], b: readonly EncodedResource[]): boolean {
+  return a === b || (a.length === b.length && a.every((resource, i) => resource === b[i]))
+}
+
+/** What the responses of one push have in common beside their resources: nearly always what the last had. */
+const lastFields = new Map<TypeUrl, { version: string; bytes: Buffer }>()
+
+/** version_info or system_version_info = 1, type_url = 4. */
+function versionAndType(type: TypeUrl, version: string): Buffer {
+  let last = lastFields.get(type)
+  if (last?.version !== version) {
+    last = { version, bytes: Buffer.concat([text(1, version), text(4, type)]) }
+    lastFields.set(type, last)
+  }
+  return last.bytes
+}
+
 /** DiscoveryResponse: version_info = 1, resources = 2, type_url = 4, nonce = 5. */
 export function encodeSotw(
   type: TypeUrl,
   resources: readonly EncodedResource[],
   version: string,
   nonce: string,
-): Buffer {
-  let shared = sotwLists.get(resources)
-  if (shared === undefined) {
-    shared = Buffer.concat(resources.map((resource) => sotwPart(type, resource)))
-    sotwLists.set(resources, shared)
-  }
-  return Buffer.concat([shared, text(1, version), text(4, type), text(5, nonce)])
+): Message {
+  return new Message([versionAndType(type, version), text(5, nonce)], joinedParts(type, resources, sotwPart))
 }
 
 /** DeltaDiscoveryResponse: system_version_info = 1, resources = 2, type_url = 4, nonce = 5, removed_resources = 6. */
@@ -79,12 +117,7 @@ export function encodeDelta(
   removed: readonly string[],
   version: string,
   nonce: string,
-): Buffer {
-  return Buffer.concat([
-    ...resources.map((resource) => deltaPart(type, resource)),
-    text(1, version),
-    text(4, type),
-    text(5, nonce),
-    ...removed.map((name) => text(6, name)),
-  ])
+): Message {
+  const own = [versionAndType(type, version), text(5, nonce), ...removed.map((name) => text(6, name))]
+  return new Message(own, joinedParts(type, resources, deltaPart))
 }

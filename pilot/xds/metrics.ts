@@ -5,12 +5,19 @@ import type { XdsCounters } from './stream.ts'
 /** The pilot's xDS metrics, with Istio's names. */
 export function xdsMetrics(store: MetricStore): { connected: Metric; counters: XdsCounters } {
   const typeName = (type: TypeUrl) => SHORT_TYPE[type].toLowerCase()
+  const pushes = new Map<TypeUrl, readonly [count: Metric, bytes: Metric]>()
   return {
     connected: store.gauge('pilot_xds'),
     counters: {
       pushes(type, bytes) {
-        store.counter('pilot_xds_pushes', { type: typeName(type) }).inc()
-        store.counter('pilot_xds_push_bytes_total', { type: typeName(type) }).add(bytes)
+        let counted = pushes.get(type)
+        if (counted === undefined) {
+          const labels = { type: typeName(type) }
+          counted = [store.counter('pilot_xds_pushes', labels), store.counter('pilot_xds_push_bytes_total', labels)]
+          pushes.set(type, counted)
+        }
+        counted[0].inc()
+        counted[1].add(bytes)
       },
       rejects: (type) => store.counter('pilot_total_xds_rejects', { type: typeName(type) }).inc(),
       expiredNonce: (type) => store.counter('pilot_xds_expired_nonce', { type: typeName(type) }).inc(),

@@ -19,7 +19,9 @@ import { errorText } from '../../lib/errors.ts'
 import { createLogger, type Logger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { DeltaStream } from './delta-stream.ts'
+import type { Message } from './message.ts'
 import { xdsMetrics } from './metrics.ts'
+import { writePieces } from './pieces.ts'
 import { decodeSotwRequest, type SotwRequest } from './sotw-request.ts'
 import { SotwStream } from './sotw-stream.ts'
 import type { StreamSink, XdsCounters, XdsStream } from './stream.ts'
@@ -30,15 +32,16 @@ const SERVICE_PATH = `/${AggregatedDiscoveryService.typeName}`
 /** How many streams get a new generation before the event loop breathes. */
 const PUSH_BATCH = 25
 
-/** Responses are encoded already: bytes pass as they are. */
+/** Responses are encoded already, and are only joined for gRPC when they cannot be written in pieces. */
 const SERVICE: ServiceDefinition = {
   streamAggregatedResources: {
     path: `${SERVICE_PATH}/StreamAggregatedResources`,
     requestStream: true,
     responseStream: true,
     requestSerialize: (value: Buffer) => value,
-    requestDeserialize: decodeSotwRequest,
-    responseSerialize: (value: Buffer) => value,
+    // Decoded by who knows what the stream said before.
+    requestDeserialize: (bytes) => bytes,
+    responseSerialize: (message: Message) => message.bytes(),
     responseDeserialize: (bytes) => bytes,
   },
   deltaAggregatedResources: {
@@ -47,7 +50,7 @@ const SERVICE: ServiceDefinition = {
     responseStream: true,
     requestSerialize: (value: Buffer) => value,
     requestDeserialize: (bytes) => ({ message: fromBinary(DeltaDiscoveryRequestSchema, bytes) }),
-    responseSerialize: (value: Buffer) => value,
+    responseSerialize: (message: Message) => message.bytes(),
     responseDeserialize: (bytes) => bytes,
   },
 }
@@ -86,10 +89,11 @@ export class XdsServer {
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
       'grpc.max_receive_message_length': 16 * 1024 * 1024,
+      interceptors: [writePieces],
     })
     this.#server.addService(SERVICE, {
-      streamAggregatedResources: (call: ServerDuplexStream<SotwRequest, Buffer>) => this.#serveSotw(call),
-      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Buffer>) => this.#serveDelta(call),
+      streamAggregatedResources: (call: ServerDuplexStream<Buffer, Message>) => this.#serveSotw(call),
+      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Message>) => this.#serveDelta(call),
     })
     this.#unsubscribe = this.#views.onGeneration(() => this.#onGeneration())
   }
@@ -142,24 +146,31 @@ export class XdsServer {
 
   // === streams ===
 
-  #serveSotw(call: ServerDuplexStream<SotwRequest, Buffer>): void {
-    this.#serve<SotwRequest, SotwStream>(
+  #serveSotw(call: ServerDuplexStream<Buffer, Message>): void {
+    this.#serve<Buffer, SotwRequest, SotwStream>(
       call,
+      (bytes, stream) => decodeSotwRequest(bytes, stream?.knownNames()),
       (node, sink) => new SotwStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
-  #serveDelta(call: ServerDuplexStream<DeltaRequest, Buffer>): void {
-    this.#serve<DeltaRequest, DeltaStream>(
+  #serveDelta(call: ServerDuplexStream<DeltaRequest, Message>): void {
+    this.#serve<DeltaRequest, DeltaRequest, DeltaStream>(
       call,
+      (request) => request,
       (node, sink) => new DeltaStream(node, this.#viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
   #serve<
+    Raw,
     Request extends { readonly message: { node?: Node; typeUrl: string } },
     Stream extends XdsStream & { onRequest(type: TypeUrl, request: Request): void },
-  >(call: ServerDuplexStream<Request, Buffer>, open: (node: NodeIdentity, sink: StreamSink) => Stream): void {
+  >(
+    call: ServerDuplexStream<Raw, Message>,
+    decode: (raw: Raw, stream: Stream | undefined) => Request,
+    open: (node: NodeIdentity, sink: StreamSink) => Stream,
+  ): void {
     let stream: Stream | undefined
     const fail = (code: GrpcStatus, details: string) => {
       this.#log.warning('stream refused', { details })
@@ -168,7 +179,14 @@ export class XdsServer {
     const over = () => {
       if (stream !== undefined && this.#streams.delete(stream)) this.#metrics.connected.dec()
     }
-    call.on('data', (request: Request) => {
+    call.on('data', (raw: Raw) => {
+      let request: Request
+      try {
+        request = decode(raw, stream)
+      } catch (thrown) {
+        fail(GrpcStatus.INVALID_ARGUMENT, `this is no discovery request: ${errorText(thrown)}`)
+        return
+      }
       const { node, typeUrl } = request.message
       if (typeUrl === '') {
         fail(GrpcStatus.INVALID_ARGUMENT, 'type_url is needed on an aggregated stream')

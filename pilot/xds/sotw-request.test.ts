@@ -33,6 +33,21 @@ test('names between other fields are found too', () => {
   expect(request.message.typeUrl).toBe('t')
 })
 
+test('names that are known are the known bytes, and only when they are all of them', () => {
+  const bytesOf = (resourceNames: string[], typeUrl = '') =>
+    Buffer.from(toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { resourceNames, typeUrl })))
+  const known = [[], ['x', 'y'], ['a'], ['a', 'b'], ['a', 'b', 'c', 'd']].map((names) => bytesOf(names))
+  expect(decodeSotwRequest(bytesOf(['a', 'b'], 't'), known).nameBytes).toBe(known[3])
+  for (const names of [['a', 'b', 'c'], ['a', 'c'], ['b', 'a'], []]) {
+    const request = decodeSotwRequest(bytesOf(names, 't'), known)
+    expect(known).not.toContain(request.nameBytes)
+    expect(namesOf(request)).toEqual(names)
+    expect(request.message.typeUrl).toBe('t')
+  }
+  const twice = decodeSotwRequest(Buffer.concat([bytesOf(['a', 'b'], 't'), bytesOf(['x', 'y'])]), known)
+  expect(namesOf(twice)).toEqual(['a', 'b', 'x', 'y'])
+})
+
 test('broken lengths are refused', () => {
   for (const bytes of [[0x1a], [0x1a, 5, 97], [0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], [0x1a, 0x80]]) {
     expect(() => decodeSotwRequest(Uint8Array.from(bytes))).toThrow(RangeError)

@@ -9,23 +9,27 @@ import { type DiscoveryRequest, DiscoveryRequestSchema } from '../../api/gen/env
 export interface SotwRequest {
   /** All but `resource_names`. */
   readonly message: DiscoveryRequest
-  /** The encoded `resource_names` fields, in order. Part of the transport's buffer: to be copied by who keeps them. */
+  /**
+   * The encoded `resource_names` fields, in order: one of the known blocks, or part of the transport's buffer, to be
+   * copied by who keeps it.
+   */
   readonly nameBytes: Uint8Array
 }
 
 /** Tag of DiscoveryRequest.resource_names (3), length-delimited. */
 const NAMES_TAG = 0x1a
 
-/** Throws when the bytes are no DiscoveryRequest. */
-export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
+/** Throws when the bytes are no DiscoveryRequest. `known` are names as they were encoded in earlier requests. */
+export function decodeSotwRequest(bytes: Uint8Array, known: Iterable<Buffer> = []): SotwRequest {
   const names: Uint8Array[] = []
   const rest: Uint8Array[] = []
   const reader = new BinaryReader(bytes)
   while (reader.pos < reader.len) {
     const start = reader.pos
     if (bytes[start] === NAMES_TAG) {
-      reader.pos = endOfNames(bytes, start)
-      names.push(bytes.subarray(start, reader.pos))
+      const block = knownAt(bytes, start, known)
+      reader.pos = block === undefined ? endOfNames(bytes, start) : start + block.length
+      names.push(block ?? bytes.subarray(start, reader.pos))
     } else {
       const [field, wireType] = reader.tag()
       reader.skip(wireType as WireType, field)
@@ -40,6 +44,16 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
 
 export function namesOf({ nameBytes }: SotwRequest): string[] {
   return fromBinary(DiscoveryRequestSchema, nameBytes).resourceNames
+}
+
+/** The known block that the run of names at `start` is. One comparison of memory, where to walk takes a step a name. */
+function knownAt(bytes: Uint8Array, start: number, known: Iterable<Buffer>): Buffer | undefined {
+  for (const block of known) {
+    const end = start + block.length
+    if (block.length === 0 || end > bytes.length || bytes[end] === NAMES_TAG) continue
+    if (block.compare(bytes, start, end) === 0) return block
+  }
+  return undefined
 }
 
 /** The position after a run of names that begins at `start`. */

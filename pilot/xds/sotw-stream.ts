@@ -17,7 +17,7 @@ export class SotwStream extends XdsStream {
       return
     }
     if (!isFirst && subscription.isAwaitingAck) this.onAnswer(subscription, request.errorDetail?.message)
-    if (isFirst || !subscription.nameBytes.equals(nameBytes)) {
+    if (isFirst || (subscription.nameBytes !== nameBytes && !subscription.nameBytes.equals(nameBytes))) {
       this.#setNames(subscription, namesOf(sotwRequest), isFirst)
       subscription.nameBytes = Buffer.from(nameBytes)
     }
@@ -25,6 +25,11 @@ export class SotwStream extends XdsStream {
       subscription.mustAnswer = !this.#holdsCurrent(subscription, request.versionInfo)
     }
     this.push()
+  }
+
+  /** The names of the last request of each type, as they were encoded. */
+  *knownNames(): Generator<Buffer> {
+    for (const { nameBytes } of this.subscriptions.values()) yield nameBytes
   }
 
   #setNames(subscription: Subscription, requested: readonly string[], isFirst: boolean): void {

@@ -1,13 +1,14 @@
 import { PUSH_ORDER, TYPE_URL, type TypeUrl } from '../../api/type-urls.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { difference, endpointsToForce } from './diff.ts'
+import type { Message } from './message.ts'
 import { Subscription } from './subscription.ts'
 import type { EncodedResource, NodeIdentity, ResourceView } from './view.ts'
 
 /** How a stream reaches its client. */
 export interface StreamSink {
   /** False asks to wait for XdsStream.onWritable(). */
-  write(message: Buffer): boolean
+  write(message: Message): boolean
 }
 
 /** What is counted for all streams together. */
@@ -92,11 +93,8 @@ export abstract class XdsStream {
    * so that no request meets a route without its cluster.
    */
   #holdBack(subscription: Subscription, removed: readonly string[]): readonly string[] {
-    if (removed.length === 0 && subscription.lingering.size === 0) return removed
-    if (!this.#hasRoutesToCome()) {
-      subscription.lingering.clear()
-      return [...removed]
-    }
+    if (removed.length === 0) return removed
+    if (!this.#hasRoutesToCome()) return [...removed, ...this.#takeLingering(subscription)]
     for (const name of removed) {
       if (subscription.sent.get(name) === '' || subscription.names.has(name)) continue
       const last = subscription.lastList?.find((resource) => resource.name === name)
@@ -119,13 +117,19 @@ export abstract class XdsStream {
     const clusters = this.subscriptions.get(TYPE_URL.cluster)
     if (clusters === undefined || clusters.lingering.size === 0 || clusters.isAwaitingAck || !this.#isWritable) return
     if (this.#hasRoutesToCome()) return
-    const names = [...clusters.lingering.keys()].filter((name) => this.view.get(TYPE_URL.cluster, name) === undefined)
-    clusters.lingering.clear()
+    const names = this.#takeLingering(clusters)
     if (names.length > 0) this.send(clusters, [], names)
   }
 
+  /** Of the clusters that were held back, those that have not come again. */
+  #takeLingering({ lingering }: Subscription): string[] {
+    const names = [...lingering.keys()].filter((name) => this.view.get(TYPE_URL.cluster, name) === undefined)
+    lingering.clear()
+    return names
+  }
+
   /** Writes one response and notes it as unanswered. */
-  protected write(subscription: Subscription, encode: (nonce: string) => Buffer): void {
+  protected write(subscription: Subscription, encode: (nonce: string) => Message): void {
     subscription.nonce = String(++this.#nonce)
     subscription.isAwaitingAck = true
     subscription.mustAnswer = false

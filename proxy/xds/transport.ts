@@ -14,6 +14,8 @@ const SERVICE = serviceDefinition(AggregatedDiscoveryService)
 const KEEPALIVE_TIME_MS = 30_000
 const KEEPALIVE_TIMEOUT_MS = 10_000
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+/** A whole route table comes without waiting for us to ask on. HTTP/2's own 64 KiB would take as many turns as it has of those. */
+const WINDOW_BYTES = 16 * 1024 * 1024
 
 export type SotwStream = ClientDuplexStream<DiscoveryRequest, DiscoveryResponse>
 export type DeltaStream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>
@@ -34,6 +36,7 @@ export class AdsTransport {
       'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc-node.flow_control_window': WINDOW_BYTES,
       // Reconnecting is paced by the xDS client; the channel must not wait longer than it.
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1_000,
