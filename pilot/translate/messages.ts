@@ -7,7 +7,7 @@ import {
   type ConfigSource,
   ConfigSourceSchema,
 } from '../../api/gen/envoy/config/core/v3/config_source_pb.js'
-import { ORIGIN_METADATA_KEY, type Origin } from '../../api/origin.ts'
+import { ORIGIN_METADATA_KEY, type Origin, originStruct } from '../../api/origin.ts'
 import { parseDurationMs } from '../../crds/duration.ts'
 
 /** Small messages that every kind of resource needs. */
@@ -29,10 +29,9 @@ export function any<Desc extends DescMessage>(schema: Desc, message: MessageShap
 
 /** Metadata that names the YAML behind a resource, with whatever else is to be known of it. */
 export function metadata(origin: Origin, istio?: Metadata['filterMetadata'][string]): Metadata {
-  const { kind, namespace, name, file, line } = origin
   return create(MetadataSchema, {
     filterMetadata: {
-      [ORIGIN_METADATA_KEY]: { kind, namespace, name, file, line },
+      [ORIGIN_METADATA_KEY]: { ...originStruct(origin) },
       ...(istio !== undefined && { istio }),
     },
   })

@@ -20,7 +20,7 @@ import { autoNames } from './transport-socket.ts'
 
 const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 
-/** How a cluster speaks HTTP; nothing when it does not. */
+/** How a cluster speaks HTTP; nothing when it does not, and when it is as without being told: HTTP/1.1. */
 export function httpOptions(
   protocol: Protocol,
   pool: ConnectionPoolSettings | undefined,
@@ -32,8 +32,10 @@ export function httpOptions(
   const idleTimeout = durationOf(settings?.idleTimeout)
   const names = autoNames(tls)
   const perConnection = settings?.maxRequestsPerConnection ?? 0
+  const spoken = protocolOptions(protocol, pool, options)
+  if (isPlainHttp1(spoken) && !names.autoSni && !idleTimeout && perConnection === 0) return {}
   const message = create(HttpProtocolOptionsSchema, {
-    upstreamProtocolOptions: protocolOptions(protocol, pool, options),
+    upstreamProtocolOptions: spoken,
     ...(names.autoSni && { upstreamHttpProtocolOptions: create(UpstreamHttpProtocolOptionsSchema, names) }),
     ...((idleTimeout || perConnection > 0) && {
       commonHttpProtocolOptions: create(CommonOptionsSchema, {
@@ -43,6 +45,10 @@ export function httpOptions(
     }),
   })
   return { [EXTENSION]: any(HttpProtocolOptionsSchema, message) }
+}
+
+function isPlainHttp1(options: ProtocolOptions): boolean {
+  return options.case === 'explicitHttpConfig' && options.value.protocolConfig.case === 'httpProtocolOptions'
 }
 
 /** For clusters that take whatever the client speaks. */

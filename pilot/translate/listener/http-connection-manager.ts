@@ -54,7 +54,7 @@ function inlineRoutes({ name, virtualHost, cluster, origin }: InlineRoutes) {
       create(VirtualHostSchema, {
         name: virtualHost,
         domains: ['*'],
-        routes: [clusterRoute('default', cluster, origin)],
+        routes: [clusterRoute('default', cluster)],
         metadata: metadata(origin),
       }),
     ],

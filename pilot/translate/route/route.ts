@@ -87,16 +87,15 @@ function filterConfigs(route: HTTPRoute): { [filter: string]: Any } {
 /** The one route of a service that no VirtualService speaks for. */
 export function serviceRoute(service: Service, port: ServicePort, options: MeshOptions): Route {
   const cluster = formatClusterName({ direction: 'outbound', port: port.number, subset: '', host: service.host })
-  return clusterRoute(DEFAULT_ROUTE_NAME, cluster, service.origin, options)
+  return clusterRoute(DEFAULT_ROUTE_NAME, cluster, options)
 }
 
-/** Everything to one cluster, without limit of time. */
-export function clusterRoute(name: string, cluster: string, origin: Origin | undefined, options?: MeshOptions): Route {
+/** Everything to one cluster, without limit of time. Where it comes from its virtual host says. */
+export function clusterRoute(name: string, cluster: string, options?: MeshOptions): Route {
   const retries = options === undefined ? undefined : retryPolicy(undefined, options.defaultHttpRetryPolicy)
   return create(RouteSchema, {
     name,
     match: routeMatch(undefined),
-    ...(origin && { metadata: metadata(origin) }),
     action: {
       case: 'route',
       value: create(RouteActionSchema, {

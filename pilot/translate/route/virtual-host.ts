@@ -66,7 +66,7 @@ function allowAny(): VirtualHost {
   return create(VirtualHostSchema, {
     name: 'allow_any',
     domains: ['*'],
-    routes: [clusterRoute('allow_any', PASSTHROUGH_CLUSTER, undefined)],
+    routes: [clusterRoute('allow_any', PASSTHROUGH_CLUSTER)],
     includeRequestAttemptCount: true,
   })
 }

@@ -4,6 +4,7 @@ import {
   VirtualHostSchema,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { type RouteConfiguration, RouteConfigurationSchema } from '../../../api/gen/envoy/config/route/v3/route_pb.js'
+import type { Origin } from '../../../api/origin.ts'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
 import type { DomainIndex, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
@@ -36,7 +37,8 @@ export function compileVirtualHost(host: VirtualHost, path: string): VirtualHost
   if (host.matcher !== undefined) refuse(`${path}.matcher`, 'matcher trees are not supported')
   if (host.requireTls !== 0) refuse(`${path}.require_tls`, 'not supported')
   if (host.domains.length === 0) refuse(`${path}.domains`, 'at least one domain is needed')
-  const routes = host.routes.map((route, i) => compileRoute(route, `${path}.routes[${i}]`))
+  const origin = originOf(host.metadata)
+  const routes = host.routes.map((route, i) => compileRoute(route, `${path}.routes[${i}]`, origin))
   return {
     name: host.name,
     domains: host.domains,
@@ -47,18 +49,18 @@ export function compileVirtualHost(host: VirtualHost, path: string): VirtualHost
     includeAttemptCount: host.includeRequestAttemptCount,
     filterConfigs: compileFilterConfigs(host.typedPerFilterConfig, path),
     ignored: path === '' ? notHonoured(VirtualHostSchema, host) : [],
-    origin: originOf(host.metadata),
+    origin,
   }
 }
 
-function compileRoute(route: Route, path: string): RoutePlan {
+function compileRoute(route: Route, path: string, hostOrigin: Origin | undefined): RoutePlan {
   return {
     name: route.name,
     match: compileRouteMatch(route.match, `${path}.match`),
     action: compileAction(route.action, path),
     mutations: compileMutations(route, path),
     filterConfigs: compileFilterConfigs(route.typedPerFilterConfig, path),
-    origin: originOf(route.metadata),
+    origin: originOf(route.metadata) ?? hostOrigin,
   }
 }
 
