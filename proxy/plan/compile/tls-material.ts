@@ -1,5 +1,4 @@
 import type { SecureVersion } from 'node:tls'
-import type { CertificateValidationContext } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   type TlsCertificate,
   type TlsParameters,
@@ -8,12 +7,23 @@ import {
 import type { CommonTlsContext } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import type { CertificateMaterial, TlsMaterial } from '../../tls/material.ts'
 import { refuse } from '../plan-error.ts'
+import type { SecretPlan, ValidationPlan } from '../secret-plan.ts'
 import { compileDataSource } from './data-source.ts'
+import { type SecretNeeds, secretOf } from './secret-refs.ts'
+import { compileValidation, mergeValidation } from './validation.ts'
 
-/** What of CommonTlsContext goes into a TLS context. Throws a PlanError that names the field. */
-export function compileTlsMaterial(common: CommonTlsContext | undefined, path: string): TlsMaterial {
+/** CommonTlsContext, as far as it is known without the secrets that it refers to. */
+export interface CommonTls {
+  readonly certificateCount: number
+  readonly alpnProtocols: readonly string[]
+  /** What goes into a TLS context. Throws a PlanError when a secret is of another kind than its field. */
+  materialWith(secrets: readonly SecretPlan[]): TlsMaterial
+  validationWith(secrets: readonly SecretPlan[]): ValidationPlan | undefined
+}
+
+/** Adds the secrets that it refers to to `needs`. Throws a PlanError that names the field. */
+export function compileCommonTls(common: CommonTlsContext | undefined, path: string, needs: SecretNeeds): CommonTls {
   for (const [field, isSet] of [
-    ['tls_certificate_sds_secret_configs', (common?.tlsCertificateSdsSecretConfigs.length ?? 0) > 0],
     ['tls_certificate_provider_instance', common?.tlsCertificateProviderInstance !== undefined],
     ['tls_certificate_certificate_provider', common?.tlsCertificateCertificateProvider !== undefined],
     ['tls_certificate_certificate_provider_instance', common?.tlsCertificateCertificateProviderInstance !== undefined],
@@ -21,36 +31,84 @@ export function compileTlsMaterial(common: CommonTlsContext | undefined, path: s
   ] as const) {
     if (isSet) refuse(`${path}.${field}`, 'not supported yet')
   }
-  const validation = validationOf(common, path)
-  const at = `${path}.validation_context`
+  const inline = (common?.tlsCertificates ?? []).map((one, i) =>
+    compileCertificate(one, `${path}.tls_certificates[${i}]`),
+  )
+  const sds = `${path}.tls_certificate_sds_secret_configs`
+  const named = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config, i) => needs.add(config, `${sds}[${i}]`))
+  if (inline.length > 0 && named.length > 0) refuse(sds, 'cannot stand beside tls_certificates')
+  const validationWith = compileValidationSource(common, path, needs)
+  const parameters = compileParameters(common?.tlsParams, `${path}.tls_params`)
+  const certificatesWith = (secrets: readonly SecretPlan[]) =>
+    named.length === 0 ? inline : named.map((need) => secretOf(secrets, need, 'tls_certificate').certificate)
   return {
-    certificates: (common?.tlsCertificates ?? []).map((one, i) => certificate(one, `${path}.tls_certificates[${i}]`)),
-    trustedCa: compileDataSource(validation?.trustedCa, `${at}.trusted_ca`),
-    crl: compileDataSource(validation?.crl, `${at}.crl`),
-    ...parameters(common?.tlsParams, `${path}.tls_params`),
-    sessionTimeoutSeconds: 0,
-    hasTickets: true,
+    certificateCount: inline.length + named.length,
+    alpnProtocols: common?.alpnProtocols ?? [],
+    materialWith: (secrets) => {
+      const validation = validationWith(secrets)
+      return {
+        certificates: certificatesWith(secrets),
+        trustedCa: validation?.trustedCa,
+        crl: validation?.crl,
+        ...parameters,
+        sessionTimeoutSeconds: 0,
+        hasTickets: true,
+        ticketKeys: undefined,
+      }
+    },
+    validationWith,
   }
 }
 
-export function validationOf(
+/** validation_context, a secret in its place, or one laid over the other. */
+function compileValidationSource(
   common: CommonTlsContext | undefined,
   path: string,
-): CertificateValidationContext | undefined {
+  needs: SecretNeeds,
+): CommonTls['validationWith'] {
   const type = common?.validationContextType
-  if (type?.case === undefined) return undefined
-  if (type.case === 'validationContext') return type.value
-  return refuse(`${path}.${VALIDATION_FIELDS[type.case]}`, 'not supported yet')
+  if (type?.case === undefined) return () => undefined
+  switch (type.case) {
+    case 'validationContext': {
+      const validation = compileValidation(type.value, `${path}.validation_context`)
+      return () => validation
+    }
+    case 'validationContextSdsSecretConfig': {
+      const need = needs.add(type.value, `${path}.validation_context_sds_secret_config`)
+      return (secrets) => secretOf(secrets, need, 'validation_context').validation
+    }
+    case 'combinedValidationContext': {
+      const at = `${path}.combined_validation_context`
+      const { defaultValidationContext, validationContextSdsSecretConfig } = type.value
+      for (const [field, isSet] of [
+        ['validation_context_certificate_provider', type.value.validationContextCertificateProvider !== undefined],
+        [
+          'validation_context_certificate_provider_instance',
+          type.value.validationContextCertificateProviderInstance !== undefined,
+        ],
+      ] as const) {
+        if (isSet) refuse(`${at}.${field}`, 'not supported yet')
+      }
+      if (defaultValidationContext === undefined) return refuse(`${at}.default_validation_context`, 'is needed')
+      if (validationContextSdsSecretConfig === undefined) {
+        return refuse(`${at}.validation_context_sds_secret_config`, 'is needed')
+      }
+      const under = compileValidation(defaultValidationContext, `${at}.default_validation_context`)
+      const need = needs.add(validationContextSdsSecretConfig, `${at}.validation_context_sds_secret_config`)
+      return (secrets) => mergeValidation(under, secretOf(secrets, need, 'validation_context').validation)
+    }
+    default:
+      return refuse(`${path}.${PROVIDER_FIELDS[type.case]}`, 'not supported yet')
+  }
 }
 
-const VALIDATION_FIELDS = {
-  validationContextSdsSecretConfig: 'validation_context_sds_secret_config',
-  combinedValidationContext: 'combined_validation_context',
+const PROVIDER_FIELDS = {
   validationContextCertificateProvider: 'validation_context_certificate_provider',
   validationContextCertificateProviderInstance: 'validation_context_certificate_provider_instance',
-}
+} as const
 
-function certificate(tls: TlsCertificate, path: string): CertificateMaterial {
+/** Throws a PlanError that names the field. Whether key and certificate belong together is OpenSSL's to say. */
+export function compileCertificate(tls: TlsCertificate, path: string): CertificateMaterial {
   if (tls.privateKeyProvider !== undefined) refuse(`${path}.private_key_provider`, 'not supported')
   const chain = compileDataSource(tls.certificateChain, `${path}.certificate_chain`)
   const key = compileDataSource(tls.privateKey, `${path}.private_key`)
@@ -71,7 +129,7 @@ const VERSIONS: Readonly<Record<number, SecureVersion>> = {
   [TlsProtocol.TLSv1_3]: 'TLSv1.3',
 }
 
-function parameters(
+function compileParameters(
   params: TlsParameters | undefined,
   path: string,
 ): Pick<TlsMaterial, 'minVersion' | 'maxVersion' | 'ciphers' | 'curves' | 'signatureAlgorithms'> {
