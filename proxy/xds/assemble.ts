@@ -46,7 +46,7 @@ export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
   /** Clusters that are not served at all because they wait for secrets. */
   const lacking = new Set<string>()
   const lacksSecret = (refs: readonly SecretRef[]) =>
-    refs.some((ref) => accepted.secret(ref) === undefined && !accepted.hasGivenUpSecret(ref))
+    anyOf(refs, (ref) => accepted.secret(ref) === undefined && !accepted.hasGivenUpSecret(ref))
   for (const [name, cluster] of accepted.clusters) {
     const { edsServiceName } = cluster
     const lacks = lacksSecret(secretsOfCluster(cluster))
@@ -74,10 +74,13 @@ export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
   }
   const listeners = new Map<string, ListenerPlan>()
   for (const [name, listener] of accepted.listeners) {
+    const lacksRoutes = anyOf(
+      routeNamesOf(listener),
+      (route) => !routeConfigs.has(route) && !accepted.hasGivenUp('route', route),
+    )
+    const lacksSecrets = lacksSecret(secretsOfListener(listener))
     const waits =
-      routeNamesOf(listener).some((r) => !routeConfigs.has(r) && !accepted.hasGivenUp('route', r)) ||
-      lacksSecret(secretsOfListener(listener)) ||
-      (lacking.size > 0 && inlineClustersOf(listener).some((name) => lacking.has(name)))
+      lacksRoutes || lacksSecrets || (lacking.size > 0 && inlineClustersOf(listener).some((name) => lacking.has(name)))
     const served = waits ? before.listeners.get(name) : listener
     if (waits) warming.listeners.push(name)
     if (served === undefined) continue
@@ -106,6 +109,13 @@ export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
     if (secret !== undefined) secrets.set(ref.key, secret)
   }
   return { plan: { version: before.version + 1, listeners, routeConfigs, clusters, endpoints, secrets }, warming }
+}
+
+/** Like some(), but asks of each: to be asked for is what begins a wait. */
+function anyOf<T>(items: readonly T[], test: (item: T) => boolean): boolean {
+  let found = false
+  for (const item of items) if (test(item)) found = true
+  return found
 }
 
 /** Every secret that these listeners and clusters refer to; one may come several times. */

@@ -98,6 +98,9 @@ export function compileUpstreamTls(
   if (tls.allowRenegotiation) refuse(`${at}.allow_renegotiation`, 'not supported')
   const needs = new SecretNeeds()
   const common = compileCommonTls(tls.commonTlsContext, `${at}.common_tls_context`, needs)
+  if ((tls.commonTlsContext?.tlsCertificateSdsSecretConfigs.length ?? 0) > 1) {
+    refuse(`${at}.common_tls_context.tls_certificate_sds_secret_configs`, 'a cluster has one certificate at most')
+  }
   const unready: UpstreamTlsPlan = {
     context: undefined,
     serverName: tls.sni,
