@@ -142,6 +142,7 @@ export class Agent {
     }
   }
 
+  #isStopped = false
   readonly #provider: SecretProvider | undefined
   readonly #secretStreams: SecretStreams
   readonly #connect: (() => Promise<XdsClient>) | undefined
@@ -167,6 +168,7 @@ export class Agent {
 
   #putSecret(secret: Secret, version: string): string {
     const { name } = secret
+    if (this.#isStopped) return `${name}: the proxy has stopped`
     if (!this.resources.secrets.localNames.has(name)) return `${name}: is none of the provider's names`
     const bytes = toBinary(SecretSchema, secret)
     return this.resources.acceptSecrets(LOCAL_SOURCE, [{ name, version, typeUrl: TYPE_URL.secret, bytes }])
@@ -181,6 +183,7 @@ export class Agent {
   /** Stops accepting, lets requests finish within the deadline, then stops everything. */
   async stop(drainDeadlineMs: number): Promise<void> {
     this.isFailingHealthChecks = true
+    this.#isStopped = true
     this.#provider?.close()
     this.xds?.close()
     this.#secretStreams.close()

@@ -49,6 +49,7 @@ export class SecretStreams {
   }
 
   async #update(): Promise<void> {
+    if (this.#isClosed) return
     const { resources, servers } = this.#options
     const needed = new Map<string, { target: string; cluster: string; useDelta: boolean }>()
     for (const ref of resources.secretRefs()) {

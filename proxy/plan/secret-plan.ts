@@ -61,14 +61,15 @@ export const NO_SECRETS: Secrets = new Map()
  */
 export class BySecrets<T> {
   readonly needs: readonly SecretRef[]
-  readonly #make: (secrets: readonly SecretPlan[] | undefined) => T
+  /** Not kept when there is nothing to make anew. */
+  readonly #make: ((secrets: readonly SecretPlan[] | undefined) => T) | undefined
   #found: readonly (SecretPlan | undefined)[]
   #made: T
 
   /** `make` is given undefined while one of `needs` is not there, and throws a PlanError when one does not fit. */
   constructor(needs: readonly SecretRef[], make: (secrets: readonly SecretPlan[] | undefined) => T) {
     this.needs = needs
-    this.#make = make
+    this.#make = needs.length === 0 ? undefined : make
     this.#found = needs.map(() => undefined)
     this.#made = make(needs.length === 0 ? [] : undefined)
   }
@@ -81,10 +82,12 @@ export class BySecrets<T> {
   /** The very same object for the same secrets. Throws a PlanError when one does not fit: see check(). */
   of(secrets: Secrets): T {
     const { needs } = this
+    const make = this.#make
+    if (make === undefined) return this.#made
     for (let i = 0; i < needs.length; i++) {
       if (secrets.get((needs[i] as SecretRef).key) === this.#found[i]) continue
       const found = this.#find(secrets)
-      this.#made = this.#make(whole(found))
+      this.#made = make(whole(found))
       this.#found = found
       break
     }
@@ -93,7 +96,7 @@ export class BySecrets<T> {
 
   /** Throws a PlanError when what is there of the secrets does not fit. Nothing changes. */
   check(secrets: Secrets): void {
-    if (this.needs.length > 0) this.#make(whole(this.#find(secrets)))
+    this.#make?.(whole(this.#find(secrets)))
   }
 
   #find(secrets: Secrets): (SecretPlan | undefined)[] {

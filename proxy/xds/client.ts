@@ -95,6 +95,7 @@ export class XdsClient {
 
   /** The names of non-wildcard types that the accepted resources now need. */
   updateNames(): void {
+    if (this.#isClosed) return
     const hosts = this.#subscriptions.virtualHost
     if (this.#delta !== undefined && !hosts.isOpen && this.#resources.usesVhds) this.#openDeltaType(hosts)
     for (const type of this.#types) {

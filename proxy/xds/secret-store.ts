@@ -96,7 +96,10 @@ export class SecretStore {
       refuse(ref.path, `no static secret ${ref.name}`)
     }
     if (source.kind === 'grpc' && this.#options.grpcClusters?.has(source.cluster) !== true) {
-      refuse(`${ref.path}.sds_config.api_config_source`, `no static cluster ${source.cluster} with an address`)
+      refuse(
+        `${ref.path}.sds_config.api_config_source`,
+        `no static cluster ${source.cluster} with an address and without TLS`,
+      )
     }
   }
 

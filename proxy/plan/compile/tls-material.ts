@@ -18,6 +18,8 @@ export interface CommonTls {
   readonly alpnProtocols: readonly string[]
   /** What goes into a TLS context. Throws a PlanError when a secret is of another kind than its field. */
   materialWith(secrets: readonly SecretPlan[]): TlsMaterial
+  /** What is asked of the peer, and the field that it comes from. */
+  readonly validationPath: string
   validationWith(secrets: readonly SecretPlan[]): ValidationPlan | undefined
 }
 
@@ -37,7 +39,7 @@ export function compileCommonTls(common: CommonTlsContext | undefined, path: str
   const sds = `${path}.tls_certificate_sds_secret_configs`
   const named = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config, i) => needs.add(config, `${sds}[${i}]`))
   if (inline.length > 0 && named.length > 0) refuse(sds, 'cannot stand beside tls_certificates')
-  const validationWith = compileValidationSource(common, path, needs)
+  const { validationPath, validationWith } = compileValidationSource(common, path, needs)
   const parameters = compileParameters(common?.tlsParams, `${path}.tls_params`)
   const certificatesWith = (secrets: readonly SecretPlan[]) =>
     named.length === 0 ? inline : named.map((need) => secretOf(secrets, need, 'tls_certificate').certificate)
@@ -56,6 +58,7 @@ export function compileCommonTls(common: CommonTlsContext | undefined, path: str
         ticketKeys: undefined,
       }
     },
+    validationPath,
     validationWith,
   }
 }
@@ -65,17 +68,21 @@ function compileValidationSource(
   common: CommonTlsContext | undefined,
   path: string,
   needs: SecretNeeds,
-): CommonTls['validationWith'] {
+): Pick<CommonTls, 'validationPath' | 'validationWith'> {
   const type = common?.validationContextType
-  if (type?.case === undefined) return () => undefined
+  if (type?.case === undefined) return { validationPath: `${path}.validation_context`, validationWith: () => undefined }
   switch (type.case) {
     case 'validationContext': {
-      const validation = compileValidation(type.value, `${path}.validation_context`)
-      return () => validation
+      const validationPath = `${path}.validation_context`
+      const validation = compileValidation(type.value, validationPath)
+      return { validationPath, validationWith: () => validation }
     }
     case 'validationContextSdsSecretConfig': {
       const need = needs.add(type.value, `${path}.validation_context_sds_secret_config`)
-      return (secrets) => secretOf(secrets, need, 'validation_context').validation
+      return {
+        validationPath: need.path,
+        validationWith: (secrets) => secretOf(secrets, need, 'validation_context').validation,
+      }
     }
     case 'combinedValidationContext': {
       const at = `${path}.combined_validation_context`
@@ -95,7 +102,10 @@ function compileValidationSource(
       }
       const under = compileValidation(defaultValidationContext, `${at}.default_validation_context`)
       const need = needs.add(validationContextSdsSecretConfig, `${at}.validation_context_sds_secret_config`)
-      return (secrets) => mergeValidation(under, secretOf(secrets, need, 'validation_context').validation)
+      return {
+        validationPath: at,
+        validationWith: (secrets) => mergeValidation(under, secretOf(secrets, need, 'validation_context').validation),
+      }
     }
     default:
       return refuse(`${path}.${PROVIDER_FIELDS[type.case]}`, 'not supported yet')

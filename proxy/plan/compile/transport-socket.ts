@@ -42,7 +42,7 @@ export function compileDownstreamTls(
     if (secrets === undefined) return unready
     const material = { ...common.materialWith(secrets), ...tickets(secrets), sessionTimeoutSeconds }
     const validation = common.validationWith(secrets)
-    const peer = validation && peerCheckOf(validation, `${at}.common_tls_context.validation_context`)
+    const peer = validation && peerCheckOf(validation, common.validationPath)
     const acceptors = orRefuse(`${at}.common_tls_context`, () =>
       chooseCertificates(material.certificates, (certificates) =>
         tlsAcceptor({
@@ -112,12 +112,12 @@ export function compileUpstreamTls(
   }
   return new BySecrets(needs.refs, (secrets) => {
     if (secrets === undefined) return unready
-    const peer = peerCheckOf(common.validationWith(secrets), `${at}.common_tls_context.validation_context`)
+    const peer = peerCheckOf(common.validationWith(secrets), common.validationPath)
     if (!peer.verifiesChain && peer.certificateHashes.length + peer.keyHashes.length > 0) {
-      refuse(`${at}.common_tls_context.validation_context`, 'hashes without a trusted_ca are not supported')
+      refuse(common.validationPath, 'hashes without a trusted_ca are not supported')
     }
     if (http.autoSanValidation && !peer.verifiesChain) {
-      refuse(`${at}.common_tls_context.validation_context`, 'auto_san_validation needs a trusted_ca')
+      refuse(common.validationPath, 'auto_san_validation needs a trusted_ca')
     }
     const material = common.materialWith(secrets)
     const context = orRefuse(`${at}.common_tls_context`, () => secureContext(material))
