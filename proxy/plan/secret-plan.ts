@@ -1,4 +1,5 @@
 import type { CertificateMaterial } from '../tls/material.ts'
+import { refuse } from './plan-error.ts'
 import type { SanMatcherPlan } from './tls-plan.ts'
 
 /** A reference to a secret (envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig). */
@@ -6,6 +7,7 @@ export interface SecretRef {
   /** Of one secret from one source: what the secrets of a Plan are found by. */
   readonly key: string
   readonly name: string
+  readonly kind: SecretKind
   readonly source: SecretSource
   /** How long it is waited for (`initial_fetch_timeout`); 0 for ever. */
   readonly fetchTimeoutMs: number
@@ -36,6 +38,11 @@ export type SecretPlan = {
   | { readonly kind: 'session_ticket_keys'; readonly ticketKeys: Buffer }
 )
 
+export type SecretKind = SecretPlan['kind']
+
+/** Secrets of a list of references, in its order; undefined for those that are not there. */
+export type FoundSecrets = readonly (SecretPlan | undefined)[]
+
 /** CertificateValidationContext, before one is laid over another. */
 export interface ValidationPlan {
   /** PEM. */
@@ -63,12 +70,21 @@ export class BySecrets<T> {
   readonly needs: readonly SecretRef[]
   /** Not kept when there is nothing to make anew. */
   readonly #make: ((secrets: readonly SecretPlan[] | undefined) => T) | undefined
-  #found: readonly (SecretPlan | undefined)[]
+  readonly #checkPart: (found: FoundSecrets) => void
+  #found: FoundSecrets
   #made: T
 
-  /** `make` is given undefined while one of `needs` is not there, and throws a PlanError when one does not fit. */
-  constructor(needs: readonly SecretRef[], make: (secrets: readonly SecretPlan[] | undefined) => T) {
+  /**
+   * @param make is given undefined while one of `needs` is not there, and throws a PlanError when they do not fit
+   * @param checkPart throws a PlanError when those that are there do not fit, whatever the others will be
+   */
+  constructor(
+    needs: readonly SecretRef[],
+    make: (secrets: readonly SecretPlan[] | undefined) => T,
+    checkPart: (found: FoundSecrets) => void = () => {},
+  ) {
     this.needs = needs
+    this.#checkPart = checkPart
     this.#make = needs.length === 0 ? undefined : make
     this.#found = needs.map(() => undefined)
     this.#made = make(needs.length === 0 ? [] : undefined)
@@ -96,14 +112,23 @@ export class BySecrets<T> {
 
   /** Throws a PlanError when what is there of the secrets does not fit. Nothing changes. */
   check(secrets: Secrets): void {
-    this.#make?.(whole(this.#find(secrets)))
+    if (this.#make === undefined) return
+    const found = this.#find(secrets)
+    for (const [i, { kind, path }] of this.needs.entries()) {
+      const secret = found[i]
+      if (secret === undefined || secret.kind === kind) continue
+      refuse(path, `secret ${secret.name} is a ${secret.kind}, a ${kind} is needed`)
+    }
+    // Whoever comes first is told of what is wrong with it, and not whoever comes last.
+    this.#checkPart(found)
+    this.#make(whole(found))
   }
 
-  #find(secrets: Secrets): (SecretPlan | undefined)[] {
+  #find(secrets: Secrets): FoundSecrets {
     return this.needs.map(({ key }) => secrets.get(key))
   }
 }
 
-function whole(found: readonly (SecretPlan | undefined)[]): readonly SecretPlan[] | undefined {
+function whole(found: FoundSecrets): readonly SecretPlan[] | undefined {
   return found.includes(undefined) ? undefined : (found as readonly SecretPlan[])
 }

@@ -4,15 +4,16 @@ import {
 } from '../../../api/gen/envoy/config/core/v3/config_source_pb.js'
 import type { SdsSecretConfig } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { refuse } from '../plan-error.ts'
-import type { SecretPlan, SecretRef, SecretSource } from '../secret-plan.ts'
+import type { FoundSecrets, SecretKind, SecretPlan, SecretRef, SecretSource } from '../secret-plan.ts'
 import { durationMs } from './common.ts'
 
 /** Envoy's, for `initial_fetch_timeout`. */
 const DEFAULT_FETCH_TIMEOUT_MS = 15_000
 
 /** One secret among those that a TLS context needs. */
-export interface SecretNeed {
+export interface SecretNeed<K extends SecretKind = SecretKind> {
   readonly index: number
+  readonly kind: K
   readonly path: string
 }
 
@@ -21,32 +22,28 @@ export class SecretNeeds {
   readonly refs: SecretRef[] = []
 
   /** Throws a PlanError when the reference has no name. */
-  add(config: SdsSecretConfig, path: string): SecretNeed {
+  add<K extends SecretKind>(config: SdsSecretConfig, path: string, kind: K): SecretNeed<K> {
     const { name, sdsConfig } = config
     if (name === '') refuse(`${path}.name`, 'is needed')
     const source = sourceOf(sdsConfig, `${path}.sds_config`)
     this.refs.push({
       key: `${sourceKey(source)} ${name}`,
       name,
+      kind,
       source,
       fetchTimeoutMs: durationMs(sdsConfig?.initialFetchTimeout, DEFAULT_FETCH_TIMEOUT_MS),
       path,
     })
-    return { index: this.refs.length - 1, path }
+    return { index: this.refs.length - 1, kind, path }
   }
 }
 
-export type SecretKind = SecretPlan['kind']
-
-/** The secret that was asked for. Throws a PlanError when it is of another kind. */
+/** The secret that was asked for, which must be there. That it is of its kind has been checked: see BySecrets. */
 export function secretOf<K extends SecretKind>(
-  secrets: readonly SecretPlan[],
-  { index, path }: SecretNeed,
-  kind: K,
+  secrets: FoundSecrets,
+  { index }: SecretNeed<K>,
 ): Extract<SecretPlan, { kind: K }> {
-  const secret = secrets[index] as SecretPlan
-  if (secret.kind !== kind) refuse(path, `secret ${secret.name} is a ${secret.kind}, a ${kind} is needed`)
-  return secret as Extract<SecretPlan, { kind: K }>
+  return secrets[index] as Extract<SecretPlan, { kind: K }>
 }
 
 /** Names a source, alike for alike sources. */

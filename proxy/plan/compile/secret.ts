@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { TlsSessionTicketKeys } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import { type Secret, SecretSchema } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
-import { errorText } from '../../../lib/errors.ts'
 import { certificateOptions } from '../../tls/material.ts'
-import { refuse } from '../plan-error.ts'
+import { orRefuse, refuse } from '../plan-error.ts'
 import type { SecretPlan } from '../secret-plan.ts'
 import { compileDataSource } from './data-source.ts'
 import { notHonoured } from './honoured.ts'
@@ -55,13 +54,4 @@ export function ticketKeysOf(ticketKeys: TlsSessionTicketKeys, path: string): Bu
   return createHash('sha384')
     .update(keys[0] ?? refuse(`${path}.keys`, 'is needed'))
     .digest()
-}
-
-/** Keys that do not fit and PEM that is none come out when OpenSSL takes them. */
-export function orRefuse<T>(path: string, create: () => T): T {
-  try {
-    return create()
-  } catch (thrown) {
-    return refuse(path, errorText(thrown))
-  }
 }

@@ -5,22 +5,24 @@ import {
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import type { CommonTlsContext } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import type { CertificateMaterial, TlsMaterial } from '../../tls/material.ts'
-import { refuse } from '../plan-error.ts'
-import type { SecretPlan, ValidationPlan } from '../secret-plan.ts'
+import { type CertificateMaterial, secureContext, type TlsMaterial } from '../../tls/material.ts'
+import { orRefuse, refuse } from '../plan-error.ts'
+import type { FoundSecrets, SecretPlan, ValidationPlan } from '../secret-plan.ts'
 import { compileDataSource } from './data-source.ts'
-import { type SecretNeeds, secretOf } from './secret-refs.ts'
+import { type SecretNeed, type SecretNeeds, secretOf } from './secret-refs.ts'
 import { compileValidation, mergeValidation } from './validation.ts'
 
 /** CommonTlsContext, as far as it is known without the secrets that it refers to. */
 export interface CommonTls {
   readonly certificateCount: number
   readonly alpnProtocols: readonly string[]
-  /** What goes into a TLS context. Throws a PlanError when a secret is of another kind than its field. */
+  /** What goes into a TLS context. */
   materialWith(secrets: readonly SecretPlan[]): TlsMaterial
   /** What is asked of the peer, and the field that it comes from. */
   readonly validationPath: string
-  validationWith(secrets: readonly SecretPlan[]): ValidationPlan | undefined
+  validationWith(secrets: FoundSecrets): ValidationPlan | undefined
+  /** Whether validationWith() can be asked already. */
+  knowsValidation(found: FoundSecrets): boolean
 }
 
 /** Adds the secrets that it refers to to `needs`. Throws a PlanError that names the field. */
@@ -37,30 +39,40 @@ export function compileCommonTls(common: CommonTlsContext | undefined, path: str
     compileCertificate(one, `${path}.tls_certificates[${i}]`),
   )
   const sds = `${path}.tls_certificate_sds_secret_configs`
-  const named = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config, i) => needs.add(config, `${sds}[${i}]`))
+  const named = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config, i) =>
+    needs.add(config, `${sds}[${i}]`, 'tls_certificate'),
+  )
   if (inline.length > 0 && named.length > 0) refuse(sds, 'cannot stand beside tls_certificates')
-  const { validationPath, validationWith } = compileValidationSource(common, path, needs)
+  const source = compileValidationSource(common, path, needs)
   const parameters = compileParameters(common?.tlsParams, `${path}.tls_params`)
+  // Without this it would be the secrets that are refused, when they come.
+  if (needs.refs.length > 0) orRefuse(path, () => secureContext({ ...NO_MATERIAL, ...parameters }))
   const certificatesWith = (secrets: readonly SecretPlan[]) =>
-    named.length === 0 ? inline : named.map((need) => secretOf(secrets, need, 'tls_certificate').certificate)
+    named.length === 0 ? inline : named.map((need) => secretOf(secrets, need).certificate)
   return {
     certificateCount: inline.length + named.length,
     alpnProtocols: common?.alpnProtocols ?? [],
     materialWith: (secrets) => {
-      const validation = validationWith(secrets)
+      const validation = source.validationWith(secrets)
       return {
+        ...NO_MATERIAL,
         certificates: certificatesWith(secrets),
         trustedCa: validation?.trustedCa,
         crl: validation?.crl,
         ...parameters,
-        sessionTimeoutSeconds: 0,
-        hasTickets: true,
-        ticketKeys: undefined,
       }
     },
-    validationPath,
-    validationWith,
+    ...source,
   }
+}
+
+const NO_MATERIAL = {
+  certificates: [],
+  trustedCa: undefined,
+  crl: undefined,
+  sessionTimeoutSeconds: 0,
+  hasTickets: true,
+  ticketKeys: undefined,
 }
 
 /** validation_context, a secret in its place, or one laid over the other. */
@@ -68,21 +80,27 @@ function compileValidationSource(
   common: CommonTlsContext | undefined,
   path: string,
   needs: SecretNeeds,
-): Pick<CommonTls, 'validationPath' | 'validationWith'> {
+): Pick<CommonTls, 'validationPath' | 'validationWith' | 'knowsValidation'> {
   const type = common?.validationContextType
-  if (type?.case === undefined) return { validationPath: `${path}.validation_context`, validationWith: () => undefined }
+  const known = (validationPath: string, validation: ValidationPlan | undefined) => ({
+    validationPath,
+    validationWith: () => validation,
+    knowsValidation: () => true,
+  })
+  const awaited = (validationPath: string, { index }: SecretNeed, validationWith: CommonTls['validationWith']) => ({
+    validationPath,
+    validationWith,
+    knowsValidation: (found: FoundSecrets) => found[index] !== undefined,
+  })
+  if (type?.case === undefined) return known(`${path}.validation_context`, undefined)
   switch (type.case) {
     case 'validationContext': {
       const validationPath = `${path}.validation_context`
-      const validation = compileValidation(type.value, validationPath)
-      return { validationPath, validationWith: () => validation }
+      return known(validationPath, compileValidation(type.value, validationPath))
     }
     case 'validationContextSdsSecretConfig': {
-      const need = needs.add(type.value, `${path}.validation_context_sds_secret_config`)
-      return {
-        validationPath: need.path,
-        validationWith: (secrets) => secretOf(secrets, need, 'validation_context').validation,
-      }
+      const need = needs.add(type.value, `${path}.validation_context_sds_secret_config`, 'validation_context')
+      return awaited(need.path, need, (secrets) => secretOf(secrets, need).validation)
     }
     case 'combinedValidationContext': {
       const at = `${path}.combined_validation_context`
@@ -101,11 +119,9 @@ function compileValidationSource(
         return refuse(`${at}.validation_context_sds_secret_config`, 'is needed')
       }
       const under = compileValidation(defaultValidationContext, `${at}.default_validation_context`)
-      const need = needs.add(validationContextSdsSecretConfig, `${at}.validation_context_sds_secret_config`)
-      return {
-        validationPath: at,
-        validationWith: (secrets) => mergeValidation(under, secretOf(secrets, need, 'validation_context').validation),
-      }
+      const over = `${at}.validation_context_sds_secret_config`
+      const need = needs.add(validationContextSdsSecretConfig, over, 'validation_context')
+      return awaited(at, need, (secrets) => mergeValidation(under, secretOf(secrets, need).validation))
     }
     default:
       return refuse(`${path}.${PROVIDER_FIELDS[type.case]}`, 'not supported yet')

@@ -194,6 +194,7 @@ test('a context that refers to secrets is made when they are there, and anew onl
     {
       key: 'ads default',
       name: 'default',
+      kind: 'tls_certificate',
       source: { kind: 'ads' },
       fetchTimeoutMs: 2_000,
       path: `${at}.tls_certificate_sds_secret_configs[0]`,
@@ -201,6 +202,7 @@ test('a context that refers to secrets is made when they are there, and anew onl
     {
       key: 'ads ROOTCA',
       name: 'ROOTCA',
+      kind: 'validation_context',
       source: { kind: 'ads' },
       fetchTimeoutMs: 15_000,
       path: `${at}.validation_context_sds_secret_config`,
@@ -224,6 +226,21 @@ test('a context that refers to secrets is made when they are there, and anew onl
     `${at}.tls_certificate_sds_secret_configs[0]: secret ROOTCA is a validation_context, a tls_certificate is needed`,
   )
   expect(tls?.latest).toBe(second)
+})
+
+test('what is wrong with one secret, or with the context itself, is said without the others', () => {
+  const names = { matchTypedSubjectAltNames: [{ sanType: 'DNS', matcher: { exact: 'a' } }] }
+  const combined = { defaultValidationContext: names, validationContextSdsSecretConfig: { ...sds, name: 'ROOTCA' } }
+  const common = { tlsCertificateSdsSecretConfigs: [sds], combinedValidationContext: combined }
+  const config = typed('transport_sockets.tls.v3.UpstreamTlsContext', { commonTlsContext: common })
+  const { tls } = clusterPlan({ transportSocket: { name: 'tls', typedConfig: config } })
+  const roots = (fields: object) => new Map([['ads ROOTCA', secretPlan({ name: 'ROOTCA', ...fields })]])
+  expect(() => tls?.check(roots({ validationContext: {} }))).toThrow(/names prove nothing without a trusted_ca/)
+  expect(() => tls?.check(roots({ tlsCertificate: certificate() }))).toThrow(/a validation_context is needed/)
+  tls?.check(roots({ validationContext: TRUST }))
+  const byReference = { tlsCertificateSdsSecretConfigs: [sds] }
+  expect(() => downstream({ ...byReference, validationContext: names })).toThrow(/names prove nothing/)
+  expect(() => downstream({ ...byReference, tlsParams: { cipherSuites: ['NONE'] } })).toThrow(/common_tls_context: /)
 })
 
 test('refuses upstream contexts that would verify less than they seem to', () => {

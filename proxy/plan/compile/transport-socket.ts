@@ -8,14 +8,14 @@ import {
 import { tlsAcceptor } from '../../tls/acceptor.ts'
 import { chooseCertificates } from '../../tls/certificate-choice.ts'
 import { secureContext, type TlsMaterial } from '../../tls/material.ts'
-import { refuse } from '../plan-error.ts'
-import { BySecrets, type SecretPlan } from '../secret-plan.ts'
+import { orRefuse, refuse } from '../plan-error.ts'
+import { BySecrets, type FoundSecrets, type SecretPlan } from '../secret-plan.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from '../tls-plan.ts'
 import { durationMs } from './common.ts'
 import { NO_CHECK, peerCheckOf } from './peer-check.ts'
-import { orRefuse, ticketKeysOf } from './secret.ts'
+import { ticketKeysOf } from './secret.ts'
 import { SecretNeeds, secretOf } from './secret-refs.ts'
-import { compileCommonTls } from './tls-material.ts'
+import { type CommonTls, compileCommonTls } from './tls-material.ts'
 
 const RAW_BUFFER = 'envoy.transport_sockets.raw_buffer'
 
@@ -37,12 +37,15 @@ export function compileDownstreamTls(
   const sessionTimeoutSeconds = Math.floor(durationMs(tls.sessionTimeout, 0) / 1000)
   const requiresClientCertificate = tls.requireClientCertificate ?? false
   const requiresServerName = tls.requireSni ?? false
-  return new BySecrets(needs.refs, (secrets) => {
+  const peerOf = (found: FoundSecrets) => {
+    const validation = common.validationWith(found)
+    return validation && peerCheckOf(validation, common.validationPath)
+  }
+  const make = (secrets: readonly SecretPlan[] | undefined) => {
     const unready = { acceptors: undefined, requiresClientCertificate, requiresServerName, peer: undefined }
     if (secrets === undefined) return unready
     const material = { ...common.materialWith(secrets), ...tickets(secrets), sessionTimeoutSeconds }
-    const validation = common.validationWith(secrets)
-    const peer = validation && peerCheckOf(validation, common.validationPath)
+    const peer = peerOf(secrets)
     const acceptors = orRefuse(`${at}.common_tls_context`, () =>
       chooseCertificates(material.certificates, (certificates) =>
         tlsAcceptor({
@@ -54,7 +57,22 @@ export function compileDownstreamTls(
       ),
     )
     return { ...unready, acceptors, peer }
-  })
+  }
+  return bySecrets(needs, common, make, peerOf)
+}
+
+/** Refuses what is asked of the peer as soon as it is known, whatever other secrets there will be. */
+function bySecrets<T>(
+  needs: SecretNeeds,
+  common: CommonTls,
+  make: (secrets: readonly SecretPlan[] | undefined) => T,
+  peerOf: (found: FoundSecrets) => unknown,
+): BySecrets<T> {
+  const checkPart = (found: FoundSecrets) => {
+    if (common.knowsValidation(found)) peerOf(found)
+  }
+  checkPart([])
+  return new BySecrets(needs.refs, make, checkPart)
 }
 
 /** How sessions are resumed: by which keys, or by none. */
@@ -69,8 +87,8 @@ function compileTickets(
       return () => ({ hasTickets: true, ticketKeys })
     }
     case 'sessionTicketKeysSdsSecretConfig': {
-      const need = needs.add(type.value, `${path}.session_ticket_keys_sds_secret_config`)
-      return (secrets) => ({ hasTickets: true, ticketKeys: secretOf(secrets, need, 'session_ticket_keys').ticketKeys })
+      const need = needs.add(type.value, `${path}.session_ticket_keys_sds_secret_config`, 'session_ticket_keys')
+      return (secrets) => ({ hasTickets: true, ticketKeys: secretOf(secrets, need).ticketKeys })
     }
     default: {
       const hasTickets = !(type.case === 'disableStatelessSessionResumption' && type.value)
@@ -110,19 +128,24 @@ export function compileUpstreamTls(
     autoSanValidation: http.autoSanValidation,
     maxSessionKeys: tls.maxSessionKeys ?? 1,
   }
-  return new BySecrets(needs.refs, (secrets) => {
-    if (secrets === undefined) return unready
-    const peer = peerCheckOf(common.validationWith(secrets), common.validationPath)
+  const peerOf = (found: FoundSecrets) => {
+    const peer = peerCheckOf(common.validationWith(found), common.validationPath)
     if (!peer.verifiesChain && peer.certificateHashes.length + peer.keyHashes.length > 0) {
       refuse(common.validationPath, 'hashes without a trusted_ca are not supported')
     }
     if (http.autoSanValidation && !peer.verifiesChain) {
       refuse(common.validationPath, 'auto_san_validation needs a trusted_ca')
     }
+    return peer
+  }
+  const make = (secrets: readonly SecretPlan[] | undefined) => {
+    if (secrets === undefined) return unready
+    const peer = peerOf(secrets)
     const material = common.materialWith(secrets)
     const context = orRefuse(`${at}.common_tls_context`, () => secureContext(material))
     return { ...unready, context, peer }
-  })
+  }
+  return bySecrets(needs, common, make, peerOf)
 }
 
 /** The configuration of a TLS socket; undefined when plain text is meant. */
