@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { type Bootstrap, BootstrapSchema } from '../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
+import { DataSourceSchema } from '../../api/gen/envoy/config/core/v3/base_pb.js'
 import { REGISTRY } from '../../api/registry.ts'
 import { errorText, MeshError } from '../../lib/errors.ts'
 import { compileCluster } from '../plan/compile/cluster.ts'
@@ -33,8 +34,13 @@ export function parseBootstrap(text: string, file: string): Bootstrap {
   try {
     return fromJson(BootstrapSchema, plain, { registry: REGISTRY })
   } catch (thrown) {
-    throw invalid(file, errorText(thrown))
+    throw invalid(file, withoutValue(errorText(thrown)))
   }
+}
+
+/** The value of a field that may hold a private key is not shown. */
+function withoutValue(message: string): string {
+  return message.includes(DataSourceSchema.typeName) ? message.replace(/ from JSON: .*$/s, ' from JSON') : message
 }
 
 /** Undefined when it is none: what looks like it may be YAML all the same. */
@@ -54,7 +60,8 @@ function parseYaml(text: string, file: string): JsonValue {
   const { parseDocument } = require('yaml') as typeof import('yaml')
   const document = parseDocument(text, { merge: true })
   const syntaxError = document.errors[0]
-  if (syntaxError !== undefined) throw invalid(file, syntaxError.message)
+  // What follows the first line is the text around it, and there may be a private key in it.
+  if (syntaxError !== undefined) throw invalid(file, syntaxError.message.split(':\n')[0] as string)
   return document.toJS() as JsonValue
 }
 

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { SecureContextOptions, SecureVersion } from 'node:tls'
 import { createSecureContext, type SecureContext } from 'node:tls'
 
@@ -82,29 +82,32 @@ export function secureContext(material: TlsMaterial): SecureContext {
 }
 
 /**
- * SHA-256 of everything in it, keys included. Bytes are taken as they are: written out as JSON, the certificates of a
- * thousand clusters would hold the thread up for long whenever a secret changes.
+ * SHA-256 of everything in it, keys included. Bytes are read once for each buffer that holds them: when a secret changes, the
+ * contexts of a thousand clusters may be made of it.
  */
 export function materialKey(options: object): string {
-  const hash = createHash('sha256')
-  addTo(hash, options)
-  return hash.digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify(withDigests(options)))
+    .digest('hex')
 }
 
-/** Every value with its kind and length before it, so that no two lists of values read alike. */
-function addTo(hash: Hash, value: unknown): void {
-  if (value instanceof Uint8Array) hash.update(`b${value.length} `).update(value)
-  else if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value)
-    hash.update(`o${entries.length} `)
-    for (const [key, inner] of entries) {
-      addTo(hash, key)
-      addTo(hash, inner)
-    }
-  } else {
-    const text = String(value)
-    hash.update(`${typeof value} ${text.length} ${text} `)
+/** The same with a digest in the place of bytes. */
+function withDigests(value: unknown): unknown {
+  if (value instanceof Uint8Array) return { sha256: digestOf(value) }
+  if (Array.isArray(value)) return value.map(withDigests)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withDigests(inner)]))
+}
+
+const digests = new WeakMap<Uint8Array, string>()
+
+function digestOf(bytes: Uint8Array): string {
+  let digest = digests.get(bytes)
+  if (digest === undefined) {
+    digest = createHash('sha256').update(bytes).digest('hex')
+    digests.set(bytes, digest)
   }
+  return digest
 }
 
 /** The value kept under the key, made when there is none; the one that was asked for longest ago makes room. */
