@@ -195,6 +195,40 @@ test('names of the listener and roots of the secret make one check', async () =>
   ])
 })
 
+test.each(API_TYPES)(
+  'a first secret that is bad is as if it had not come, but for the word of it, with %s',
+  async (apiType) => {
+    const xds = await serve()
+    xds.set('secret', 'server', certificateSecret({ cert: a.cert, key: b.key }))
+    xds.set('secret', 'second', certificateSecret(b))
+    const both = { tls_certificate_sds_secret_configs: [adsSecret('server'), adsSecret('second')] }
+    xds.set('listener', 'in', secured(both))
+    const proxy = await follow(xds, apiType)
+    await eventually(() => expect(xds.refusals.length).toBeGreaterThan(0))
+    expect(proxy.listenerNames).toEqual([])
+    expect(JSON.parse(await proxy.admin('/config_dump?resource=dynamic_warming_secrets'))).toMatchObject({
+      configs: [{ name: 'server', error_state: { details: expect.stringContaining('key values mismatch') } }],
+    })
+    // The good one of the same response was taken.
+    expect([...proxy.agent.resources.caches.secret.resources.keys()]).toEqual(['second'])
+    xds.set('secret', 'server', certificateSecret(a))
+    await eventually(() => expect(proxy.listenerNames).toEqual(['in']))
+    const names = ['a.example', 'b.example'].map((servername) => ask(proxy.port('in'), { ...TRUST, servername }))
+    expect((await Promise.all(names)).map(({ commonName }) => commonName)).toEqual(['a.example', 'b.example'])
+  },
+)
+
+test('secrets stay when the management server goes', async () => {
+  const xds = await serve()
+  xds.set('secret', 'server', certificateSecret(a))
+  xds.set('listener', 'in', secured(named('server')))
+  const proxy = await follow(xds, 'GRPC')
+  await eventually(() => expect(proxy.listenerNames).toEqual(['in']))
+  xds.stop()
+  await eventually(() => expect(proxy.agent.xds?.isConnected).toBe(false))
+  expect((await ask(proxy.port('in'), TRUST)).commonName).toBe('a.example')
+})
+
 test('a secret that nothing refers to any more is given back', async () => {
   const xds = await serve()
   xds.set('secret', 'server', certificateSecret(a))
