@@ -9,6 +9,7 @@ import { ConnectionBudget } from './listener/budget.ts'
 import { Listener, type ListenerDirectory } from './listener/listener.ts'
 import { type MemoryPressure, memoryReader, OverloadMonitor } from './overload-monitor.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
+import { tlsBySecrets } from './plan/secret-needs.ts'
 import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
@@ -137,12 +138,12 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     }
     for (const cluster of plan.clusters.values()) {
       report('cluster', cluster.name, cluster.ignored)
-      this.#reportUnverified(cluster)
     }
     for (const listener of plan.listeners.values()) {
       report('listener', listener.name, listener.ignored)
       this.#reportBlind(listener)
     }
+    for (const secret of plan.secrets.values()) report('secret', secret.name, secret.ignored)
     for (const routes of plan.routeConfigs.values()) {
       report('route configuration', routes.name, routes.ignored)
       for (const host of routes.virtualHosts) report('virtual host', host.name, host.ignored)
@@ -151,8 +152,8 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   }
 
   /** Says once of each cluster that whoever answers for it is believed to be it. */
-  #reportUnverified({ name, tls }: ClusterPlan): void {
-    if (tls === undefined || tls.peer.verifiesChain || this.#unverified.has(name)) return
+  #reportUnverified({ plan: { name }, tls }: Cluster): void {
+    if (tls?.context === undefined || tls.peer.verifiesChain || this.#unverified.has(name)) return
     this.#unverified.add(name)
     this.#log.warning('upstream certificates are not verified: no trusted_ca is set', { cluster: name })
   }
@@ -171,9 +172,11 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     let cluster = this.#clusters.get(name)
     const planChanged = cluster?.plan !== clusterPlan
     if (cluster === undefined) {
-      cluster = new Cluster(clusterPlan, this)
+      cluster = new Cluster(clusterPlan, this, plan.secrets)
       this.#clusters.set(name, cluster)
-    } else if (planChanged) cluster.replacePlan(clusterPlan)
+    } else if (planChanged) cluster.replacePlan(clusterPlan, plan.secrets)
+    else cluster.useSecrets(plan.secrets)
+    this.#reportUnverified(cluster)
     if (discovery === 'eds') cluster.setEndpointsOnce(plan.endpoints.get(edsServiceName) ?? [])
     else if (discovery === 'strict_dns' || discovery === 'logical_dns') {
       if (planChanged) this.#dns.start(cluster)
@@ -191,8 +194,12 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     const opening: Promise<void>[] = []
     for (const [name, listenerPlan] of plan.listeners) {
       const running = this.#listeners.get(name)
-      if (running !== undefined) running.plan = listenerPlan
-      else if (!this.#isDraining) {
+      if (running !== undefined) {
+        running.plan = listenerPlan
+        running.useSecrets(plan.secrets)
+      } else if (!this.#isDraining) {
+        // Made now, and not by the first handshake.
+        for (const tls of tlsBySecrets(listenerPlan)) tls.of(plan.secrets)
         const listener = new Listener(listenerPlan, this, this, this.metrics, this.#log)
         this.#listeners.set(name, listener)
         if (!listenerPlan.bindToPort) continue

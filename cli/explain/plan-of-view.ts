@@ -2,6 +2,7 @@ import { type PUSH_ORDER, SHORT_TYPE, TYPE_URL } from '../../api/type-urls.ts'
 import { errorText } from '../../lib/errors.ts'
 import type { ResourceView } from '../../pilot/xds/view.ts'
 import type { Plan } from '../../proxy/plan/plan.ts'
+import { NO_SECRETS } from '../../proxy/plan/secret-plan.ts'
 import { routeNamesOf } from '../../proxy/xds/assemble.ts'
 import { type ClientType, type CompiledTypes, RESOURCE_TYPES } from '../../proxy/xds/resource-types.ts'
 
@@ -39,6 +40,8 @@ export function planOfView(view: ResourceView): ViewedPlan {
       listeners,
       routeConfigs: compile('route', routeNames),
       endpoints: compile('endpoint', new Set(edsNames)),
+      // What is decided does not depend on them.
+      secrets: NO_SECRETS,
     },
     refused,
   }

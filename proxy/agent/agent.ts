@@ -1,4 +1,8 @@
+import { create, toBinary } from '@bufbuild/protobuf'
 import type { Bootstrap } from '../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
+import { NodeSchema } from '../../api/gen/envoy/config/core/v3/base_pb.js'
+import { type Secret, SecretSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
+import { TYPE_URL } from '../../api/type-urls.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { MeshError } from '../../lib/errors.ts'
 import { createLogger, type Logger } from '../../lib/log.ts'
@@ -8,11 +12,14 @@ import { DataPlane } from '../data-plane.ts'
 import { EMPTY_PLAN } from '../plan/plan.ts'
 import type { XdsClient } from '../xds/client.ts'
 import { ResourceSet } from '../xds/resource-set.ts'
+import type { SecretProvider } from '../xds/secret-provider.ts'
+import { LOCAL_SOURCE } from '../xds/secret-store.ts'
 import { AdminServer } from './admin/server.ts'
-import { compileStatic } from './bootstrap.ts'
+import { compileStatic, type OtherSecrets } from './bootstrap.ts'
 import { managementServer } from './management-server.ts'
 import { maxDownstreamConnections } from './overload.ts'
 import { LocalPlane, type Planes } from './planes.ts'
+import { SecretStreams, secretServers } from './secret-streams.ts'
 import { WorkerPool } from './workers/worker-pool.ts'
 
 export interface AgentOptions {
@@ -23,6 +30,8 @@ export interface AgentOptions {
   onQuit?: () => void
   /** Threads that serve; 0, the default, has this one serve. */
   workers?: number
+  /** Supplies secrets from within this process. */
+  secrets?: SecretProvider
 }
 
 /** One proxy process: its data planes, the xDS client that feeds them, and the admin page. */
@@ -51,7 +60,15 @@ export class Agent {
     this.#log = options.log ?? createLogger('proxy')
     const random = options.random ?? systemRandom
     const management = managementServer(bootstrap, file)
-    const fixed = compileStatic(bootstrap, file, new Set(management === undefined ? [] : [management.cluster]))
+    const managementClusters = management === undefined ? [] : [management.cluster]
+    const servers = secretServers(bootstrap.staticResources?.clusters ?? [])
+    this.#provider = options.secrets
+    const others: OtherSecrets = {
+      localNames: options.secrets?.names ?? new Set(),
+      grpcClusters: new Set(servers.keys()),
+      hasAds: management !== undefined,
+    }
+    const fixed = compileStatic(bootstrap, file, new Set(managementClusters), others)
     const metrics = new MetricStore()
     const workers = options.workers ?? 0
     const pool =
@@ -60,7 +77,8 @@ export class Agent {
         : new WorkerPool({
             bootstrap,
             file,
-            managementClusters: management === undefined ? [] : [management.cluster],
+            managementClusters,
+            secrets: others,
             count: workers,
             clock: this.clock,
             log: this.#log,
@@ -77,19 +95,33 @@ export class Agent {
           maxDownstreamConnections: maxDownstreamConnections(bootstrap),
         }),
       )
-    const plan = { ...EMPTY_PLAN, clusters: fixed.clusters, listeners: fixed.listeners }
     this.resources = new ResourceSet(
       {
         clock: this.clock,
         staticClusters: fixed.clusters,
         staticListeners: fixed.listeners,
-        publish: (next) => this.planes.setPlan(next),
+        staticSecrets: fixed.staticSecrets,
+        localNames: others.localNames,
+        grpcClusters: others.grpcClusters,
+        publish: async (next) => {
+          await this.planes.setPlan(next)
+          // What is served in the place of what waits has names of its own.
+          this.#updateNames()
+        },
         ...(pool !== undefined && { relay: (resources) => pool.relay(resources) }),
       },
       EMPTY_PLAN,
     )
     pool?.follow(this.resources)
-    this.#staticPlan = { ...plan, version: 1 }
+    this.#secretStreams = new SecretStreams({
+      resources: this.resources,
+      servers,
+      node: bootstrap.node ?? create(NodeSchema),
+      clock: this.clock,
+      random,
+      log: this.#log,
+      metrics,
+    })
     if (management !== undefined) {
       // The gRPC library takes a sixth of a proxy's memory: only those load it that need it.
       this.#connect = async () => {
@@ -110,31 +142,51 @@ export class Agent {
     }
   }
 
-  readonly #staticPlan
+  #isStopped = false
+  readonly #provider: SecretProvider | undefined
+  readonly #secretStreams: SecretStreams
   readonly #connect: (() => Promise<XdsClient>) | undefined
 
   /** Serves the static resources and begins to ask for the others. Rejects when a static listener cannot listen. */
   async start(): Promise<void> {
-    const failures = await this.planes.setPlan(this.#staticPlan)
+    const failures = await this.planes.setPlan(this.resources.start())
     const first = failures[0]
     if (first !== undefined) {
       throw new MeshError('LISTEN_FAILED', `listener ${first.listener}: ${first.reason}`, { source: 'local' })
     }
     await this.admin?.open()
+    this.#provider?.start({ put: (secret, version) => this.#putSecret(secret, version) })
+    this.#secretStreams.update()
     this.xds = await this.#connect?.()
     this.xds?.start()
+  }
+
+  #updateNames(): void {
+    this.xds?.updateNames()
+    this.#secretStreams.update()
+  }
+
+  #putSecret(secret: Secret, version: string): string {
+    const { name } = secret
+    if (this.#isStopped) return `${name}: the proxy has stopped`
+    if (!this.resources.secrets.localNames.has(name)) return `${name}: is none of the provider's names`
+    const bytes = toBinary(SecretSchema, secret)
+    return this.resources.acceptSecrets(LOCAL_SOURCE, [{ name, version, typeUrl: TYPE_URL.secret, bytes }])
   }
 
   /** Serving: with a management server, once its first configuration is in force. */
   get isReady(): boolean {
     if (this.isFailingHealthChecks || this.planes.isDraining) return false
-    return this.planes.isSettled && (this.#connect === undefined || this.resources.isReady)
+    return this.planes.isSettled && (this.#connect === undefined ? this.resources.isSettled : this.resources.isReady)
   }
 
   /** Stops accepting, lets requests finish within the deadline, then stops everything. */
   async stop(drainDeadlineMs: number): Promise<void> {
     this.isFailingHealthChecks = true
+    this.#isStopped = true
+    this.#provider?.close()
     this.xds?.close()
+    this.#secretStreams.close()
     this.resources.close()
     await this.planes.drain(drainDeadlineMs)
     await this.planes.close()

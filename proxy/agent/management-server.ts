@@ -28,11 +28,13 @@ export function managementServer(
     })
   }
   const target = ads.grpcServices[0]?.targetSpecifier
+  const service = 'aggregated'
   const useDelta = ads.apiType === ApiType.DELTA_GRPC
   const node = clone(NodeSchema, bootstrap.node)
   node.userAgentName = USER_AGENT
   if (useDelta) node.clientFeatures.push(VHDS_CLIENT_FEATURE)
-  if (target?.case === 'googleGrpc') return { server: { target: target.value.targetUri, useDelta, node }, cluster: '' }
+  if (target?.case === 'googleGrpc')
+    return { server: { target: target.value.targetUri, useDelta, node, service }, cluster: '' }
   if (target?.case !== 'envoyGrpc') throw invalid('ads_config.grpc_services[0]', 'envoy_grpc or google_grpc is needed')
   const name = target.value.clusterName
   const cluster = bootstrap.staticResources?.clusters.find((c) => c.name === name)
@@ -42,7 +44,7 @@ export function managementServer(
     throw invalid('ads_config.grpc_services[0].envoy_grpc.cluster_name', `no static cluster ${name} with an address`)
   }
   return {
-    server: { target: `${address.value.address}:${address.value.portSpecifier.value}`, useDelta, node },
+    server: { target: `${address.value.address}:${address.value.portSpecifier.value}`, useDelta, node, service },
     cluster: name,
   }
 }

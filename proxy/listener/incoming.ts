@@ -27,6 +27,8 @@ export class Incoming implements HandshakeWaiter, RosterMember {
   #isHandedOver = false
   #sniffer: Sniffer | undefined
   #chain: FilterChainPlan | undefined
+  /** The chain's, with the secrets of when the chain was found: whoever makes the handshake judges it too. */
+  #tls: DownstreamTlsPlan | undefined
   /** `naming`: the server name must be known before the handshake can begin. */
   #phase: 'sniffing' | 'delayed' | 'naming' | 'handshake' | 'over' = 'sniffing'
 
@@ -117,7 +119,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
 
   #onSniffed(): void {
     this.#endSniffing()
-    if (this.#phase === 'naming' && this.#chain?.tls !== undefined) this.#shakeHands(this.#chain, this.#chain.tls)
+    if (this.#phase === 'naming' && this.#chain !== undefined) this.#shakeHands(this.#chain)
     else this.#route()
   }
 
@@ -157,33 +159,38 @@ export class Incoming implements HandshakeWaiter, RosterMember {
       else this.destroy()
       return
     }
-    const { tls } = chain
+    const tls = chain.tls?.of(context.plan.secrets)
+    this.#tls = tls
     if (tls === undefined) this.#serve(this.#socket, chain)
-    else if (tls.acceptors.needsServerName && this.#facts.transportProtocol !== 'tls') {
+    else if (tls.acceptors === undefined) {
+      stats.ssl.context_secrets_not_ready.inc()
+      this.destroy()
+    } else if (tls.acceptors.needsServerName && this.#facts.transportProtocol !== 'tls') {
       this.#phase = 'naming'
       this.#sniff(SERVER_NAME, chain.handshakeTimeoutMs)
-    } else this.#shakeHands(chain, tls)
+    } else this.#shakeHands(chain)
   }
 
   // === handshake ===
 
-  #shakeHands(chain: FilterChainPlan, tls: DownstreamTlsPlan): void {
+  #shakeHands(chain: FilterChainPlan): void {
     this.#phase = 'handshake'
     this.#listener.context.wheel.arm(this.#timer, chain.handshakeTimeoutMs)
-    tls.acceptors.find(this.#facts.serverName).accept(this.#socket, this)
+    this.#tls?.acceptors?.find(this.#facts.serverName).accept(this.#socket, this)
   }
 
   onSecure(socket: TLSSocket): void {
     const { context, stats } = this.#listener
     const chain = this.#chain
+    const tlsPlan = this.#tls
     context.wheel.disarm(this.#timer)
-    if (this.#phase !== 'handshake' || chain?.tls === undefined) {
+    if (this.#phase !== 'handshake' || chain === undefined || tlsPlan === undefined) {
       socket.destroy()
       return
     }
     try {
       const tls = tlsFacts(socket)
-      if (!acceptClient(socket, tls, chain.tls, stats.ssl, context.clock.wallMs())) {
+      if (!acceptClient(socket, tls, tlsPlan, stats.ssl, context.clock.wallMs())) {
         this.#phase = 'over'
         socket.on('error', ignore)
         socket.destroy()

@@ -7,6 +7,8 @@ import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
 import { acceptShared } from '../../lib/sockets/shared-read-socket.ts'
 import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
+import { tlsBySecrets } from '../plan/secret-needs.ts'
+import type { Secrets } from '../plan/secret-plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { type ManagerStats, managerStats } from '../stream/manager-stats.ts'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
@@ -75,6 +77,15 @@ export class Listener {
     this.stats = listenerStats(metrics, { listener_address: `${plan.address}_${plan.port}` })
     this.sniffStats = sniffStats(metrics)
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#onConnection(socket))
+  }
+
+  /** New handshakes use these; open connections live on. */
+  useSecrets(secrets: Secrets): void {
+    for (const tls of tlsBySecrets(this.plan)) {
+      const { latest } = tls
+      const next = tls.of(secrets)
+      if (next !== latest && next.acceptors !== undefined) this.stats.ssl.context_update_by_sds.inc()
+    }
   }
 
   /** Resolves when the socket listens; rejects when the address cannot be had. */

@@ -5,6 +5,7 @@ import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
 import type { RouteIndex } from './route-index.ts'
+import { type BySecrets, NO_SECRETS, type Secrets } from './secret-plan.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
 
 /*
@@ -21,6 +22,8 @@ export interface Plan {
   readonly clusters: ReadonlyMap<string, ClusterPlan>
   /** Endpoints of clusters that discover them by EDS, by the name they are asked for. */
   readonly endpoints: ReadonlyMap<string, readonly EndpointPlan[]>
+  /** Secrets that listeners and clusters refer to, as far as they are there. */
+  readonly secrets: Secrets
 }
 
 export const EMPTY_PLAN: Plan = {
@@ -29,6 +32,7 @@ export const EMPTY_PLAN: Plan = {
   routeConfigs: new Map(),
   clusters: new Map(),
   endpoints: new Map(),
+  secrets: NO_SECRETS,
 }
 
 // --- listeners ---
@@ -99,7 +103,7 @@ export interface FilterChainPlan {
   readonly name: string
   readonly match: FilterChainMatchPlan
   /** undefined for plain text. */
-  readonly tls: DownstreamTlsPlan | undefined
+  readonly tls: BySecrets<DownstreamTlsPlan> | undefined
   /** Time for the transport socket's handshake. */
   readonly handshakeTimeoutMs: number
   readonly connectionLimit: ConnectionLimitPlan | undefined
@@ -344,7 +348,7 @@ export interface ClusterPlan {
   /** The name under which endpoints are asked for, when discovery is `eds`. */
   readonly edsServiceName: string
   /** undefined for plain text. */
-  readonly tls: UpstreamTlsPlan | undefined
+  readonly tls: BySecrets<UpstreamTlsPlan> | undefined
   readonly balancing: 'round_robin' | 'random' | 'least_request' | 'cluster_provided'
   readonly leastRequestChoices: number
   readonly connectTimeoutMs: number

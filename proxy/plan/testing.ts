@@ -1,10 +1,13 @@
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { ClusterSchema } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_pb.js'
+import { SecretSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { REGISTRY } from '../../api/registry.ts'
 import { compileCluster } from './compile/cluster.ts'
 import { compileListener } from './compile/listener.ts'
+import { compileSecret } from './compile/secret.ts'
 import type { ClusterPlan, ListenerPlan } from './plan.ts'
+import type { SecretPlan } from './secret-plan.ts'
 
 /** Compiles resources written as JSON, for tests. */
 
@@ -31,4 +34,8 @@ export function listenerPlan(fields: object): ListenerPlan {
 export function clusterPlan(fields: object): ClusterPlan {
   const json = { name: 'c', type: 'STATIC', ...fields } as JsonValue
   return compileCluster(fromJson(ClusterSchema, json, { registry: REGISTRY }), 'test')
+}
+
+export function secretPlan(fields: object): SecretPlan {
+  return compileSecret(fromJson(SecretSchema, { name: 's', ...fields } as JsonValue, { registry: REGISTRY }))
 }

@@ -24,8 +24,8 @@ export type SanType = 'dns' | 'uri' | 'email' | 'ip'
 
 /** DownstreamTlsContext. */
 export interface DownstreamTlsPlan {
-  /** Who makes handshakes, by the client's server name. */
-  readonly acceptors: CertificateChoice<TlsAcceptor>
+  /** Who makes handshakes, by the client's server name; undefined while a secret is not there: connections then end. */
+  readonly acceptors: CertificateChoice<TlsAcceptor> | undefined
   readonly requiresClientCertificate: boolean
   readonly requiresServerName: boolean
   /** undefined when nothing is checked. */
@@ -34,7 +34,8 @@ export interface DownstreamTlsPlan {
 
 /** UpstreamTlsContext. */
 export interface UpstreamTlsPlan {
-  readonly context: SecureContext
+  /** undefined while a secret is not there: connections then fail. */
+  readonly context: SecureContext | undefined
   /** '' for none. */
   readonly serverName: string
   readonly alpnProtocols: readonly string[]

@@ -9,7 +9,6 @@ import { pick } from '../decide/decide.ts'
 import type { EndpointPlan, TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { Tunnel } from '../stream/tunnel.ts'
-import { sslStats } from '../tls/stats.ts'
 import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import { originalEndpoint } from './original-endpoint.ts'
@@ -25,7 +24,6 @@ export class TcpConnection implements RosterMember {
   readonly #facts: ConnectionFacts
   readonly #plan: TcpProxyPlan
   readonly #context: StreamContext
-  readonly #metrics: MetricStore
   readonly #stats: TcpStats
   readonly #onClosed: (connection: TcpConnection) => void
   readonly #timer: WheelTimer
@@ -45,7 +43,6 @@ export class TcpConnection implements RosterMember {
     this.#facts = facts
     this.#plan = plan
     this.#context = context
-    this.#metrics = metrics
     this.#stats = tcpStats(metrics, plan.statPrefix)
     this.#onClosed = onClosed
     this.#timer = new WheelTimer(this.#guard(() => this.#upstream?.destroy(new Error('connection timeout'))))
@@ -77,15 +74,12 @@ export class TcpConnection implements RosterMember {
       return
     }
     this.#attempts++
-    const { tls, name, connectTimeoutMs } = cluster.plan
-    const upstream = connectUpstream(endpoint, tls, {
-      stats: tls && sslStats(this.#metrics, 'cluster', { cluster_name: name }),
-      clock: this.#context.clock,
-    })
+    const { tls, plan, sslStats: stats } = cluster
+    const upstream = connectUpstream(endpoint, tls, { stats, clock: this.#context.clock })
     this.#upstream = upstream
     cluster.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
-    this.#context.wheel.arm(this.#timer, connectTimeoutMs)
+    this.#context.wheel.arm(this.#timer, plan.connectTimeoutMs)
     upstream.once('close', () => cluster.countConnection(-1))
     const onFailed = this.#guard(() => this.#onConnectFailed(cluster))
     upstream.once('error', onFailed)

@@ -18,6 +18,7 @@ const material: TlsMaterial = {
   signatureAlgorithms: '',
   sessionTimeoutSeconds: 0,
   hasTickets: true,
+  ticketKeys: undefined,
 }
 const options = { material, alpnProtocols: [], takesPeers: false, requestsCertificate: false }
 

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { type Issued, TestCa } from '../../test/support/certificates.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
+import { NO_SECRETS } from '../plan/secret-plan.ts'
 import { clusterPlan, typed } from '../plan/testing.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
 import { sslStats } from './stats.ts'
@@ -59,7 +60,7 @@ function plan(
   const config = typed('transport_sockets.tls.v3.UpstreamTlsContext', { commonTlsContext, ...context })
   const { tls } = clusterPlan({ transportSocket: { name: 'tls', typedConfig: config }, ...cluster })
   if (tls === undefined) throw new Error('no TLS')
-  return tls
+  return tls.of(NO_SECRETS)
 }
 
 const TRUST = { trustedCa: { inlineString: ca.cert } }

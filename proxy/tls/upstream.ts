@@ -1,4 +1,4 @@
-import { connect, isIP, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net'
+import { connect, isIP, type NetConnectOpts, type OnReadOpts, Socket } from 'node:net'
 import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
@@ -37,6 +37,7 @@ export function connectUpstream(
   const place = unixPath === '' ? { host: address, port } : { path: unixPath }
   const onread = options.onread === undefined ? {} : { onread: options.onread }
   if (tls === undefined) return connect({ ...place, ...onread, noDelay: true, allowHalfOpen: true } as NetConnectOpts)
+  if (tls.context === undefined) return notReady(options.stats)
   const serverName = serverNameOf(tls, options.host)
   const clock = options.clock ?? systemClock
   const session = tls.maxSessionKeys === 0 ? undefined : sessionsOf(tls).take(serverName, clock.wallMs())
@@ -57,6 +58,14 @@ export function connectUpstream(
   socket.setNoDelay(true)
   if (tls.maxSessionKeys > 0) keepSessions(socket, tls, serverName)
   if (options.stats !== undefined) count(socket, options.stats)
+  return socket
+}
+
+/** What there is of a connection while a secret that it needs is not there: Envoy's words for it. */
+function notReady(stats: SslStats | undefined): Socket {
+  stats?.context_secrets_not_ready.inc()
+  const socket = new Socket()
+  socket.destroy(new Error('TLS error: Secret is not supplied by SDS'))
   return socket
 }
 

@@ -1,6 +1,8 @@
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
+import { NO_SECRETS, type Secrets } from '../plan/secret-plan.ts'
+import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
 import { type SslStats, sslStats } from '../tls/stats.ts'
 import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
@@ -31,6 +33,8 @@ function dropUnused(pools: Map<string, ConnectionPool>): void {
 /** One cluster as it runs: its hosts, its balancer, its circuit breakers. */
 export class Cluster {
   plan: ClusterPlan
+  /** How new connections are secured: by the plan and the secrets of now. undefined for plain text. */
+  tls: UpstreamTlsPlan | undefined
   readonly stats: ClusterStats
   readonly sslStats: SslStats
   readonly #context: UpstreamContext
@@ -41,8 +45,9 @@ export class Cluster {
   isRemoved = false
   readonly #counts: BreakerCounts
 
-  constructor(plan: ClusterPlan, context: UpstreamContext) {
+  constructor(plan: ClusterPlan, context: UpstreamContext, secrets: Secrets = NO_SECRETS) {
     this.plan = plan
+    this.tls = plan.tls?.of(secrets)
     this.#context = context
     this.#counts = context.breakers.countsOf(plan.name)
     this.stats = clusterStats(context.metrics, plan.name)
@@ -55,16 +60,25 @@ export class Cluster {
   }
 
   /** Takes a changed plan over; connections, hosts and counts stay. */
-  replacePlan(plan: ClusterPlan): void {
+  replacePlan(plan: ClusterPlan, secrets: Secrets = NO_SECRETS): void {
     const rebalance =
       plan.balancing !== this.plan.balancing || plan.leastRequestChoices !== this.plan.leastRequestChoices
     const speaksOther = plan.protocol !== this.plan.protocol || plan.tls !== this.plan.tls
     this.plan = plan
+    this.tls = plan.tls?.of(secrets)
     if (speaksOther) {
       for (const host of this.#hosts.values()) host.dropPools()
     }
     if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
     this.#rebuild()
+  }
+
+  /** New connections use these; open ones live on. */
+  useSecrets(secrets: Secrets): void {
+    const tls = this.plan.tls?.of(secrets)
+    if (tls === this.tls) return
+    this.tls = tls
+    if (tls?.context !== undefined) this.sslStats.context_update_by_sds.inc()
   }
 
   /** Takes a list of endpoints over unless it is the very list that is served already. */
@@ -151,7 +165,8 @@ export class Cluster {
   }
 
   #poolOf(host: Host, attempt: Attempt): ConnectionPool {
-    const { protocol, tls } = this.plan
+    const { tls } = this
+    const { protocol } = this.plan
     const byClient = protocol === 'downstream'
     // A connection whose peer was checked for one name must not carry requests for another.
     const serverName = tls?.autoSni ? serverNameOf(tls, attempt.authority) : ''

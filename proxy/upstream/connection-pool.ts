@@ -187,7 +187,7 @@ export class ConnectionPool {
 
   /** HTTP/1.1 over TLS asks whether the other side is one of us, to multiplex it. */
   get #alpnProtocols(): readonly string[] | undefined {
-    const { tls } = this.cluster.plan
+    const { tls } = this.cluster
     if (tls === undefined || this.#protocol !== 'http1') return undefined
     return [PEER_PROTOCOL, ...(tls.alpnProtocols.length > 0 ? tls.alpnProtocols : [HTTP_1_1])]
   }
@@ -234,11 +234,10 @@ export class ConnectionPool {
     const { cluster, host, context } = this
     cluster.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
-    const { connectTimeoutMs: timeoutMs, tls } = cluster.plan
     const target = {
       endpoint: host.plan,
-      timeoutMs,
-      tls,
+      timeoutMs: cluster.plan.connectTimeoutMs,
+      tls: cluster.tls,
       host: this.#serverName,
       sslStats: cluster.sslStats,
       alpnProtocols: this.#alpnProtocols,

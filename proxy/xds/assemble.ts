@@ -1,5 +1,15 @@
 import { indexDomains } from '../plan/compile/route-config.ts'
-import type { ClusterPlan, EndpointPlan, ListenerPlan, Plan, RouteConfigPlan, VirtualHostPlan } from '../plan/plan.ts'
+import type {
+  ClusterPlan,
+  EndpointPlan,
+  FilterChainPlan,
+  ListenerPlan,
+  Plan,
+  RouteConfigPlan,
+  VirtualHostPlan,
+} from '../plan/plan.ts'
+import { secretsOfCluster, secretsOfListener } from '../plan/secret-needs.ts'
+import type { SecretPlan, SecretRef } from '../plan/secret-plan.ts'
 
 /** What has been accepted so far, static resources included. */
 export interface Accepted {
@@ -9,6 +19,10 @@ export interface Accepted {
   readonly routes: ReadonlyMap<string, RouteConfigPlan>
   /** Virtual hosts that come apart from their route tables, by `<table>/<host>`. */
   readonly virtualHosts: ReadonlyMap<string, VirtualHostPlan>
+  /** A secret that is referred to, if it is there. */
+  secret(ref: SecretRef): SecretPlan | undefined
+  /** Like hasGivenUp(), after the time that the reference says. */
+  hasGivenUpSecret(ref: SecretRef): boolean
   /** True for what has been waited for long enough: it is served as if it had come empty. */
   hasGivenUp(type: 'endpoint' | 'route', name: string): boolean
   /** Whether a cluster that has been removed may still be served while routes name it. */
@@ -23,21 +37,28 @@ export interface Assembly {
 
 /**
  * Puts the next plan together so that nothing in it names what is not there: a new cluster waits for its endpoints, a
- * route configuration for the clusters that it names, a listener for its route configuration; each keeps its former
- * version meanwhile. A removed cluster stays as long as routes name it.
+ * route configuration for the clusters that it names, a listener for its route configuration, and both for their secrets;
+ * each keeps its former version meanwhile. A removed cluster stays as long as routes name it.
  */
 export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
   const warming: Assembly['warming'] = { clusters: [], listeners: [], routes: [] }
   const clusters = new Map<string, ClusterPlan>()
+  /** Clusters that are not served at all because they wait for secrets. */
+  const lacking = new Set<string>()
+  const lacksSecret = (refs: readonly SecretRef[]) =>
+    anyOf(refs, (ref) => accepted.secret(ref) === undefined && !accepted.hasGivenUpSecret(ref))
   for (const [name, cluster] of accepted.clusters) {
     const { edsServiceName } = cluster
+    const lacks = lacksSecret(secretsOfCluster(cluster))
     const isWarm =
-      cluster.discovery !== 'eds' ||
-      accepted.endpoints.has(edsServiceName) ||
-      accepted.hasGivenUp('endpoint', edsServiceName)
+      (cluster.discovery !== 'eds' ||
+        accepted.endpoints.has(edsServiceName) ||
+        accepted.hasGivenUp('endpoint', edsServiceName)) &&
+      !lacks
     const served = isWarm ? cluster : before.clusters.get(name)
     if (!isWarm) warming.clusters.push(name)
     if (served !== undefined) clusters.set(name, served)
+    else if (lacks) lacking.add(name)
   }
   const routeConfigs = new Map<string, RouteConfigPlan>()
   const apart = hostsByTable(accepted.virtualHosts)
@@ -53,7 +74,13 @@ export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
   }
   const listeners = new Map<string, ListenerPlan>()
   for (const [name, listener] of accepted.listeners) {
-    const waits = routeNamesOf(listener).some((r) => !routeConfigs.has(r) && !accepted.hasGivenUp('route', r))
+    const lacksRoutes = anyOf(
+      routeNamesOf(listener),
+      (route) => !routeConfigs.has(route) && !accepted.hasGivenUp('route', route),
+    )
+    const lacksSecrets = lacksSecret(secretsOfListener(listener))
+    const waits =
+      lacksRoutes || lacksSecrets || (lacking.size > 0 && inlineClustersOf(listener).some((name) => lacking.has(name)))
     const served = waits ? before.listeners.get(name) : listener
     if (waits) warming.listeners.push(name)
     if (served === undefined) continue
@@ -75,7 +102,29 @@ export function assemblePlan(accepted: Accepted, before: Plan): Assembly {
     const former = before.endpoints.get(cluster.edsServiceName)
     if (!endpoints.has(cluster.edsServiceName) && former !== undefined) endpoints.set(cluster.edsServiceName, former)
   }
-  return { plan: { version: before.version + 1, listeners, routeConfigs, clusters, endpoints }, warming }
+  const secrets = new Map<string, SecretPlan>()
+  for (const ref of secretsNamed(listeners.values(), clusters.values())) {
+    // A former version may still need a secret that is no longer asked for.
+    const secret = accepted.secret(ref) ?? before.secrets.get(ref.key)
+    if (secret !== undefined) secrets.set(ref.key, secret)
+  }
+  return { plan: { version: before.version + 1, listeners, routeConfigs, clusters, endpoints, secrets }, warming }
+}
+
+/** Like some(), but asks of each: to be asked for is what begins a wait. */
+function anyOf<T>(items: readonly T[], test: (item: T) => boolean): boolean {
+  let found = false
+  for (const item of items) if (test(item)) found = true
+  return found
+}
+
+/** Every secret that these listeners and clusters refer to; one may come several times. */
+export function* secretsNamed(
+  listeners: Iterable<ListenerPlan>,
+  clusters: Iterable<ClusterPlan>,
+): Generator<SecretRef, void, undefined> {
+  for (const listener of listeners) yield* secretsOfListener(listener)
+  for (const cluster of clusters) yield* secretsOfCluster(cluster)
 }
 
 /** The hosts of each table, by the part of their name before the last slash. */
@@ -130,14 +179,29 @@ export function clustersOf(routes: RouteConfigPlan): readonly string[] {
   return names
 }
 
+const inlineClusters = new WeakMap<ListenerPlan, readonly string[]>()
+
+/** Every cluster that a listener names itself, and not by way of a route configuration that comes apart. */
+export function inlineClustersOf(listener: ListenerPlan): readonly string[] {
+  let names = inlineClusters.get(listener)
+  if (names === undefined) {
+    names = chainsOf(listener).flatMap(({ filter }) => {
+      if (filter.kind === 'tcp') return filter.clusters.entries.map(({ cluster }) => cluster)
+      return filter.routes === undefined ? [] : clustersOf(filter.routes)
+    })
+    inlineClusters.set(listener, names)
+  }
+  return names
+}
+
+function chainsOf({ filterChains, defaultFilterChain }: ListenerPlan): readonly FilterChainPlan[] {
+  return defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain]
+}
+
 /** Every route configuration that a listener asks for by name. */
 export function routeNamesOf(listener: ListenerPlan): string[] {
   const names = new Set<string>()
-  const chains =
-    listener.defaultFilterChain === undefined
-      ? listener.filterChains
-      : [...listener.filterChains, listener.defaultFilterChain]
-  for (const { filter } of chains) {
+  for (const { filter } of chainsOf(listener)) {
     if (filter.kind === 'http' && filter.routes === undefined) names.add(filter.routeConfigName)
   }
   return [...names]

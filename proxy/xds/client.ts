@@ -14,9 +14,8 @@ import type { Logger } from '../../lib/log.ts'
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { IncomingResource } from './resource-cache.ts'
-import type { ResourceSet } from './resource-set.ts'
 import { CLIENT_TYPES, type ClientType, RESOURCE_TYPES } from './resource-types.ts'
-import { newSubscription, type Subscription, sameNames } from './subscription.ts'
+import { newSubscription, type ResourceSink, type Subscription, sameNames } from './subscription.ts'
 import { AdsTransport, type DeltaStream, type ManagementServer, type SotwStream } from './transport.ts'
 
 /** Envoy's pace of reconnecting: 500 ms base, 30 s cap, full jitter. */
@@ -30,24 +29,27 @@ const TYPE_OF_URL = new Map<string, ClientType>(CLIENT_TYPES.map((type) => [RESO
 
 export interface XdsClientOptions {
   server: ManagementServer
-  resources: ResourceSet
+  resources: ResourceSink
   clock: Clock
   random: Random
   log: Logger
   metrics: MetricStore
+  /** 1 while there is a stream; by default `control_plane.connected_state`. */
+  connected?: Metric
 }
 
 /**
- * The aggregated discovery client: one stream for all types, state of the world or delta. It keeps what was accepted
+ * The aggregated discovery client: one stream for all types (or for secrets alone), state of the world or delta. It keeps what was accepted
  * when the server is gone, and comes back with jittered back-off.
  */
 export class XdsClient {
   readonly #server: ManagementServer
-  readonly #resources: ResourceSet
+  readonly #resources: ResourceSink
   readonly #clock: Clock
   readonly #log: Logger
   readonly #backoff: Backoff
   readonly #transport: AdsTransport
+  readonly #types: readonly ClientType[]
   readonly #connected: Metric
   readonly #updates: Record<'success' | 'rejected', Record<ClientType, Metric>>
   readonly #subscriptions: Record<ClientType, Subscription>
@@ -65,8 +67,9 @@ export class XdsClient {
     this.#clock = options.clock
     this.#log = options.log
     this.#backoff = new Backoff({ baseMs: RECONNECT_BASE_MS, maxMs: RECONNECT_MAX_MS, random: options.random })
-    this.#transport = new AdsTransport(options.server.target)
-    this.#connected = options.metrics.gauge('control_plane.connected_state')
+    this.#transport = new AdsTransport(options.server)
+    this.#types = options.server.service === 'secrets' ? ['secret'] : CLIENT_TYPES
+    this.#connected = options.connected ?? options.metrics.gauge('control_plane.connected_state')
     const perType = (name: string) =>
       Object.fromEntries(
         CLIENT_TYPES.map((type) => [type, options.metrics.counter(`xds.${name}`, { type })]),
@@ -92,9 +95,10 @@ export class XdsClient {
 
   /** The names of non-wildcard types that the accepted resources now need. */
   updateNames(): void {
+    if (this.#isClosed) return
     const hosts = this.#subscriptions.virtualHost
     if (this.#delta !== undefined && !hosts.isOpen && this.#resources.usesVhds) this.#openDeltaType(hosts)
-    for (const type of CLIENT_TYPES) {
+    for (const type of this.#types) {
       if (RESOURCE_TYPES[type].isWildcard) continue
       const subscription = this.#subscriptions[type]
       const wanted = this.#resources.wantedNames(type)
@@ -111,12 +115,12 @@ export class XdsClient {
   #open(): void {
     if (this.#isClosed) return
     this.#nodeSent = false
-    for (const type of CLIENT_TYPES) Object.assign(this.#subscriptions[type], { nonce: '', isOpen: false })
+    for (const type of this.#types) Object.assign(this.#subscriptions[type], { nonce: '', isOpen: false })
     const stream = this.#server.useDelta ? this.#openDelta() : this.#openSotw()
     stream.on('metadata', () => this.#setConnected(true))
     stream.on('error', (error: Error) => this.#onStreamOver(stream, error.message))
     stream.on('end', () => this.#onStreamOver(stream, 'the server ended the stream'))
-    for (const type of CLIENT_TYPES) {
+    for (const type of this.#types) {
       const subscription = this.#subscriptions[type]
       if (type === 'virtualHost' && !(this.#server.useDelta && this.#resources.usesVhds)) continue
       if (!RESOURCE_TYPES[type].isWildcard) {
@@ -175,7 +179,7 @@ export class XdsClient {
   }
 
   #onSotw(stream: SotwStream, response: DiscoveryResponse): void {
-    const type = TYPE_OF_URL.get(response.typeUrl)
+    const type = this.#typeOf(response.typeUrl)
     if (stream !== this.#sotw || type === undefined) return
     this.#setConnected(true)
     this.#backoff.reset()
@@ -220,7 +224,7 @@ export class XdsClient {
   }
 
   #onDelta(stream: DeltaStream, response: DeltaDiscoveryResponse): void {
-    const type = TYPE_OF_URL.get(response.typeUrl)
+    const type = this.#typeOf(response.typeUrl)
     if (stream !== this.#delta || type === undefined) return
     this.#setConnected(true)
     this.#backoff.reset()
@@ -242,6 +246,11 @@ export class XdsClient {
   }
 
   // === both ===
+
+  #typeOf(typeUrl: string): ClientType | undefined {
+    const type = TYPE_OF_URL.get(typeUrl)
+    return type !== undefined && this.#types.includes(type) ? type : undefined
+  }
 
   #nodeOnce() {
     if (this.#nodeSent) return undefined

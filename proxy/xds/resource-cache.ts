@@ -33,6 +33,9 @@ export interface CacheUpdate {
   error: string
 }
 
+/** Throws a PlanError when a resource does not go with what else there is. */
+export type ResourceCheck<Plan> = (name: string, plan: Plan, isNew: boolean) => void
+
 /**
  * The resources of one type that the proxy has accepted. A bad resource is refused by name and path and keeps its last
  * good version; the good ones of the same response are taken (gRFC A46).
@@ -42,8 +45,11 @@ export class ResourceCache<T extends ClientType> {
   readonly resources = new Map<string, CachedResource<CompiledTypes[T]>>()
   readonly rejected = new Map<string, RejectedResource>()
 
-  constructor(resourceType: ResourceType<T>) {
+  readonly #check: ResourceCheck<CompiledTypes[T]> | undefined
+
+  constructor(resourceType: ResourceType<T>, check?: ResourceCheck<CompiledTypes[T]>) {
     this.resourceType = resourceType
+    this.#check = check
   }
 
   /** Takes the resources of a response over. Names in `keep` are the ones asked for; undefined means all. */
@@ -86,6 +92,7 @@ export class ResourceCache<T extends ClientType> {
       return false
     }
     const plan = this.resourceType.compile(resource.bytes, resource.version)
+    this.#check?.(name, plan, held === undefined)
     this.resources.set(name, { name, version: resource.version, bytes: resource.bytes, plan, updatedMs: nowMs })
     return true
   }

@@ -1,8 +1,14 @@
 import type { Clock, Timer } from '../../lib/clock.ts'
-import type { ClusterPlan, EndpointPlan, ListenerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
-import { type Accepted, type Assembly, assemblePlan, routeNamesOf } from './assemble.ts'
+import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from '../plan/plan.ts'
+import { secretsOfCluster, secretsOfListener } from '../plan/secret-needs.ts'
+import type { SecretRef } from '../plan/secret-plan.ts'
+import { type Accepted, type Assembly, assemblePlan, inlineClustersOf, routeNamesOf, secretsNamed } from './assemble.ts'
 import { type IncomingResource, ResourceCache } from './resource-cache.ts'
-import { type ClientType, RESOURCE_TYPES } from './resource-types.ts'
+import { type ClientType, type CompiledTypes, RESOURCE_TYPES } from './resource-types.ts'
+import { checkSecret, checkUser, type SecretUser, secretUsers } from './secret-check.ts'
+import { ADS_SOURCE, LOCAL_SOURCE, SecretStore, type SecretStoreOptions } from './secret-store.ts'
+import type { ResourceSink } from './subscription.ts'
+import { Waits } from './waits.ts'
 
 /** How long a resource that was asked for is waited for before it counts as missing (Envoy's initial_fetch_timeout). */
 export const FETCH_TIMEOUT_MS = 15_000
@@ -11,7 +17,7 @@ export const LINGER_MS = 10_000
 
 type Caches = { readonly [T in ClientType]: ResourceCache<T> }
 
-export interface ResourceSetOptions {
+export interface ResourceSetOptions extends Omit<SecretStoreOptions, 'check'> {
   clock: Clock
   staticClusters: ReadonlyMap<string, ClusterPlan>
   staticListeners: ReadonlyMap<string, ListenerPlan>
@@ -24,6 +30,8 @@ export interface ResourceSetOptions {
 /** A response as one thread hands it to another: its bytes are in shared memory. */
 export interface RelayedResources {
   readonly type: ClientType
+  /** Where secrets came from; '' for all else. */
+  readonly source: string
   /** The state of the world: what is absent is gone. */
   readonly isWhole: boolean
   readonly resources: readonly IncomingResource[]
@@ -31,17 +39,13 @@ export interface RelayedResources {
 }
 
 /** All resources that were accepted, and the plan made of them: the meeting point of the xDS client and the data plane. */
-export class ResourceSet {
-  readonly caches: Caches = {
-    cluster: new ResourceCache(RESOURCE_TYPES.cluster),
-    endpoint: new ResourceCache(RESOURCE_TYPES.endpoint),
-    listener: new ResourceCache(RESOURCE_TYPES.listener),
-    route: new ResourceCache(RESOURCE_TYPES.route),
-    virtualHost: new ResourceCache(RESOURCE_TYPES.virtualHost),
-  }
+export class ResourceSet implements ResourceSink {
+  readonly caches: Caches
+  readonly secrets: SecretStore
   readonly #options: ResourceSetOptions
-  readonly #askedAtMs = new Map<string, number>()
+  readonly #waits: Waits
   readonly #removedAtMs = new Map<string, number>()
+  readonly #receivedTypes = new Set<ClientType>()
   #plan: Plan
   #warming: Assembly['warming'] = { clusters: [], listeners: [], routes: [] }
   #wake: Timer | undefined
@@ -51,23 +55,54 @@ export class ResourceSet {
   constructor(options: ResourceSetOptions, plan: Plan) {
     this.#options = options
     this.#plan = plan
+    this.#waits = new Waits(options.clock)
+    this.secrets = new SecretStore({
+      ...options,
+      check: (source, secret) => checkSecret(source, secret, this.#secretUsers(), this.secrets),
+    })
+    this.caches = {
+      cluster: new ResourceCache(RESOURCE_TYPES.cluster, (_name, cluster) => this.#checkUsers([], [cluster])),
+      endpoint: new ResourceCache(RESOURCE_TYPES.endpoint),
+      listener: new ResourceCache(RESOURCE_TYPES.listener, (_name, listener) => this.#checkUsers([listener], [])),
+      route: new ResourceCache(RESOURCE_TYPES.route),
+      virtualHost: new ResourceCache(RESOURCE_TYPES.virtualHost),
+      secret: this.secrets.cacheOf(ADS_SOURCE),
+    }
+  }
+
+  /**
+   * The static resources, as far as they can be served at once: those that wait for secrets come with a later plan, which
+   * is then on its way.
+   */
+  start(): Plan {
+    const { staticClusters, staticListeners } = this.#options
+    const hasSecrets = (refs: readonly SecretRef[]) => refs.every((ref) => this.secrets.find(ref) !== undefined)
+    const clusters = new Map([...staticClusters].filter(([, cluster]) => hasSecrets(secretsOfCluster(cluster))))
+    const waits = (cluster: string) => staticClusters.has(cluster) && !clusters.has(cluster)
+    const listeners = new Map(
+      [...staticListeners].filter(
+        ([, listener]) => hasSecrets(secretsOfListener(listener)) && !inlineClustersOf(listener).some(waits),
+      ),
+    )
+    if (clusters.size < staticClusters.size || listeners.size < staticListeners.size) this.#schedule()
+    const secrets = this.secrets.findAll(secretsNamed(listeners.values(), clusters.values()))
+    return { ...EMPTY_PLAN, version: 1, clusters, listeners, secrets }
   }
 
   get warming(): Assembly['warming'] {
     return this.#warming
   }
 
-  /** Whether clusters and listeners have come at least once and nothing is held back. */
-  get isReady(): boolean {
-    return (
-      this.#receivedTypes.has('cluster') &&
-      this.#receivedTypes.has('listener') &&
-      this.#warming.clusters.length + this.#warming.listeners.length + this.#warming.routes.length === 0 &&
-      !this.#isScheduled
-    )
+  /** Nothing is held back, and no plan is about to be made. */
+  get isSettled(): boolean {
+    const { clusters, listeners, routes } = this.#warming
+    return clusters.length + listeners.length + routes.length === 0 && !this.#isScheduled
   }
 
-  readonly #receivedTypes = new Set<ClientType>()
+  /** Whether clusters and listeners have come at least once and nothing is held back. */
+  get isReady(): boolean {
+    return this.#receivedTypes.has('cluster') && this.#receivedTypes.has('listener') && this.isSettled
+  }
 
   /** A plan is about to be made. */
   get isScheduled(): boolean {
@@ -75,29 +110,42 @@ export class ResourceSet {
   }
 
   /** Takes over what another thread was given. Refusals are that thread's business. */
-  take({ type, isWhole, resources, removed }: RelayedResources): void {
+  take({ type, source, isWhole, resources, removed }: RelayedResources): void {
     // Copies: what decodes bytes does not take shared memory everywhere.
     const own = resources.map((resource) => ({ ...resource, bytes: Uint8Array.from(resource.bytes) }))
-    if (isWhole) this.acceptSotw(type, own)
+    if (type === 'secret') this.acceptSecrets(source, own)
+    else if (isWhole) this.acceptSotw(type, own)
     else this.acceptDelta(type, own, removed)
   }
 
-  /** All that is held, for a thread that comes late. */
+  /** All that is held, for a thread that comes late: secrets last, since it takes only what it has a use for. */
   snapshot(): RelayedResources[] {
-    return [...this.#receivedTypes].map((type) => {
+    const held = <T extends ClientType>(type: T, source: string, cache: ResourceCache<T>): RelayedResources => {
       const { typeUrl } = RESOURCE_TYPES[type]
-      const held = [...this.caches[type].resources.values()]
-      const resources = held.map(({ name, version, bytes }) => ({ name, version, typeUrl, bytes }))
-      return { type, isWhole: false, resources: inSharedMemory(resources), removed: [] }
-    })
+      const resources = [...cache.resources.values()].map(({ name, version, bytes }) => {
+        return { name, version, typeUrl, bytes }
+      })
+      return { type, source, isWhole: false, resources: inSharedMemory(resources), removed: [] }
+    }
+    return [
+      ...[...this.#receivedTypes].map((type) => held(type, '', this.caches[type] as ResourceCache<typeof type>)),
+      ...[...this.secrets.caches].map(([source, cache]) => held('secret', source, cache)),
+    ]
   }
 
-  #relay(type: ClientType, isWhole: boolean, incoming: readonly IncomingResource[], removed: readonly string[]): void {
-    this.#options.relay?.({ type, isWhole, resources: inSharedMemory(incoming), removed })
+  #relay(
+    type: ClientType,
+    isWhole: boolean,
+    incoming: readonly IncomingResource[],
+    removed: readonly string[],
+    source = '',
+  ): void {
+    this.#options.relay?.({ type, source, isWhole, resources: inSharedMemory(incoming), removed })
   }
 
   /** Returns the text of the refusal, or '' to acknowledge. */
   acceptSotw(type: ClientType, incoming: readonly IncomingResource[]): string {
+    if (type === 'secret') return this.acceptSecrets(ADS_SOURCE, incoming)
     const cache = this.caches[type]
     const nowMs = this.#options.clock.wallMs()
     const { isWildcard, nameOf } = RESOURCE_TYPES[type]
@@ -122,6 +170,8 @@ export class ResourceSet {
   }
 
   acceptDelta(type: ClientType, incoming: readonly IncomingResource[], removedNames: readonly string[]): string {
+    // As in Envoy, a secret that is in use is not taken away.
+    if (type === 'secret') return this.acceptSecrets(ADS_SOURCE, incoming)
     const cache = this.caches[type]
     const wanted = RESOURCE_TYPES[type].isWildcard ? undefined : this.wantedNames(type)
     const { changed, error } = cache.accept(incoming, wanted, this.#options.clock.wallMs())
@@ -132,6 +182,18 @@ export class ResourceSet {
     return error
   }
 
+  /**
+   * Takes secrets from one source over: those that something refers to, and all of this process' own. Returns the text of
+   * the refusal, or ''.
+   */
+  acceptSecrets(source: string, incoming: readonly IncomingResource[]): string {
+    const wanted = source === LOCAL_SOURCE ? this.secrets.localNames : this.wantedSecrets(source)
+    const { changed, error } = this.secrets.cacheOf(source).accept(incoming, wanted, this.#options.clock.wallMs())
+    if (changed) this.#schedule()
+    if (this.#options.relay !== undefined) this.#relay('secret', false, incoming, [], source)
+    return error
+  }
+
   /** Versions held, to tell a server on a new delta stream. */
   versions(type: ClientType): Record<string, string> {
     const versions: Record<string, string> = {}
@@ -139,8 +201,9 @@ export class ResourceSet {
     return versions
   }
 
-  /** Route configurations that listeners name, endpoints that clusters name. */
+  /** Route configurations that listeners name, endpoints that clusters name, secrets that both name. */
   wantedNames(type: ClientType): ReadonlySet<string> {
+    if (type === 'secret') return this.wantedSecrets(ADS_SOURCE)
     const names = new Set<string>()
     if (type === 'endpoint') {
       for (const { plan } of this.caches.cluster.resources.values()) {
@@ -156,6 +219,30 @@ export class ResourceSet {
       for (const plan of this.#options.staticListeners.values()) for (const name of routeNamesOf(plan)) names.add(name)
     }
     return names
+  }
+
+  /** Secrets of one source that something refers to. */
+  wantedSecrets(source: string): ReadonlySet<string> {
+    const names = new Set<string>()
+    for (const ref of this.secretRefs()) if (this.secrets.sourceOf(ref) === source) names.add(ref.name)
+    return names
+  }
+
+  /** Whatever refers to a secret: what was accepted, and what is still served in its place. */
+  *secretRefs(): Generator<SecretRef, void, undefined> {
+    for (const user of this.#secretUsers()) yield* user.needs
+  }
+
+  *#secretUsers(): Generator<SecretUser, void, undefined> {
+    const { staticClusters, staticListeners } = this.#options
+    const { clusters, listeners } = this.#plan
+    yield* secretUsers(staticListeners.values(), staticClusters.values())
+    yield* secretUsers(plansOf(this.caches.listener).values(), plansOf(this.caches.cluster).values())
+    yield* secretUsers(listeners.values(), clusters.values())
+  }
+
+  #checkUsers(listeners: readonly ListenerPlan[], clusters: readonly ClusterPlan[]): void {
+    for (const user of secretUsers(listeners, clusters)) checkUser(user, this.secrets)
   }
 
   /** Whether any route table takes its virtual hosts one by one. */
@@ -185,10 +272,13 @@ export class ResourceSet {
   #forgetUnwanted(type: 'endpoint' | 'route'): void {
     const wanted = this.wantedNames(type)
     this.caches[type].retain(wanted)
-    for (const key of this.#askedAtMs.keys()) {
-      const [keyType, name] = splitKey(key)
-      if (keyType === type && !wanted.has(name)) this.#askedAtMs.delete(key)
-    }
+    this.#waits.retain(type, wanted)
+  }
+
+  #forgetUnwantedSecrets(): void {
+    const refs = [...this.secretRefs()]
+    this.secrets.retain(refs)
+    this.#waits.retain('secret', new Set(refs.map(({ key }) => key)))
   }
 
   /** Responses of one turn of the event loop make one plan. */
@@ -202,9 +292,11 @@ export class ResourceSet {
 
   async #assemble(): Promise<void> {
     this.#isScheduled = false
+    this.#waits.begin()
     const { plan, warming } = assemblePlan(this.#accepted(), this.#plan)
     this.#plan = plan
     this.#warming = warming
+    this.#forgetUnwantedSecrets()
     this.#armWake()
     await this.#options.publish(plan)
   }
@@ -213,36 +305,28 @@ export class ResourceSet {
   #armWake(): void {
     const { clock } = this.#options
     const nowMs = clock.nowMs()
-    const waits: number[] = []
-    if (this.#warming.clusters.length + this.#warming.listeners.length > 0) waits.push(FETCH_TIMEOUT_MS)
+    const waits = [this.#waits.nextMs]
     for (const [name, atMs] of this.#removedAtMs) {
       if (nowMs - atMs >= LINGER_MS || !this.#plan.clusters.has(name)) this.#removedAtMs.delete(name)
       else waits.push(LINGER_MS - (nowMs - atMs))
     }
     this.#wake?.cancel()
-    this.#wake = waits.length === 0 ? undefined : clock.setTimer(Math.min(...waits), () => this.#schedule())
+    const waitMs = Math.min(...waits)
+    this.#wake = Number.isFinite(waitMs) ? clock.setTimer(waitMs, () => this.#schedule()) : undefined
   }
 
   #accepted(): Accepted {
     const { clock, staticClusters, staticListeners } = this.#options
     const nowMs = clock.nowMs()
-    const plans = <P>(resources: ReadonlyMap<string, { plan: P }>) => {
-      const map = new Map<string, P>()
-      for (const [name, { plan }] of resources) map.set(name, plan)
-      return map
-    }
     return {
-      clusters: new Map<string, ClusterPlan>([...staticClusters, ...plans(this.caches.cluster.resources)]),
-      endpoints: plans<readonly EndpointPlan[]>(this.caches.endpoint.resources),
-      listeners: new Map<string, ListenerPlan>([...staticListeners, ...plans(this.caches.listener.resources)]),
-      routes: plans<RouteConfigPlan>(this.caches.route.resources),
-      virtualHosts: plans(this.caches.virtualHost.resources),
-      hasGivenUp: (type, name) => {
-        const key = `${type}\n${name}`
-        const askedAtMs = this.#askedAtMs.get(key)
-        if (askedAtMs === undefined) this.#askedAtMs.set(key, nowMs)
-        return askedAtMs !== undefined && nowMs - askedAtMs >= FETCH_TIMEOUT_MS
-      },
+      clusters: new Map([...staticClusters, ...plansOf(this.caches.cluster)]),
+      endpoints: plansOf(this.caches.endpoint),
+      listeners: new Map([...staticListeners, ...plansOf(this.caches.listener)]),
+      routes: plansOf(this.caches.route),
+      virtualHosts: plansOf(this.caches.virtualHost),
+      secret: (ref) => this.secrets.find(ref),
+      hasGivenUpSecret: ({ key, fetchTimeoutMs }) => this.#waits.isOver('secret', key, fetchTimeoutMs),
+      hasGivenUp: (type, name) => this.#waits.isOver(type, name, FETCH_TIMEOUT_MS),
       mayLinger: (cluster) => {
         const removedAtMs = this.#removedAtMs.get(cluster)
         return removedAtMs !== undefined && nowMs - removedAtMs < LINGER_MS
@@ -263,7 +347,8 @@ function inSharedMemory(resources: readonly IncomingResource[]): IncomingResourc
   })
 }
 
-function splitKey(key: string): [type: string, name: string] {
-  const at = key.indexOf('\n')
-  return [key.slice(0, at), key.slice(at + 1)]
+function plansOf<T extends ClientType>({ resources }: ResourceCache<T>): Map<string, CompiledTypes[T]> {
+  const plans = new Map<string, CompiledTypes[T]>()
+  for (const [name, { plan }] of resources) plans.set(name, plan)
+  return plans
 }

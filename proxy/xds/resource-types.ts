@@ -4,12 +4,16 @@ import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint
 import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import { VirtualHostSchema } from '../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/route_pb.js'
+import { SecretSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { TYPE_URL } from '../../api/type-urls.ts'
 import { compileCluster } from '../plan/compile/cluster.ts'
 import { compileEndpoints } from '../plan/compile/endpoints.ts'
 import { compileListener } from '../plan/compile/listener.ts'
 import { compileRouteConfig, compileVirtualHost } from '../plan/compile/route-config.ts'
+import { compileSecret } from '../plan/compile/secret.ts'
 import type { ClusterPlan, EndpointPlan, ListenerPlan, RouteConfigPlan, VirtualHostPlan } from '../plan/plan.ts'
+import { refuse } from '../plan/plan-error.ts'
+import type { SecretPlan } from '../plan/secret-plan.ts'
 
 /** What becomes of a resource of each type. */
 export interface CompiledTypes {
@@ -18,9 +22,13 @@ export interface CompiledTypes {
   listener: ListenerPlan
   route: RouteConfigPlan
   virtualHost: VirtualHostPlan
+  secret: SecretPlan
 }
 
 export type ClientType = keyof CompiledTypes
+
+/** A certificate chain or a bundle of roots is a hundredth of it. */
+export const MAX_SECRET_BYTES = 1024 * 1024
 
 /** How one xDS resource type is read: its name out of its bytes, and its compiled form (throws a PlanError). */
 export interface ResourceType<T extends ClientType> {
@@ -69,6 +77,18 @@ export const RESOURCE_TYPES: { readonly [T in ClientType]: ResourceType<T> } = {
     nameOf: (bytes) => fromBinary(VirtualHostSchema, bytes).name,
     compile: (bytes) => compileVirtualHost(fromBinary(VirtualHostSchema, bytes), ''),
   },
+  secret: {
+    type: 'secret',
+    typeUrl: TYPE_URL.secret,
+    isWildcard: false,
+    nameOf: (bytes) => fromBinary(SecretSchema, bytes).name,
+    compile: (bytes) => {
+      if (bytes.length > MAX_SECRET_BYTES) {
+        refuse('', `has ${bytes.length} bytes, at most ${MAX_SECRET_BYTES} are taken`)
+      }
+      return compileSecret(fromBinary(SecretSchema, bytes))
+    },
+  },
 }
 
-export const CLIENT_TYPES: readonly ClientType[] = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost']
+export const CLIENT_TYPES: readonly ClientType[] = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost', 'secret']

@@ -25,13 +25,23 @@ export interface ManagementServer {
   readonly target: string
   readonly useDelta: boolean
   readonly node: Node
+  /** What is asked there: everything on one stream, or secrets alone. */
+  readonly service: 'aggregated' | 'secrets'
+}
+
+/** Method names; what is sent over them has the same types (envoy/service/secret/v3/sds.proto). */
+const SECRETS = {
+  sotw: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
+  delta: '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets',
 }
 
 /** One gRPC channel to the management server. */
 export class AdsTransport {
   readonly #client: Client
+  readonly #onlySecrets: boolean
 
-  constructor(target: string) {
+  constructor({ target, service }: ManagementServer) {
+    this.#onlySecrets = service === 'secrets'
     this.#client = new GrpcClient(target, credentials.createInsecure(), {
       'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
@@ -46,7 +56,7 @@ export class AdsTransport {
   openSotw(): SotwStream {
     const method = SERVICE.streamAggregatedResources!
     return this.#client.makeBidiStreamRequest(
-      method.path,
+      this.#onlySecrets ? SECRETS.sotw : method.path,
       method.requestSerialize,
       method.responseDeserialize,
     ) as SotwStream
@@ -55,7 +65,7 @@ export class AdsTransport {
   openDelta(): DeltaStream {
     const method = SERVICE.deltaAggregatedResources!
     return this.#client.makeBidiStreamRequest(
-      method.path,
+      this.#onlySecrets ? SECRETS.delta : method.path,
       method.requestSerialize,
       method.responseDeserialize,
     ) as DeltaStream

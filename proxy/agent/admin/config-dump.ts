@@ -1,4 +1,4 @@
-import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf'
+import { create, toJson } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import type { Any } from '@bufbuild/protobuf/wkt'
 import { anyPack, timestampFromMs } from '@bufbuild/protobuf/wkt'
@@ -8,7 +8,6 @@ import {
   EndpointsConfigDumpSchema,
   ListenersConfigDumpSchema,
   RoutesConfigDumpSchema,
-  type UpdateFailureStateSchema,
 } from '../../../api/gen/envoy/admin/v3/config_dump_shared_pb.js'
 import { ClusterSchema } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
@@ -17,19 +16,23 @@ import type { RouteConfigPlan } from '../../plan/plan.ts'
 import type { CachedResource, RejectedResource } from '../../xds/resource-cache.ts'
 import { type ClientType, RESOURCE_TYPES } from '../../xds/resource-types.ts'
 import type { Agent } from '../agent.ts'
+import { failure } from './failure.ts'
+import { redact } from './redact.ts'
+import { secretsDump } from './secrets-dump.ts'
 
 /**
- * envoy.admin.v3.ConfigDump: the bootstrap, then clusters, endpoints (with `include_eds`), listeners and routes as they
- * were accepted, with the reason of each refusal. `resource=` keeps one list, by its field name in the dump.
+ * envoy.admin.v3.ConfigDump: the bootstrap, then clusters, endpoints (with `include_eds`), listeners, routes and secrets as
+ * they were accepted, with the reason of each refusal. No private key is in it. `resource=` keeps one list, by its field name in the dump.
  */
 export function configDump(agent: Agent, query: URLSearchParams): unknown {
   const configs = [bootstrapDump(agent), clustersDump(agent)]
   if (query.has('include_eds')) configs.push(endpointsDump(agent))
-  configs.push(listenersDump(agent), routesDump(agent))
-  const dump = toJson(ConfigDumpSchema, create(ConfigDumpSchema, { configs }), {
+  configs.push(listenersDump(agent), routesDump(agent), secretsDump(agent))
+  const json = toJson(ConfigDumpSchema, create(ConfigDumpSchema, { configs }), {
     registry: REGISTRY,
     useProtoFieldName: true,
   }) as { configs: Record<string, unknown>[] }
+  const dump = redact(json)
   const wanted = query.get('resource')
   if (wanted === null) return dump
   return { configs: dump.configs.flatMap((config) => config[wanted] ?? []) }
@@ -147,15 +150,4 @@ function neverAccepted(
   rejected: ReadonlyMap<string, RejectedResource>,
 ): RejectedResource[] {
   return [...rejected.values()].filter((r) => !accepted.has(r.name))
-}
-
-function failure(
-  rejected: RejectedResource | undefined,
-): MessageInitShape<typeof UpdateFailureStateSchema> | undefined {
-  if (rejected === undefined) return undefined
-  return {
-    details: `${rejected.name}: ${rejected.reason}`,
-    versionInfo: rejected.version,
-    lastUpdateAttempt: timestampFromMs(rejected.atMs),
-  }
 }

@@ -3,6 +3,7 @@ import type { SharedMetric } from '../../../lib/metrics/store.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
 import type { SharedBreakerMemory } from '../../upstream/breaker-counts.ts'
 import type { RelayedResources } from '../../xds/resource-set.ts'
+import type { OtherSecrets } from '../bootstrap.ts'
 import type { ClusterStatus, ListenerStatus } from '../planes.ts'
 
 /** What a worker is born with. */
@@ -13,6 +14,7 @@ export interface WorkerBirth {
   readonly file: string
   /** Clusters of the bootstrap that lead to the management server. */
   readonly managementClusters: readonly string[]
+  readonly secrets: OtherSecrets
   readonly breakers: SharedBreakerMemory
   readonly logLevel: LogLevel
 }

@@ -11,6 +11,7 @@ import type { MetricStore } from '../../../lib/metrics/store.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
 import { clearThread, sharedBreakerMemory } from '../../upstream/breaker-counts.ts'
 import type { RelayedResources, ResourceSet } from '../../xds/resource-set.ts'
+import type { OtherSecrets } from '../bootstrap.ts'
 import { type ClusterStatus, type ListenerStatus, mergedStatuses, type Planes } from '../planes.ts'
 import type { FromWorker, ToWorker, WorkerBirth } from './messages.ts'
 
@@ -23,6 +24,7 @@ export interface WorkerPoolOptions {
   readonly bootstrap: Bootstrap
   readonly file: string
   readonly managementClusters: readonly string[]
+  readonly secrets: OtherSecrets
   readonly count: number
   readonly clock: Clock
   readonly log: Logger
@@ -131,12 +133,13 @@ export class WorkerPool implements Planes {
   // === workers ===
 
   #start(thread: number): Promise<readonly ListenerFailure[]> {
-    const { bootstrap, file, managementClusters, log } = this.#options
+    const { bootstrap, file, managementClusters, secrets, log } = this.#options
     const birth: WorkerBirth = {
       thread,
       bootstrap: toBinary(BootstrapSchema, bootstrap),
       file,
       managementClusters,
+      secrets,
       breakers: this.#breakers,
       logLevel: logLevel(),
     }

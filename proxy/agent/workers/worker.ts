@@ -51,13 +51,16 @@ const plane = new DataPlane({
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })
 const local = new LocalPlane(plane)
-const fixed = compileStatic(bootstrap, birth.file, new Set(birth.managementClusters))
+const fixed = compileStatic(bootstrap, birth.file, new Set(birth.managementClusters), birth.secrets)
 let order = 0
 const resources = new ResourceSet(
   {
     clock: systemClock,
     staticClusters: fixed.clusters,
     staticListeners: fixed.listeners,
+    staticSecrets: fixed.staticSecrets,
+    localNames: birth.secrets.localNames,
+    grpcClusters: birth.secrets.grpcClusters,
     publish: async (plan) => {
       await plane.setPlan(plan)
       tellState()
@@ -101,7 +104,7 @@ port.on('message', (message: ToWorker) => {
   }
 })
 
-const failures = await plane.setPlan({ ...EMPTY_PLAN, ...fixed, version: 1 })
+const failures = await plane.setPlan(resources.start())
 tellMetrics()
 tellStateNowAndThen()
 tell({ kind: 'started', failures })

@@ -74,7 +74,7 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': 'stat_prefix max_connections delay',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': `common_tls_context require_client_certificate
-    require_sni session_ticket_keys_sds_secret_config disable_stateless_session_resumption
+    require_sni session_ticket_keys session_ticket_keys_sds_secret_config disable_stateless_session_resumption
     disable_stateful_session_resumption session_timeout`,
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': `common_tls_context sni allow_renegotiation
     max_session_keys`,
@@ -93,6 +93,13 @@ const HONOURED: Readonly<Record<string, string>> = {
     match_typed_subject_alt_names match_subject_alt_names require_signed_certificate_timestamp crl
     allow_expired_certificate trust_chain_verification custom_validator_config only_verify_leaf_cert_crl
     max_verify_depth`,
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext': `
+    default_validation_context validation_context_sds_secret_config validation_context_certificate_provider
+    validation_context_certificate_provider_instance`,
+  'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
+  'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
+  'envoy.extensions.transport_sockets.tls.v3.Secret': `name tls_certificate session_ticket_keys validation_context
+    generic_secret`,
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': `stat_prefix rds route_config
     http_filters use_remote_address xff_num_trusted_hops skip_xff_append internal_address_config normalize_path merge_slashes

@@ -1,19 +1,33 @@
 import type { SecureVersion } from 'node:tls'
-import type { CertificateValidationContext } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   type TlsCertificate,
   type TlsParameters,
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import type { CommonTlsContext } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import type { CertificateMaterial, TlsMaterial } from '../../tls/material.ts'
-import { refuse } from '../plan-error.ts'
+import { type CertificateMaterial, secureContext, type TlsMaterial } from '../../tls/material.ts'
+import { orRefuse, refuse } from '../plan-error.ts'
+import type { FoundSecrets, SecretPlan, ValidationPlan } from '../secret-plan.ts'
 import { compileDataSource } from './data-source.ts'
+import { type SecretNeed, type SecretNeeds, secretOf } from './secret-refs.ts'
+import { compileValidation, mergeValidation } from './validation.ts'
 
-/** What of CommonTlsContext goes into a TLS context. Throws a PlanError that names the field. */
-export function compileTlsMaterial(common: CommonTlsContext | undefined, path: string): TlsMaterial {
+/** CommonTlsContext, as far as it is known without the secrets that it refers to. */
+export interface CommonTls {
+  readonly certificateCount: number
+  readonly alpnProtocols: readonly string[]
+  /** What goes into a TLS context. */
+  materialWith(secrets: readonly SecretPlan[]): TlsMaterial
+  /** What is asked of the peer, and the field that it comes from. */
+  readonly validationPath: string
+  validationWith(secrets: FoundSecrets): ValidationPlan | undefined
+  /** Whether validationWith() can be asked already. */
+  knowsValidation(found: FoundSecrets): boolean
+}
+
+/** Adds the secrets that it refers to to `needs`. Throws a PlanError that names the field. */
+export function compileCommonTls(common: CommonTlsContext | undefined, path: string, needs: SecretNeeds): CommonTls {
   for (const [field, isSet] of [
-    ['tls_certificate_sds_secret_configs', (common?.tlsCertificateSdsSecretConfigs.length ?? 0) > 0],
     ['tls_certificate_provider_instance', common?.tlsCertificateProviderInstance !== undefined],
     ['tls_certificate_certificate_provider', common?.tlsCertificateCertificateProvider !== undefined],
     ['tls_certificate_certificate_provider_instance', common?.tlsCertificateCertificateProviderInstance !== undefined],
@@ -21,36 +35,106 @@ export function compileTlsMaterial(common: CommonTlsContext | undefined, path: s
   ] as const) {
     if (isSet) refuse(`${path}.${field}`, 'not supported yet')
   }
-  const validation = validationOf(common, path)
-  const at = `${path}.validation_context`
+  const inline = (common?.tlsCertificates ?? []).map((one, i) =>
+    compileCertificate(one, `${path}.tls_certificates[${i}]`),
+  )
+  const sds = `${path}.tls_certificate_sds_secret_configs`
+  const named = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config, i) =>
+    needs.add(config, `${sds}[${i}]`, 'tls_certificate'),
+  )
+  if (inline.length > 0 && named.length > 0) refuse(sds, 'cannot stand beside tls_certificates')
+  const source = compileValidationSource(common, path, needs)
+  const parameters = compileParameters(common?.tlsParams, `${path}.tls_params`)
+  // Without this it would be the secrets that are refused, when they come.
+  if (needs.refs.length > 0) orRefuse(path, () => secureContext({ ...NO_MATERIAL, ...parameters }))
+  const certificatesWith = (secrets: readonly SecretPlan[]) =>
+    named.length === 0 ? inline : named.map((need) => secretOf(secrets, need).certificate)
   return {
-    certificates: (common?.tlsCertificates ?? []).map((one, i) => certificate(one, `${path}.tls_certificates[${i}]`)),
-    trustedCa: compileDataSource(validation?.trustedCa, `${at}.trusted_ca`),
-    crl: compileDataSource(validation?.crl, `${at}.crl`),
-    ...parameters(common?.tlsParams, `${path}.tls_params`),
-    sessionTimeoutSeconds: 0,
-    hasTickets: true,
+    certificateCount: inline.length + named.length,
+    alpnProtocols: common?.alpnProtocols ?? [],
+    materialWith: (secrets) => {
+      const validation = source.validationWith(secrets)
+      return {
+        ...NO_MATERIAL,
+        certificates: certificatesWith(secrets),
+        trustedCa: validation?.trustedCa,
+        crl: validation?.crl,
+        ...parameters,
+      }
+    },
+    ...source,
   }
 }
 
-export function validationOf(
+const NO_MATERIAL = {
+  certificates: [],
+  trustedCa: undefined,
+  crl: undefined,
+  sessionTimeoutSeconds: 0,
+  hasTickets: true,
+  ticketKeys: undefined,
+}
+
+/** validation_context, a secret in its place, or one laid over the other. */
+function compileValidationSource(
   common: CommonTlsContext | undefined,
   path: string,
-): CertificateValidationContext | undefined {
+  needs: SecretNeeds,
+): Pick<CommonTls, 'validationPath' | 'validationWith' | 'knowsValidation'> {
   const type = common?.validationContextType
-  if (type?.case === undefined) return undefined
-  if (type.case === 'validationContext') return type.value
-  return refuse(`${path}.${VALIDATION_FIELDS[type.case]}`, 'not supported yet')
+  const known = (validationPath: string, validation: ValidationPlan | undefined) => ({
+    validationPath,
+    validationWith: () => validation,
+    knowsValidation: () => true,
+  })
+  const awaited = (validationPath: string, { index }: SecretNeed, validationWith: CommonTls['validationWith']) => ({
+    validationPath,
+    validationWith,
+    knowsValidation: (found: FoundSecrets) => found[index] !== undefined,
+  })
+  if (type?.case === undefined) return known(`${path}.validation_context`, undefined)
+  switch (type.case) {
+    case 'validationContext': {
+      const validationPath = `${path}.validation_context`
+      return known(validationPath, compileValidation(type.value, validationPath))
+    }
+    case 'validationContextSdsSecretConfig': {
+      const need = needs.add(type.value, `${path}.validation_context_sds_secret_config`, 'validation_context')
+      return awaited(need.path, need, (secrets) => secretOf(secrets, need).validation)
+    }
+    case 'combinedValidationContext': {
+      const at = `${path}.combined_validation_context`
+      const { defaultValidationContext, validationContextSdsSecretConfig } = type.value
+      for (const [field, isSet] of [
+        ['validation_context_certificate_provider', type.value.validationContextCertificateProvider !== undefined],
+        [
+          'validation_context_certificate_provider_instance',
+          type.value.validationContextCertificateProviderInstance !== undefined,
+        ],
+      ] as const) {
+        if (isSet) refuse(`${at}.${field}`, 'not supported yet')
+      }
+      if (defaultValidationContext === undefined) return refuse(`${at}.default_validation_context`, 'is needed')
+      if (validationContextSdsSecretConfig === undefined) {
+        return refuse(`${at}.validation_context_sds_secret_config`, 'is needed')
+      }
+      const under = compileValidation(defaultValidationContext, `${at}.default_validation_context`)
+      const over = `${at}.validation_context_sds_secret_config`
+      const need = needs.add(validationContextSdsSecretConfig, over, 'validation_context')
+      return awaited(at, need, (secrets) => mergeValidation(under, secretOf(secrets, need).validation))
+    }
+    default:
+      return refuse(`${path}.${PROVIDER_FIELDS[type.case]}`, 'not supported yet')
+  }
 }
 
-const VALIDATION_FIELDS = {
-  validationContextSdsSecretConfig: 'validation_context_sds_secret_config',
-  combinedValidationContext: 'combined_validation_context',
+const PROVIDER_FIELDS = {
   validationContextCertificateProvider: 'validation_context_certificate_provider',
   validationContextCertificateProviderInstance: 'validation_context_certificate_provider_instance',
-}
+} as const
 
-function certificate(tls: TlsCertificate, path: string): CertificateMaterial {
+/** Throws a PlanError that names the field. Whether key and certificate belong together is OpenSSL's to say. */
+export function compileCertificate(tls: TlsCertificate, path: string): CertificateMaterial {
   if (tls.privateKeyProvider !== undefined) refuse(`${path}.private_key_provider`, 'not supported')
   const chain = compileDataSource(tls.certificateChain, `${path}.certificate_chain`)
   const key = compileDataSource(tls.privateKey, `${path}.private_key`)
@@ -71,7 +155,7 @@ const VERSIONS: Readonly<Record<number, SecureVersion>> = {
   [TlsProtocol.TLSv1_3]: 'TLSv1.3',
 }
 
-function parameters(
+function compileParameters(
   params: TlsParameters | undefined,
   path: string,
 ): Pick<TlsMaterial, 'minVersion' | 'maxVersion' | 'ciphers' | 'curves' | 'signatureAlgorithms'> {

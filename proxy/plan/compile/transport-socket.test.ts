@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals'
 import { TestCa } from '../../../test/support/certificates.ts'
-import { clusterPlan, listenerPlan, tcpChain, typed } from '../testing.ts'
+import { NO_SECRETS, type SecretPlan } from '../secret-plan.ts'
+import { clusterPlan, listenerPlan, secretPlan, tcpChain, typed } from '../testing.ts'
 
 const ca = new TestCa('compile')
 afterAll(() => ca.remove())
@@ -17,16 +18,16 @@ function downstream(common: object, fields: object = {}) {
   const plan = listenerPlan({
     filterChains: [tcpChain('c', { transportSocket: { name: 'tls', typedConfig: config } })],
   })
-  const tls = plan.filterChains[0]?.tls
-  if (tls === undefined) throw new Error('no TLS')
-  return { plan, tls }
+  const tls = plan.filterChains[0]?.tls?.of(NO_SECRETS)
+  if (tls?.acceptors === undefined) throw new Error('no TLS')
+  return { plan, tls: { ...tls, acceptors: tls.acceptors } }
 }
 
 function upstream(common: object, fields: object = {}, cluster: object = {}) {
   const config = typed('transport_sockets.tls.v3.UpstreamTlsContext', { commonTlsContext: common, ...fields })
   const plan = clusterPlan({ transportSocket: { name: 'tls', typedConfig: config }, ...cluster })
   if (plan.tls === undefined) throw new Error('no TLS')
-  return { plan, tls: plan.tls }
+  return { plan, tls: plan.tls.of(NO_SECRETS) }
 }
 
 test('what is alike is built once and shared', () => {
@@ -140,19 +141,24 @@ test.each([
     'tls_params',
   ],
   [
-    'secrets by reference',
-    { tlsCertificateSdsSecretConfigs: [sds] },
-    'tls_certificate_sds_secret_configs: not supported yet',
+    'certificates beside others by reference',
+    { ...one, tlsCertificateSdsSecretConfigs: [sds] },
+    'tls_certificate_sds_secret_configs: cannot stand beside tls_certificates',
   ],
   [
-    'trust by reference',
-    { ...one, validationContextSdsSecretConfig: sds },
-    'validation_context_sds_secret_config: not supported yet',
+    'a reference without a name',
+    { tlsCertificateSdsSecretConfigs: [{ sdsConfig: { ads: {} } }] },
+    'tls_certificate_sds_secret_configs[0].name: is needed',
   ],
   [
-    'combined trust',
-    { ...one, combinedValidationContext: { defaultValidationContext: {}, validationContextSdsSecretConfig: sds } },
-    'combined_validation_context: not supported yet',
+    'combined trust with nothing to combine with',
+    { ...one, combinedValidationContext: { defaultValidationContext: {} } },
+    'combined_validation_context.validation_context_sds_secret_config: is needed',
+  ],
+  [
+    'roots that are none',
+    { ...one, validationContext: { trustedCa: { inlineString: 'roots' } } },
+    'validation_context.trusted_ca: holds no certificate in PEM',
   ],
   [
     'names without trust',
@@ -171,6 +177,70 @@ test.each([
   ],
 ])('refuses %s', (_what, common, message) => {
   expect(() => downstream(common)).toThrow(message)
+})
+
+test('a context that refers to secrets is made when they are there, and anew only when one changed', () => {
+  const common = {
+    tlsCertificateSdsSecretConfigs: [{ ...sds, sdsConfig: { ads: {}, initialFetchTimeout: '2s' } }],
+    validationContextSdsSecretConfig: { name: 'ROOTCA', sdsConfig: { ads: {} } },
+  }
+  const config = typed('transport_sockets.tls.v3.DownstreamTlsContext', { commonTlsContext: common })
+  const chain = tcpChain('c', { transportSocket: { name: 'tls', typedConfig: config } })
+  const plan = listenerPlan({ filterChains: [chain] })
+  const tls = plan.filterChains[0]?.tls
+  expect(plan.ignored).toEqual([])
+  const at = 'filter_chains[0].transport_socket.typed_config.common_tls_context'
+  expect(tls?.needs).toEqual([
+    {
+      key: 'ads default',
+      name: 'default',
+      kind: 'tls_certificate',
+      source: { kind: 'ads' },
+      fetchTimeoutMs: 2_000,
+      path: `${at}.tls_certificate_sds_secret_configs[0]`,
+    },
+    {
+      key: 'ads ROOTCA',
+      name: 'ROOTCA',
+      kind: 'validation_context',
+      source: { kind: 'ads' },
+      fetchTimeoutMs: 15_000,
+      path: `${at}.validation_context_sds_secret_config`,
+    },
+  ])
+  const secret = (issued: typeof leaf) => secretPlan({ name: 'default', tlsCertificate: certificate(issued) })
+  const roots = secretPlan({ name: 'ROOTCA', validationContext: TRUST })
+  const key = secret(leaf)
+  const secrets = (one: SecretPlan) =>
+    new Map([
+      ['ads default', one],
+      ['ads ROOTCA', roots],
+    ])
+  expect(tls?.of(new Map([['ads default', key]])).acceptors).toBeUndefined()
+  const first = tls?.of(secrets(key))
+  expect(first?.peer?.verifiesChain).toBe(true)
+  expect(tls?.of(secrets(key))).toBe(first)
+  const second = tls?.of(secrets(secret(other)))
+  expect(second?.acceptors?.fallback).not.toBe(first?.acceptors?.fallback)
+  expect(() => tls?.check(secrets(roots))).toThrow(
+    `${at}.tls_certificate_sds_secret_configs[0]: secret ROOTCA is a validation_context, a tls_certificate is needed`,
+  )
+  expect(tls?.latest).toBe(second)
+})
+
+test('what is wrong with one secret, or with the context itself, is said without the others', () => {
+  const names = { matchTypedSubjectAltNames: [{ sanType: 'DNS', matcher: { exact: 'a' } }] }
+  const combined = { defaultValidationContext: names, validationContextSdsSecretConfig: { ...sds, name: 'ROOTCA' } }
+  const common = { tlsCertificateSdsSecretConfigs: [sds], combinedValidationContext: combined }
+  const config = typed('transport_sockets.tls.v3.UpstreamTlsContext', { commonTlsContext: common })
+  const { tls } = clusterPlan({ transportSocket: { name: 'tls', typedConfig: config } })
+  const roots = (fields: object) => new Map([['ads ROOTCA', secretPlan({ name: 'ROOTCA', ...fields })]])
+  expect(() => tls?.check(roots({ validationContext: {} }))).toThrow(/names prove nothing without a trusted_ca/)
+  expect(() => tls?.check(roots({ tlsCertificate: certificate() }))).toThrow(/a validation_context is needed/)
+  tls?.check(roots({ validationContext: TRUST }))
+  const byReference = { tlsCertificateSdsSecretConfigs: [sds] }
+  expect(() => downstream({ ...byReference, validationContext: names })).toThrow(/names prove nothing/)
+  expect(() => downstream({ ...byReference, tlsParams: { cipherSuites: ['NONE'] } })).toThrow(/common_tls_context: /)
 })
 
 test('refuses upstream contexts that would verify less than they seem to', () => {

@@ -1,18 +1,21 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { TransportSocket } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
+  type DownstreamTlsContext,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import { errorText } from '../../../lib/errors.ts'
 import { tlsAcceptor } from '../../tls/acceptor.ts'
 import { chooseCertificates } from '../../tls/certificate-choice.ts'
-import { secureContext } from '../../tls/material.ts'
-import { refuse } from '../plan-error.ts'
+import { secureContext, type TlsMaterial } from '../../tls/material.ts'
+import { orRefuse, refuse } from '../plan-error.ts'
+import { BySecrets, type FoundSecrets, type SecretPlan } from '../secret-plan.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from '../tls-plan.ts'
 import { durationMs } from './common.ts'
-import { compilePeerCheck } from './peer-check.ts'
-import { compileTlsMaterial, validationOf } from './tls-material.ts'
+import { NO_CHECK, peerCheckOf } from './peer-check.ts'
+import { ticketKeysOf } from './secret.ts'
+import { SecretNeeds, secretOf } from './secret-refs.ts'
+import { type CommonTls, compileCommonTls } from './tls-material.ts'
 
 const RAW_BUFFER = 'envoy.transport_sockets.raw_buffer'
 
@@ -21,40 +24,76 @@ export function compileDownstreamTls(
   socket: TransportSocket | undefined,
   path: string,
   takesPeers: boolean,
-): DownstreamTlsPlan | undefined {
+): BySecrets<DownstreamTlsPlan> | undefined {
   const any = tlsConfig(socket, path)
   if (any === undefined) return undefined
   const at = `${path}.typed_config`
   const tls = anyUnpack(any, DownstreamTlsContextSchema)
   if (tls === undefined) return refuse(at, `${any.typeUrl} is not supported`)
-  const common = tls.commonTlsContext
-  const tickets = tls.sessionTicketKeysType
-  if (tickets.case === 'sessionTicketKeysSdsSecretConfig') {
-    refuse(`${at}.session_ticket_keys_sds_secret_config`, 'not supported yet')
-  }
-  const material = {
-    ...compileTlsMaterial(common, `${at}.common_tls_context`),
-    hasTickets: !(tickets.case === 'disableStatelessSessionResumption' && tickets.value),
-    sessionTimeoutSeconds: Math.floor(durationMs(tls.sessionTimeout, 0) / 1000),
-  }
-  if (material.certificates.length === 0) refuse(`${at}.common_tls_context.tls_certificates`, 'is needed')
-  const validation = validationOf(common, `${at}.common_tls_context`)
+  const needs = new SecretNeeds()
+  const common = compileCommonTls(tls.commonTlsContext, `${at}.common_tls_context`, needs)
+  const tickets = compileTickets(tls, at, needs)
+  if (common.certificateCount === 0) refuse(`${at}.common_tls_context.tls_certificates`, 'is needed')
+  const sessionTimeoutSeconds = Math.floor(durationMs(tls.sessionTimeout, 0) / 1000)
   const requiresClientCertificate = tls.requireClientCertificate ?? false
-  const peer = validation && compilePeerCheck(validation, `${at}.common_tls_context.validation_context`)
-  return {
-    acceptors: orRefuse(`${at}.common_tls_context`, () =>
+  const requiresServerName = tls.requireSni ?? false
+  const peerOf = (found: FoundSecrets) => {
+    const validation = common.validationWith(found)
+    return validation && peerCheckOf(validation, common.validationPath)
+  }
+  const make = (secrets: readonly SecretPlan[] | undefined) => {
+    const unready = { acceptors: undefined, requiresClientCertificate, requiresServerName, peer: undefined }
+    if (secrets === undefined) return unready
+    const material = { ...common.materialWith(secrets), ...tickets(secrets), sessionTimeoutSeconds }
+    const peer = peerOf(secrets)
+    const acceptors = orRefuse(`${at}.common_tls_context`, () =>
       chooseCertificates(material.certificates, (certificates) =>
         tlsAcceptor({
           material: { ...material, certificates },
-          alpnProtocols: common?.alpnProtocols ?? [],
+          alpnProtocols: common.alpnProtocols,
           takesPeers,
           requestsCertificate: requiresClientCertificate || peer !== undefined,
         }),
       ),
-    ),
-    requiresClientCertificate,
-    requiresServerName: tls.requireSni ?? false,
-    peer,
+    )
+    return { ...unready, acceptors, peer }
+  }
+  return bySecrets(needs, common, make, peerOf)
+}
+
+/** Refuses what is asked of the peer as soon as it is known, whatever other secrets there will be. */
+function bySecrets<T>(
+  needs: SecretNeeds,
+  common: CommonTls,
+  make: (secrets: readonly SecretPlan[] | undefined) => T,
+  peerOf: (found: FoundSecrets) => unknown,
+): BySecrets<T> {
+  const checkPart = (found: FoundSecrets) => {
+    if (common.knowsValidation(found)) peerOf(found)
+  }
+  checkPart([])
+  return new BySecrets(needs.refs, make, checkPart)
+}
+
+/** How sessions are resumed: by which keys, or by none. */
+function compileTickets(
+  { sessionTicketKeysType: type }: DownstreamTlsContext,
+  path: string,
+  needs: SecretNeeds,
+): (secrets: readonly SecretPlan[]) => Pick<TlsMaterial, 'hasTickets' | 'ticketKeys'> {
+  switch (type.case) {
+    case 'sessionTicketKeys': {
+      const ticketKeys = ticketKeysOf(type.value, `${path}.session_ticket_keys`)
+      return () => ({ hasTickets: true, ticketKeys })
+    }
+    case 'sessionTicketKeysSdsSecretConfig': {
+      const need = needs.add(type.value, `${path}.session_ticket_keys_sds_secret_config`, 'session_ticket_keys')
+      return (secrets) => ({ hasTickets: true, ticketKeys: secretOf(secrets, need).ticketKeys })
+    }
+    default: {
+      const hasTickets = !(type.case === 'disableStatelessSessionResumption' && type.value)
+      return () => ({ hasTickets, ticketKeys: undefined })
+    }
   }
 }
 
@@ -68,34 +107,45 @@ export function compileUpstreamTls(
   socket: TransportSocket | undefined,
   http: HttpTlsOptions,
   path = 'transport_socket',
-): UpstreamTlsPlan | undefined {
+): BySecrets<UpstreamTlsPlan> | undefined {
   const any = tlsConfig(socket, path)
   if (any === undefined) return undefined
   const at = `${path}.typed_config`
   const tls = anyUnpack(any, UpstreamTlsContextSchema)
   if (tls === undefined) return refuse(at, `${any.typeUrl} is not supported`)
   if (tls.allowRenegotiation) refuse(`${at}.allow_renegotiation`, 'not supported')
-  const common = tls.commonTlsContext
-  const peer = compilePeerCheck(
-    validationOf(common, `${at}.common_tls_context`),
-    `${at}.common_tls_context.validation_context`,
-  )
-  if (!peer.verifiesChain && peer.certificateHashes.length + peer.keyHashes.length > 0) {
-    refuse(`${at}.common_tls_context.validation_context`, 'hashes without a trusted_ca are not supported')
+  const needs = new SecretNeeds()
+  const common = compileCommonTls(tls.commonTlsContext, `${at}.common_tls_context`, needs)
+  if ((tls.commonTlsContext?.tlsCertificateSdsSecretConfigs.length ?? 0) > 1) {
+    refuse(`${at}.common_tls_context.tls_certificate_sds_secret_configs`, 'a cluster has one certificate at most')
   }
-  if (http.autoSanValidation && !peer.verifiesChain) {
-    refuse(`${at}.common_tls_context.validation_context`, 'auto_san_validation needs a trusted_ca')
-  }
-  const material = compileTlsMaterial(common, `${at}.common_tls_context`)
-  return {
-    context: orRefuse(`${at}.common_tls_context`, () => secureContext(material)),
+  const unready: UpstreamTlsPlan = {
+    context: undefined,
     serverName: tls.sni,
-    alpnProtocols: common?.alpnProtocols ?? [],
-    peer,
+    alpnProtocols: common.alpnProtocols,
+    peer: NO_CHECK,
     autoSni: http.autoSni,
     autoSanValidation: http.autoSanValidation,
     maxSessionKeys: tls.maxSessionKeys ?? 1,
   }
+  const peerOf = (found: FoundSecrets) => {
+    const peer = peerCheckOf(common.validationWith(found), common.validationPath)
+    if (!peer.verifiesChain && peer.certificateHashes.length + peer.keyHashes.length > 0) {
+      refuse(common.validationPath, 'hashes without a trusted_ca are not supported')
+    }
+    if (http.autoSanValidation && !peer.verifiesChain) {
+      refuse(common.validationPath, 'auto_san_validation needs a trusted_ca')
+    }
+    return peer
+  }
+  const make = (secrets: readonly SecretPlan[] | undefined) => {
+    if (secrets === undefined) return unready
+    const peer = peerOf(secrets)
+    const material = common.materialWith(secrets)
+    const context = orRefuse(`${at}.common_tls_context`, () => secureContext(material))
+    return { ...unready, context, peer }
+  }
+  return bySecrets(needs, common, make, peerOf)
 }
 
 /** The configuration of a TLS socket; undefined when plain text is meant. */
@@ -106,13 +156,4 @@ function tlsConfig(socket: TransportSocket | undefined, path: string): Any | und
     return name === RAW_BUFFER ? undefined : refuse(`${path}.typed_config`, 'is needed')
   }
   return configType.value.typeUrl.endsWith('.RawBuffer') ? undefined : configType.value
-}
-
-/** Keys that do not fit, PEM that is none and ciphers that nobody knows come out when OpenSSL takes them. */
-function orRefuse<T>(path: string, create: () => T): T {
-  try {
-    return create()
-  } catch (thrown) {
-    return refuse(path, errorText(thrown))
-  }
 }

@@ -1,0 +1,28 @@
+import type { ClusterPlan, ListenerPlan } from './plan.ts'
+import type { BySecrets, SecretRef } from './secret-plan.ts'
+import type { DownstreamTlsPlan } from './tls-plan.ts'
+
+const NONE: readonly never[] = []
+const known = new WeakMap<ListenerPlan, readonly BySecrets<DownstreamTlsPlan>[]>()
+
+/** The TLS contexts of a listener's filter chains that refer to secrets. */
+export function tlsBySecrets(listener: ListenerPlan): readonly BySecrets<DownstreamTlsPlan>[] {
+  let found = known.get(listener)
+  if (found === undefined) {
+    const { filterChains, defaultFilterChain } = listener
+    const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain]
+    found = chains.flatMap(({ tls }) => (tls === undefined || tls.needs.length === 0 ? NONE : tls))
+    known.set(listener, found)
+  }
+  return found
+}
+
+/** Every secret that a listener refers to; one may be there several times. */
+export function secretsOfListener(listener: ListenerPlan): readonly SecretRef[] {
+  return tlsBySecrets(listener).flatMap(({ needs }) => needs)
+}
+
+/** Every secret that a cluster refers to. */
+export function secretsOfCluster({ tls }: ClusterPlan): readonly SecretRef[] {
+  return tls?.needs ?? NONE
+}

@@ -1,0 +1,27 @@
+import type { Secret } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
+
+/**
+ * Supplies secrets from within this process, such as the certificate that an agent gets of a CA under `default` and the
+ * roots that it trusts under `ROOTCA`. For its names it answers whatever `sds_config` says, and nobody else is asked.
+ */
+export interface SecretProvider {
+  /** Must not change. */
+  readonly names: ReadonlySet<string>
+  /**
+   * Called once, when the proxy starts. What refers to a name waits for its first put(), up to `initial_fetch_timeout`.
+   */
+  start(sink: SecretSink): void
+  /** Called once, when the proxy stops: nothing may be put any more. */
+  close(): void
+}
+
+export interface SecretSink {
+  /**
+   * Takes a secret (envoy.extensions.transport_sockets.tls.v3.Secret), named as one of the provider's names, now or in the
+   * place of the one before: new handshakes use it, open connections live on. All threads get it.
+   *
+   * @param version shown by the admin page, nothing more
+   * @returns why it was refused; '' when it was taken. The last good one stays.
+   */
+  put(secret: Secret, version: string): string
+}
