@@ -2,8 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { createLogger } from '../../lib/log.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { readBootstrap } from '../../proxy/agent/bootstrap.ts'
+import type { IdentityOptions } from '../../proxy/agent/identity/identity-secrets.ts'
 import type { CliCommand } from '../command.ts'
-import { EXIT } from '../exit.ts'
+import { CliError, EXIT } from '../exit.ts'
 import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
 import { endSmallStart } from '../small-start.ts'
 
@@ -11,6 +12,10 @@ interface ProxyFlags {
   config: string
   workers: number
   drainTimeS: number
+  caAddress?: string
+  caRoot?: string
+  token?: string
+  certificateLifeS: number
   exitWithParent?: true
 }
 
@@ -22,6 +27,18 @@ export const command: CliCommand = {
       .requiredOption('-c, --config <file>', 'Envoy bootstrap file, YAML or JSON')
       .option('--workers <n>', 'worker threads; 0 does all in one thread', parseWorkers, 0)
       .option('--drain-time-s <seconds>', 'how long requests under way may take after SIGTERM', Number, 10)
+      .option(
+        '--ca-address <host:port>',
+        "get the workload's certificate (secret `default`) and roots (`ROOTCA`) of this authority",
+      )
+      .option('--ca-root <file>', "the roots that the authority's own certificate must lead to, PEM")
+      .option('--token <file>', 'what tells the authority who the workload is; read anew for each certificate')
+      .option(
+        '--certificate-life-s <seconds>',
+        'how long certificates are to be valid; 0 leaves it to the authority',
+        Number,
+        0,
+      )
       .addOption(exitWithParentOption())
       .action(run)
   },
@@ -35,12 +52,22 @@ function parseWorkers(text: string): number {
   return count
 }
 
+function identityOptions(flags: ProxyFlags): IdentityOptions | undefined {
+  const { caAddress, caRoot: caRootFile, token: tokenFile, certificateLifeS: lifeSeconds } = flags
+  if (caAddress === undefined) return undefined
+  if (caRootFile === undefined || tokenFile === undefined) {
+    throw new CliError('--ca-address needs --ca-root and --token', EXIT.usage)
+  }
+  return { caAddress, caRootFile, tokenFile, lifeSeconds }
+}
+
 async function run(flags: ProxyFlags): Promise<void> {
   if (flags.exitWithParent) exitWithParent()
   const log = createLogger('proxy')
   const agent = new Agent(readBootstrap(flags.config), flags.config, {
     log,
     workers: flags.workers,
+    identity: identityOptions(flags),
     onQuit: () => void stop('quitquitquit'),
   })
   let stopping = false

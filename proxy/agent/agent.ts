@@ -16,6 +16,7 @@ import type { SecretProvider } from '../xds/secret-provider.ts'
 import { LOCAL_SOURCE } from '../xds/secret-store.ts'
 import { AdminServer } from './admin/server.ts'
 import { compileStatic, type OtherSecrets } from './bootstrap.ts'
+import { type IdentityOptions, IdentitySecrets } from './identity/identity-secrets.ts'
 import { managementServer } from './management-server.ts'
 import { maxDownstreamConnections } from './overload.ts'
 import { LocalPlane, type Planes } from './planes.ts'
@@ -30,7 +31,9 @@ export interface AgentOptions {
   onQuit?: () => void
   /** Threads that serve; 0, the default, has this one serve. */
   workers?: number
-  /** Supplies secrets from within this process. */
+  /** Gets the workload's own certificate of an authority. */
+  identity?: IdentityOptions | undefined
+  /** Supplies secrets from within this process, in the place of `identity`. */
   secrets?: SecretProvider
 }
 
@@ -62,14 +65,15 @@ export class Agent {
     const management = managementServer(bootstrap, file)
     const managementClusters = management === undefined ? [] : [management.cluster]
     const servers = secretServers(bootstrap.staticResources?.clusters ?? [])
-    this.#provider = options.secrets
+    const metrics = new MetricStore()
+    const around = { clock: this.clock, random, log: this.#log, metrics }
+    this.#provider = options.secrets ?? (options.identity && new IdentitySecrets(options.identity, around))
     const others: OtherSecrets = {
-      localNames: options.secrets?.names ?? new Set(),
+      localNames: this.#provider?.names ?? new Set(),
       grpcClusters: new Set(servers.keys()),
       hasAds: management !== undefined,
     }
     const fixed = compileStatic(bootstrap, file, new Set(managementClusters), others)
-    const metrics = new MetricStore()
     const workers = options.workers ?? 0
     const pool =
       workers === 0
