@@ -4,6 +4,7 @@ import { DestinationRuleBody } from './kinds/destination-rule.ts'
 import { EndpointSliceBody } from './kinds/endpoint-slice.ts'
 import { EndpointsBody } from './kinds/endpoints.ts'
 import { GatewayBody } from './kinds/gateway.ts'
+import { PeerAuthenticationBody } from './kinds/peer-authentication.ts'
 import { PodBody } from './kinds/pod.ts'
 import { ServiceBody } from './kinds/service.ts'
 import { ServiceEntryBody } from './kinds/service-entry.ts'
@@ -32,6 +33,11 @@ function networking(kind: string, plural: string, shortNames: string[], schema: 
   return { group: 'networking.istio.io', versions, kind, plural, shortNames, scope: 'Namespaced', schema, ours: true }
 }
 
+function security(kind: string, plural: string, shortNames: string[], schema: TObject): KindInfo {
+  const versions = ['v1', 'v1beta1']
+  return { group: 'security.istio.io', versions, kind, plural, shortNames, scope: 'Namespaced', schema, ours: true }
+}
+
 function kubernetes(group: string, versions: string[], kind: string, plural: string, schema: TObject): KindInfo {
   return { group, versions, kind, plural, shortNames: [], scope: 'Namespaced', schema, ours: false }
 }
@@ -43,6 +49,7 @@ export const KINDS: readonly KindInfo[] = [
   networking('Sidecar', 'sidecars', [], SidecarBody),
   networking('ServiceEntry', 'serviceentries', ['se'], ServiceEntryBody),
   networking('WorkloadEntry', 'workloadentries', ['we'], WorkloadEntryBody),
+  security('PeerAuthentication', 'peerauthentications', ['pa'], PeerAuthenticationBody),
   kubernetes('', ['v1'], 'Service', 'services', ServiceBody),
   kubernetes('', ['v1'], 'Endpoints', 'endpoints', EndpointsBody),
   kubernetes('discovery.k8s.io', ['v1', 'v1beta1'], 'EndpointSlice', 'endpointslices', EndpointSliceBody),

@@ -1,8 +1,9 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { DirectorySource } from '../../config/sources/directory.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLogger } from '../../lib/log.ts'
 import type { CaOptions } from '../../pilot/ca/open.ts'
+import type { MtlsMode } from '../../pilot/mesh/peer-authentication.ts'
 import { Pilot } from '../../pilot/pilot.ts'
 import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
@@ -15,6 +16,7 @@ interface PilotFlags {
   debounceMs: number
   domain: string
   trustDomain: string
+  defaultMtlsMode: MtlsMode
   caDir?: string
   caAddress: string
   caServerName: string[]
@@ -36,6 +38,11 @@ export const command: CliCommand = {
       .option('--debounce-ms <ms>', 'how long a change waits for others', Number, 15)
       .option('--domain <domain>', "the cluster's DNS domain", 'cluster.local')
       .option('--trust-domain <domain>', 'the first part of every identity', 'cluster.local')
+      .addOption(
+        new Option('--default-mtls-mode <mode>', 'how workloads are called that no PeerAuthentication speaks of')
+          .choices(['DISABLE', 'PERMISSIVE', 'STRICT'])
+          .default('DISABLE'),
+      )
       .option(
         '--ca-dir <dir>',
         "sign workloads' certificates with this authority (files as in Istio's cacerts; made if absent)",
@@ -91,7 +98,11 @@ async function run(flags: PilotFlags): Promise<void> {
     httpAddress: flags.httpAddress,
     // The source has waited for other changes already.
     debounceMs: 0,
-    mesh: { domain: flags.domain },
+    mesh: {
+      domain: flags.domain,
+      trustDomain: flags.trustDomain,
+      defaultMtlsMode: flags.defaultMtlsMode,
+    },
     ca: caOptions(flags),
     log,
   })

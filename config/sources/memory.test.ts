@@ -65,7 +65,7 @@ kind: ClusterRole
 metadata: {name: "system:a"}
 ---
 apiVersion: security.istio.io/v1
-kind: PeerAuthentication
+kind: AuthorizationPolicy
 metadata: {name: strict}
 ---
 apiVersion: networking.istio.io/v1

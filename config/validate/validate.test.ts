@@ -153,13 +153,33 @@ describe("TLS of a Gateway's server", () => {
   })
 })
 
+describe('PeerAuthentication', () => {
+  const messages = (spec: string) =>
+    problemsOf(networking('PeerAuthentication', spec).replace('networking.istio.io', 'security.istio.io')).map(
+      ([, , message]) => message,
+    )
+
+  test('modes of a mesh, a workload and its ports are well', () => {
+    expect(messages('mtls: {mode: STRICT}')).toEqual([])
+    expect(messages('selector: {matchLabels: {app: a}}\nportLevelMtls: {"8080": {mode: DISABLE}}')).toEqual([])
+  })
+
+  test('ports are those of a workload', () => {
+    expect(messages('portLevelMtls: {"8080": {mode: DISABLE}}')).toEqual(['spec.portLevelMtls: needs a selector'])
+    expect(messages('selector: {matchLabels: {app: a}}\nportLevelMtls: {http: {mode: DISABLE}}')).toEqual([
+      'spec.portLevelMtls.http: "http" is no port',
+    ])
+    expect(messages('mtls: {mode: MAYBE}').join()).toContain('spec.mtls.mode')
+  })
+})
+
 describe('fields without effect', () => {
   test('are named with their line, once for a whole block, and refuse nothing', () => {
     const spec = `host: a
 trafficPolicy:
   tls:
-    mode: ISTIO_MUTUAL
-    sni: x
+    mode: SIMPLE
+    credentialName: x
   loadBalancer:
     consistentHash: {useSourceIp: true}
 subsets:
@@ -169,8 +189,8 @@ subsets:
     expect(of('DestinationRule', spec)).toEqual([
       [
         'LTN0101',
-        8,
-        "spec.trafficPolicy.tls.mode: ISTIO_MUTUAL has no effect: the mesh's own certificates are not honoured yet",
+        9,
+        'spec.trafficPolicy.tls.credentialName: has no effect: credentials from Secrets are not honoured yet',
       ],
       [
         'LTN0101',

@@ -11,23 +11,19 @@ import {
   strings,
   uint32,
   unsupported,
-  unsupportedValues,
 } from '../schema.ts'
 import { exportTo, MatchLabelsSelector, PortSelector } from './common.ts'
 import { body } from './object.ts'
 
 export { MatchLabelsSelector, PortSelector } from './common.ts'
 
-const NO_MESH_TLS = "the mesh's own certificates are not honoured yet"
 const NO_CREDENTIALS = 'credentials from Secrets are not honoured yet'
 const NO_LOCALITY = 'localities are not honoured yet'
 const NO_HASH = 'consistent hashing is not honoured yet'
 const NO_WARMUP = 'warm-up is not honoured yet'
 
 export const ClientTLSSettings = message({
-  mode: Type.Optional(
-    unsupportedValues(oneOf(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']), { ISTIO_MUTUAL: NO_MESH_TLS }),
-  ),
+  mode: Type.Optional(oneOf(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'])),
   clientCertificate: Type.Optional(Type.String()),
   privateKey: Type.Optional(Type.String()),
   caCertificates: Type.Optional(Type.String()),

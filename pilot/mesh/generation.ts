@@ -1,6 +1,7 @@
 import type { Finding } from '../../config/finding.ts'
 import type { ConfigObject } from '../../config/object.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
+import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
 import type { Memo } from '../memo.ts'
 import { objectsByKind } from '../registry/objects.ts'
@@ -24,6 +25,8 @@ export interface Generation {
   readonly destinationRules: DestinationRuleIndex
   readonly gateways: readonly ConfigObject<GatewayBody>[]
   readonly sidecars: readonly ConfigObject<SidecarBody>[]
+  /** By age. */
+  readonly peerAuthentications: readonly ConfigObject<PeerAuthenticationBody>[]
   readonly instances: InstanceIndex
   /** The services that a namespace sees. */
   visibleServices(namespace: string): ServiceScope
@@ -50,6 +53,7 @@ export function buildGeneration(
     destinationRules,
     gateways: byKind.of('networking.istio.io/Gateway'),
     sidecars: byKind.of('networking.istio.io/Sidecar'),
+    peerAuthentications: byKind.of('security.istio.io/PeerAuthentication'),
     instances: instanceIndex(registry, memo),
     visibleServices: visible,
     dangling: memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>

@@ -1,4 +1,5 @@
 import type { HTTPRetry } from '../../crds/kinds/virtual-service.ts'
+import type { MtlsMode } from './peer-authentication.ts'
 
 /** The settings of the whole mesh, with the names of Istio's MeshConfig (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1). */
 export interface MeshOptions {
@@ -23,6 +24,10 @@ export interface MeshOptions {
   readonly serverName: string
   /** Where proxies find the roots of their operating system, for TLS to servers outside of the mesh. */
   readonly systemRootsFile: string
+  /** The first part of every identity. */
+  readonly trustDomain: string
+  /** How workloads are called that no PeerAuthentication speaks of. PERMISSIVE needs proxies with an identity. */
+  readonly defaultMtlsMode: MtlsMode
 }
 
 /** Istio's retries (pilot/pkg/networking/core/route/retry/retry.go). */
@@ -46,4 +51,6 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   serverName: 'lateen',
   // Debian's and its kin's; also what Envoy's and our images have.
   systemRootsFile: '/etc/ssl/certs/ca-certificates.crt',
+  trustDomain: 'cluster.local',
+  defaultMtlsMode: 'DISABLE',
 }

@@ -10,6 +10,7 @@ import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
 import type { Generation } from './generation.ts'
 import type { ServiceInstance } from './instances.ts'
 import type { ProxyNode } from './node.ts'
+import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
 import { type EgressScope, egressScopes, selectSidecar } from './sidecar.ts'
 
@@ -30,6 +31,8 @@ export interface NodeScope {
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY'
   /** What the workload serves; its ports are opened by the inbound listener. */
   readonly instances: readonly ServiceInstance[]
+  /** How the workload is called; a gateway's servers say that themselves. */
+  readonly mtls: MtlsModes
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -40,12 +43,13 @@ export interface NodeScope {
 
 /** Worked out again for a node only when something that scopes are made of has changed. */
 export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
-  const { options, registry, virtualServices, destinationRules, gateways, sidecars } = generation
+  const { options, registry, virtualServices, destinationRules, gateways, sidecars, peerAuthentications } = generation
   const instances = memo.list(
     'instances',
     generation.instances.of(node).map((i) => instance(i, memo)),
   )
-  const inputs = [node, instances, options, registry.services, virtualServices, destinationRules, gateways, sidecars]
+  const rules = [virtualServices, destinationRules, gateways, sidecars, peerAuthentications]
+  const inputs = [node, instances, options, registry.services, ...rules]
   const make = node.type === 'router' ? gatewayScope : sidecarScope
   return memo.get('scope of node', inputs, () => make(node, instances, generation, memo))
 }
@@ -68,6 +72,13 @@ function sidecarScope(
     address: needsAddress(spec, captured) ? (node.addresses[0] ?? '') : '',
     // Only redirected connections need to be told apart by the ports that the workload serves.
     instances: captured ? served : [],
+    mtls: mtlsModes(
+      generation.peerAuthentications,
+      node.namespace,
+      node.labels,
+      options.rootNamespace,
+      options.defaultMtlsMode,
+    ),
   }
   const key = scopeKey(identity, sidecar === undefined ? [] : [sidecar])
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
@@ -105,6 +116,7 @@ function gatewayScope(
     captured: false,
     address: '',
     instances: [],
+    mtls: NO_MTLS,
   }
   const key = `${scopeKey(identity, selected)} ${JSON.stringify([...targets])}`
   return memo.get('gateway scope', [key, registry.services, options, ...selected], () => ({
@@ -118,7 +130,9 @@ function gatewayScope(
   }))
 }
 
-type ScopeIdentity = Pick<NodeScope, 'type' | 'namespace' | 'labels' | 'captured' | 'address' | 'instances'>
+const NO_MTLS: MtlsModes = { workload: 'DISABLE', ports: {} }
+
+type ScopeIdentity = Pick<NodeScope, 'type' | 'namespace' | 'labels' | 'captured' | 'address' | 'instances' | 'mtls'>
 
 /** `objects` are the Sidecar or the Gateways that apply. */
 function scopeKey(identity: ScopeIdentity, objects: readonly ConfigObject<unknown>[]): string {

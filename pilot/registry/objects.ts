@@ -4,6 +4,7 @@ import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { EndpointSliceBody } from '../../crds/kinds/endpoint-slice.ts'
 import type { EndpointsBody } from '../../crds/kinds/endpoints.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
+import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
@@ -28,6 +29,7 @@ interface Bodies {
   'networking.istio.io/DestinationRule': DestinationRuleBody
   'networking.istio.io/Gateway': GatewayBody
   'networking.istio.io/Sidecar': SidecarBody
+  'security.istio.io/PeerAuthentication': PeerAuthenticationBody
 }
 
 /** The objects by kind, each list ordered by age: the oldest wins conflicts, everywhere. */

@@ -13,7 +13,10 @@ import { TlsInspectorSchema } from '../../api/gen/envoy/extensions/filters/liste
 import { HttpConnectionManagerSchema } from '../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { PreviousHostsPredicateSchema } from '../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
-import { UpstreamTlsContextSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { HttpProtocolOptionsSchema } from '../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 import { SHORT_TYPE, TYPE_URL, type TypeUrl } from '../../api/type-urls.ts'
 import type { EncodedResource, ResourceView } from '../xds/view.ts'
@@ -41,6 +44,7 @@ const PACKED = createRegistry(
   RouterSchema,
   TcpProxySchema,
   TlsInspectorSchema,
+  DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 )
 

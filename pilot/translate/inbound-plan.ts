@@ -5,6 +5,7 @@ import type { ConnectionPoolSettings } from '../../crds/kinds/destination-rule.t
 import type { IstioIngressListener } from '../../crds/kinds/sidecar.ts'
 import { MeshError } from '../../lib/errors.ts'
 import { type DestinationRuleIndex, ownRule } from '../mesh/destination-rule.ts'
+import type { MtlsMode } from '../mesh/peer-authentication.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import { effectivePolicy } from '../mesh/traffic-policy.ts'
 import { type Protocol, parseProtocol } from '../registry/protocol.ts'
@@ -22,6 +23,8 @@ export interface InboundPlan {
   /** Where the workload listens; undefined: where the connection was going. */
   readonly endpoint: { readonly address: string; readonly port: number } | undefined
   readonly connectionPool: ConnectionPoolSettings | undefined
+  /** How it is called. */
+  readonly mtls: MtlsMode
   readonly origin: Origin
 }
 
@@ -48,6 +51,7 @@ function instancePlans(scope: NodeScope, rules: DestinationRuleIndex): InboundPl
       servicePort: port.number,
       endpoint: undefined,
       connectionPool: scope.sidecar?.body.spec.inboundConnectionPool ?? pool,
+      mtls: mtlsOf(targetPort, scope),
       origin: service.origin,
     })
   }
@@ -68,8 +72,13 @@ function ingressPlan(listener: IstioIngressListener, index: number, scope: NodeS
     servicePort: number,
     endpoint: defaultEndpoint(listener, scope.address),
     connectionPool: listener.connectionPool ?? sidecar.body.spec.inboundConnectionPool,
+    mtls: mtlsOf(number, scope),
     origin: originAt(sidecar, ['spec', 'ingress', index]),
   }
+}
+
+function mtlsOf(port: number, { mtls }: NodeScope): MtlsMode {
+  return mtls.ports[port] ?? mtls.workload
 }
 
 function inboundClusterName(port: number): string {

@@ -1,6 +1,7 @@
 import type { Cluster } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ClusterSchema } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { formatSpiffeId, spiffeId } from '../../api/spiffe.ts'
 import { TYPE_URL } from '../../api/type-urls.ts'
 import type { Memo } from '../memo.ts'
 import type { Generation } from '../mesh/generation.ts'
@@ -14,6 +15,7 @@ import {
   clusterPlans,
   inboundCluster,
   inboundPassthroughCluster,
+  namesItsPeers,
   outboundCluster,
   passthroughCluster,
 } from '../translate/cluster.ts'
@@ -24,6 +26,7 @@ import type { EncodedResource } from '../xds/view.ts'
 /** Clusters and endpoints of a scope, each made once from what it depends on. */
 
 const NO_ENDPOINTS: readonly Endpoint[] = []
+const NO_NAMES: readonly string[] = []
 
 /** The plans are the same array for as long as no service and no DestinationRule changes. */
 export function plannedClusters(scope: NodeScope, generation: Generation, memo: Memo): readonly ClusterPlan[] {
@@ -50,9 +53,12 @@ export function clusterResources(scope: NodeScope, generation: Generation, memo:
   const { options } = generation
   // Names to resolve are part of the cluster; endpoints by address come apart from it.
   const resolved = plans.map((plan) => (isByDns(plan) ? endpointsOf(plan, generation) : NO_ENDPOINTS))
-  return memo.get('clusters', [scope, plans, inbound, options, ...resolved.filter((e) => e !== NO_ENDPOINTS)], () => {
+  const naming = memo.get('plans that name their peers', [plans], () => plans.map(namesItsPeers))
+  const identities = plans.map((plan, i) => (naming[i] === true ? peersOf(plan, generation, memo) : NO_NAMES))
+  const varying = [...resolved.filter((e) => e !== NO_ENDPOINTS), ...identities.filter((names) => names !== NO_NAMES)]
+  return memo.get('clusters', [scope, plans, inbound, options, ...varying], () => {
     const outbound = plans.flatMap(
-      (plan, i) => outboundResource(plan, resolved[i] ?? NO_ENDPOINTS, options, memo) ?? [],
+      (plan, i) => outboundResource(plan, resolved[i] ?? NO_ENDPOINTS, identities[i] ?? NO_NAMES, options, memo) ?? [],
     )
     return memo.list('clusters', [
       ...special(scope, options, memo),
@@ -66,9 +72,26 @@ export function clusterResources(scope: NodeScope, generation: Generation, memo:
   })
 }
 
-function outboundResource(plan: ClusterPlan, endpoints: readonly Endpoint[], options: MeshOptions, memo: Memo) {
-  return memo.get('cluster', [plan, endpoints, options], () => {
-    const cluster = outboundCluster(plan, endpoints, options)
+/** Ids of the workloads behind a cluster, sorted; those that are not known are left out. */
+function peersOf(plan: ClusterPlan, generation: Generation, memo: Memo): readonly string[] {
+  const { trustDomain } = generation.options
+  const ids = new Set<string>()
+  for (const { namespace, serviceAccount } of inSubset(endpointsOf(plan, generation), plan.subset?.labels)) {
+    const id = spiffeId(trustDomain, namespace, serviceAccount)
+    if (id !== undefined) ids.add(formatSpiffeId(id))
+  }
+  return memo.intern('identities', [...ids].sort())
+}
+
+function outboundResource(
+  plan: ClusterPlan,
+  endpoints: readonly Endpoint[],
+  identities: readonly string[],
+  options: MeshOptions,
+  memo: Memo,
+) {
+  return memo.get('cluster', [plan, endpoints, identities, options], () => {
+    const cluster = outboundCluster(plan, endpoints, identities, options)
     return cluster === undefined ? undefined : resource(cluster, memo)
   })
 }

@@ -41,7 +41,7 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
   const outbound = sidecarOutbound({ ...chainContext(scope, generation), scope, endpointsOf })
   const listeners = [...outbound.listeners, ...boundInbound(inbound)]
   if (scope.captured) {
-    listeners.push(virtualOutbound(scope, options), virtualInbound(redirectedInbound(inbound), options))
+    listeners.push(virtualOutbound(scope, options), virtualInbound(redirectedInbound(inbound), scope, options))
   }
   const routes = new Map<string, RoutePlan>()
   for (const { name, port, egress } of outbound.routes) {

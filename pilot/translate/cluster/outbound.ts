@@ -23,17 +23,19 @@ import { transportSocket } from './transport-socket.ts'
 
 /**
  * The cluster of a plan. `endpoints` are those of the service's port, and matter only when they are names to resolve;
- * without any of those there is no cluster.
+ * without any of those there is no cluster. `identities` are of the workloads behind it, where `namesItsPeers`.
  */
 export function outboundCluster(
   plan: ClusterPlan,
   endpoints: readonly Endpoint[],
+  identities: readonly string[],
   options: MeshOptions,
 ): Cluster | undefined {
   const policy = effectivePolicy(plan.rule, plan.subset?.name ?? '', plan.port.number)
   const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), options)
   if (found === undefined) return undefined
-  const socket = transportSocket(policy.tls, plan.port.protocol, options)
+  const peers = { serverName: meshServerName(plan), identities }
+  const socket = transportSocket(policy.tls, plan.port.protocol, peers, options)
   return create(ClusterSchema, {
     name: plan.name,
     ...poolFields(policy.connectionPool, plan.port.protocol, policy.tls, options),
@@ -46,6 +48,16 @@ export function outboundCluster(
     ...(policy.outlierDetection && outlierFields(policy.outlierDetection)),
     metadata: clusterMetadata(plan),
   })
+}
+
+/** Whether what a cluster is depends on who the workloads behind it are: their names must be in their certificates. */
+export function namesItsPeers({ rule, subset, port }: ClusterPlan): boolean {
+  return effectivePolicy(rule, subset?.name ?? '', port.number).tls?.mode === 'ISTIO_MUTUAL'
+}
+
+/** Istio's name of a cluster for SNI, by which an east-west gateway finds it. */
+function meshServerName({ port, subset, service }: ClusterPlan): string {
+  return `outbound_.${port.number}_.${subset?.name ?? ''}_.${service.host}`
 }
 
 function discoveryFields({ name, discovery }: ClusterPlan, endpoints: readonly Endpoint[], options: MeshOptions) {

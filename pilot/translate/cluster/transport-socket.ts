@@ -12,13 +12,23 @@ import {
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   CommonTlsContextSchema,
+  type UpstreamTlsContext,
   UpstreamTlsContextSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import type { ClientTLSSettings } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
-import { isHttp2, type Protocol } from '../../registry/protocol.ts'
+import { isHttp, isHttp2, type Protocol } from '../../registry/protocol.ts'
+import { meshTlsContext } from '../mesh-tls.ts'
 import { any } from '../messages.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
+
+/** Whom a cluster calls within the mesh. */
+export interface MeshPeers {
+  /** What is asked for by SNI. */
+  readonly serverName: string
+  /** Ids of the workloads behind the cluster; none when they are not known. */
+  readonly identities: readonly string[]
+}
 
 /**
  * The transport socket of a DestinationRule's TLS settings; undefined for plain text. Files are those of the proxy's machine.
@@ -28,8 +38,10 @@ import { subjectAltNames } from '../subject-alt-names.ts'
 export function transportSocket(
   tls: ClientTLSSettings | undefined,
   protocol: Protocol,
+  peers: MeshPeers,
   options: MeshOptions,
 ): TransportSocket | undefined {
+  if (tls?.mode === 'ISTIO_MUTUAL') return socketOf(meshContext(tls, protocol, peers))
   if (!originatesTls(tls)) return undefined
   const hasOwnCertificate = tls.mode === 'MUTUAL' && tls.clientCertificate !== undefined
   const context = create(UpstreamTlsContextSchema, {
@@ -53,10 +65,28 @@ export function transportSocket(
       }),
     }),
   })
+  return socketOf(context)
+}
+
+function socketOf(context: UpstreamTlsContext): TransportSocket {
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',
     configType: { case: 'typedConfig', value: any(UpstreamTlsContextSchema, context) },
   })
+}
+
+/** By the mesh's own certificates, with Istio's names for what is spoken. */
+function meshContext(tls: ClientTLSSettings, protocol: Protocol, peers: MeshPeers): UpstreamTlsContext {
+  const given = tls.subjectAltNames ?? []
+  return create(UpstreamTlsContextSchema, {
+    sni: tls.sni || peers.serverName,
+    commonTlsContext: meshTlsContext(given.length > 0 ? given : peers.identities, meshProtocols(protocol)),
+  })
+}
+
+function meshProtocols(protocol: Protocol): readonly string[] {
+  if (isHttp2(protocol)) return ['istio-h2', 'istio', 'h2']
+  return isHttp(protocol) ? ['istio-http/1.1', 'istio', 'http/1.1'] : ['istio-peer-exchange', 'istio']
 }
 
 /** Whether the proxy speaks TLS by settings of the rule's own. */

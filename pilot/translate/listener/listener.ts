@@ -44,7 +44,7 @@ function listenerFilters(plan: ListenerPlan) {
   if (plan.useOriginalDst) {
     filters.push(filter('envoy.filters.listener.original_dst', any(OriginalDstSchema, create(OriginalDstSchema))))
   }
-  if (plan.chains.some((chain) => chain.match.serverNames !== undefined)) {
+  if (plan.chains.some(({ match }) => match.serverNames !== undefined || match.transportProtocol !== undefined)) {
     filters.push(filter('envoy.filters.listener.tls_inspector', any(TlsInspectorSchema, create(TlsInspectorSchema))))
   }
   return filters
@@ -61,14 +61,16 @@ function filterChain(plan: ChainPlan, options: MeshOptions): FilterChain {
   })
 }
 
-function filterChainMatch({ port, destinations, serverNames }: ChainMatch): FilterChainMatch | undefined {
-  if (port === undefined && destinations === undefined && serverNames === undefined) return undefined
+function filterChainMatch(match: ChainMatch): FilterChainMatch | undefined {
+  const { port, destinations, serverNames, transportProtocol, applicationProtocols = [] } = match
+  if (Object.keys(match).length === 0) return undefined
   return create(FilterChainMatchSchema, {
     ...(port !== undefined && { destinationPort: port }),
     prefixRanges: (destinations ?? []).map(cidrRange),
     // `*` is every name, which a list of names cannot say.
     serverNames: serverNames === undefined || serverNames.includes('*') ? [] : [...serverNames],
-    ...(serverNames?.includes('*') && { transportProtocol: 'tls' }),
+    ...((serverNames?.includes('*') || transportProtocol !== undefined) && { transportProtocol: 'tls' }),
+    applicationProtocols: [...applicationProtocols],
   })
 }
 

@@ -28,7 +28,8 @@ export interface ChainPlan {
 }
 
 export interface ServerTls {
-  readonly settings: ServerTLSSettings
+  /** Of a gateway's server; `mesh`: the mesh's own, both ways. */
+  readonly settings: ServerTLSSettings | 'mesh'
   readonly alpnProtocols: readonly string[]
 }
 
@@ -36,6 +37,8 @@ export interface ChainMatch {
   readonly port?: number
   readonly destinations?: readonly string[]
   readonly serverNames?: readonly string[]
+  readonly transportProtocol?: 'tls'
+  readonly applicationProtocols?: readonly string[]
 }
 
 export interface HttpTarget {

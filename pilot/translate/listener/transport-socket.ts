@@ -12,19 +12,39 @@ import {
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   CommonTlsContextSchema,
+  type DownstreamTlsContext,
   DownstreamTlsContextSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { isCipherSuite, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import { certificatesOf } from '../../mesh/gateway.ts'
+import { meshTlsContext } from '../mesh-tls.ts'
 import { any } from '../messages.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
 import type { ServerTls } from './plan.ts'
 
-/** How a gateway's server ends TLS. Files are those of the proxy's machine. */
+/** How TLS is ended: by the mesh's own certificates, or as a gateway's server says, whose files are those of the proxy's machine. */
 export function downstreamTransportSocket({ settings, alpnProtocols }: ServerTls): TransportSocket {
+  return transportSocket(
+    settings === 'mesh'
+      ? create(DownstreamTlsContextSchema, {
+          requireClientCertificate: true,
+          commonTlsContext: meshTlsContext([], alpnProtocols),
+        })
+      : serverContext(settings, alpnProtocols),
+  )
+}
+
+function transportSocket(context: DownstreamTlsContext): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: any(DownstreamTlsContextSchema, context) },
+  })
+}
+
+function serverContext(settings: ServerTLSSettings, alpnProtocols: readonly string[]): DownstreamTlsContext {
   const { minProtocolVersion, maxProtocolVersion, cipherSuites = [], mode } = settings
   const asksClient = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL'
-  const context = create(DownstreamTlsContextSchema, {
+  return create(DownstreamTlsContextSchema, {
     requireClientCertificate: mode === 'MUTUAL',
     commonTlsContext: create(CommonTlsContextSchema, {
       tlsParams: create(TlsParametersSchema, {
@@ -38,10 +58,6 @@ export function downstreamTransportSocket({ settings, alpnProtocols }: ServerTls
       ),
       ...(asksClient && { validationContextType: { case: 'validationContext', value: clientValidation(settings) } }),
     }),
-  })
-  return create(TransportSocketSchema, {
-    name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: any(DownstreamTlsContextSchema, context) },
   })
 }
 

@@ -2,6 +2,7 @@ import { BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } 
 import type { MeshOptions } from '../../mesh/options.ts'
 import type { NodeScope } from '../../mesh/scope.ts'
 import { type ChainPlan, type ListenerPlan, tcpTarget } from './plan.ts'
+import { securedChains } from './sidecar-inbound.ts'
 
 /**
  * The two listeners that redirected connections come to first. Each has a chain for connections to its own port,
@@ -23,7 +24,14 @@ export function virtualOutbound(scope: NodeScope, options: MeshOptions): Listene
   }
 }
 
-export function virtualInbound(chains: readonly ChainPlan[], options: MeshOptions): ListenerPlan {
+/** Ports that no service has are passed through, and called as the workload is. */
+export function virtualInbound(chains: readonly ChainPlan[], scope: NodeScope, options: MeshOptions): ListenerPlan {
+  const others = securedChains(
+    catchAll('virtualInbound-catchall-tcp', INBOUND_PASSTHROUGH_CLUSTER),
+    scope.mtls.workload,
+  )
+  const plain = others.find((chain) => chain.tls === undefined)
+
   return {
     name: 'virtualInbound',
     bind: '0.0.0.0',
@@ -31,8 +39,12 @@ export function virtualInbound(chains: readonly ChainPlan[], options: MeshOption
     bindToPort: true,
     direction: 'inbound',
     useOriginalDst: true,
-    chains: [loopGuard('virtualInbound-blackhole', options.proxyInboundListenPort), ...chains],
-    defaultChain: catchAll('virtualInbound-catchall-tcp', INBOUND_PASSTHROUGH_CLUSTER),
+    chains: [
+      loopGuard('virtualInbound-blackhole', options.proxyInboundListenPort),
+      ...chains,
+      ...others.filter((chain) => chain !== plain),
+    ],
+    defaultChain: plain,
     origin: undefined,
   }
 }
