@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemorySource } from '../../config/sources/memory.ts'
+import { EnvoyProcess } from '../support/envoy-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { bootstrapText, canConnect, Mesh, type Workload } from '../support/mesh.ts'
 
@@ -14,8 +14,7 @@ export class MeshPair {
   readonly #source: MemorySource
   readonly #mesh: Mesh
   readonly #dir = mkdtempSync(join(tmpdir(), 'lateen-pair-'))
-  #envoy: ChildProcess | undefined
-  #envoyLog = ''
+  #envoy: EnvoyProcess | undefined
 
   constructor(configuration: string) {
     this.#source = new MemorySource({ 'mesh.yaml': configuration })
@@ -30,23 +29,15 @@ export class MeshPair {
     if (envoy === undefined) return
     const file = join(this.#dir, 'envoy.yaml')
     writeFileSync(file, bootstrapText(workloads.envoy, this.#mesh.pilot.xdsPort))
-    const args = ['-c', file, '--concurrency', '1', '--log-level', 'error', '--use-dynamic-base-id']
-    this.#envoy = spawn(envoy, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    this.#envoy.stderr?.on('data', (chunk: Buffer) => {
-      this.#envoyLog = (this.#envoyLog + chunk.toString()).slice(-4000)
-    })
+    const running = new EnvoyProcess(envoy, file)
+    this.#envoy = running
     await eventually(() => canConnect(workloads.envoy.ip, port), 30_000).catch((thrown) => {
-      throw new Error(`envoy does not listen: ${thrown}\n${this.#envoyLog}`)
+      throw new Error(`envoy does not listen: ${thrown}\n${running.log}`)
     })
   }
 
   async stop(): Promise<void> {
-    const envoy = this.#envoy
-    if (envoy !== undefined && envoy.exitCode === null) {
-      const gone = new Promise((resolve) => envoy.once('exit', resolve))
-      envoy.kill('SIGKILL')
-      await gone
-    }
+    await this.#envoy?.stop()
     await this.#mesh.stop()
     this.#source.close()
     rmSync(this.#dir, { recursive: true, force: true })

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { MemorySource } from '../../config/sources/memory.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
 import type { Plan } from '../../proxy/plan/plan.ts'
 import { EchoServer } from '../support/echo-server.ts'
+import { EnvoyProcess } from '../support/envoy-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { bootstrapText, canConnect, Mesh, type Workload } from '../support/mesh.ts'
 import { type Addresses, GATEWAY_PORT, HTTP_PORT, infrastructure, type PlaneName } from './config.ts'
@@ -18,9 +18,8 @@ export class Planes {
   readonly mesh: Mesh
   readonly upstreams = { v1: new EchoServer('v1'), v2: new EchoServer('v2'), shadow: new EchoServer('shadow') }
   readonly #source: MemorySource
-  readonly #envoys: ChildProcess[] = []
+  readonly #envoys: EnvoyProcess[] = []
   readonly #dir = mkdtempSync(join(tmpdir(), 'lateen-differential-'))
-  #envoyLog = ''
 
   constructor(at: Addresses) {
     this.at = at
@@ -41,7 +40,7 @@ export class Planes {
     const planes: PlaneName[] = envoy === undefined ? ['lateen'] : ['lateen', 'envoy']
     for (const plane of planes) {
       await eventually(() => canConnect(this.at.sidecar[plane], HTTP_PORT), 30_000).catch((thrown) => {
-        throw new Error(`${plane} does not listen: ${thrown}\n${this.#envoyLog}`)
+        throw new Error(`${plane} does not listen: ${thrown}\n${this.#envoys.map(({ log }) => log).join('\n')}`)
       })
       await eventually(() => canConnect(this.at.gateway[plane], GATEWAY_PORT), 30_000)
     }
@@ -60,12 +59,7 @@ export class Planes {
   }
 
   async stop(): Promise<void> {
-    for (const envoy of this.#envoys) {
-      if (envoy.exitCode !== null) continue
-      const gone = new Promise((resolve) => envoy.once('exit', resolve))
-      envoy.kill('SIGKILL')
-      await gone
-    }
+    for (const envoy of this.#envoys) await envoy.stop()
     await this.mesh.stop()
     for (const server of Object.values(this.upstreams)) server.close()
     this.#source.close()
@@ -75,12 +69,7 @@ export class Planes {
   #startEnvoy(envoy: string, type: NodeType): void {
     const file = join(this.#dir, `envoy-${type}.yaml`)
     writeFileSync(file, bootstrapText(this.#workload(type, 'envoy'), this.mesh.pilot.xdsPort))
-    const args = ['-c', file, '--concurrency', '1', '--log-level', 'error', '--use-dynamic-base-id']
-    const child = spawn(envoy, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    child.stderr?.on('data', (chunk: Buffer) => {
-      this.#envoyLog = (this.#envoyLog + chunk.toString()).slice(-4000)
-    })
-    this.#envoys.push(child)
+    this.#envoys.push(new EnvoyProcess(envoy, file))
   }
 
   #workload(type: NodeType, plane: PlaneName): Workload {

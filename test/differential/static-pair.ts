@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '../../lib/log.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
+import { EnvoyProcess } from '../support/envoy-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { canConnect, loopbackBlock } from '../support/mesh.ts'
 
@@ -13,8 +13,7 @@ export class StaticPair {
   readonly hosts: { readonly envoy: string; readonly lateen: string }
   readonly #dir = mkdtempSync(join(tmpdir(), 'lateen-pair-'))
   #agent: Agent | undefined
-  #envoy: ChildProcess | undefined
-  #envoyLog = ''
+  #envoy: EnvoyProcess | undefined
 
   constructor() {
     const block = loopbackBlock()
@@ -34,27 +33,19 @@ export class StaticPair {
     await this.#agent.start()
     const file = join(this.#dir, 'envoy.json')
     writeFileSync(file, text(this.hosts.envoy))
-    const args = ['-c', file, '--concurrency', '1', '--log-level', 'error', '--use-dynamic-base-id']
-    this.#envoy = spawn(envoy, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    this.#envoy.stderr?.on('data', (chunk: Buffer) => {
-      this.#envoyLog = (this.#envoyLog + chunk.toString()).slice(-4000)
-    })
+    const running = new EnvoyProcess(envoy, file)
+    this.#envoy = running
     for (const host of Object.values(this.hosts)) {
       for (const port of ports) {
         await eventually(() => canConnect(host, port), 30_000).catch((thrown) => {
-          throw new Error(`${host}:${port} does not listen: ${thrown}\n${this.#envoyLog}`)
+          throw new Error(`${host}:${port} does not listen: ${thrown}\n${running.log}`)
         })
       }
     }
   }
 
   async stop(): Promise<void> {
-    const envoy = this.#envoy
-    if (envoy !== undefined && envoy.exitCode === null) {
-      const gone = new Promise((resolve) => envoy.once('exit', resolve))
-      envoy.kill('SIGKILL')
-      await gone
-    }
+    await this.#envoy?.stop()
     await this.#agent?.stop(0)
     rmSync(this.#dir, { recursive: true, force: true })
   }

@@ -1,9 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import {
-  DataSourceSchema,
-  type TransportSocket,
-  TransportSocketSchema,
-} from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import type { TransportSocket } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   CertificateValidationContextSchema,
   TlsCertificateSchema,
@@ -19,8 +15,8 @@ import type { ClientTLSSettings } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { isHttp, isHttp2, type Protocol } from '../../registry/protocol.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
-import { any } from '../messages.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
+import { fileSource, tlsSocket } from '../tls-messages.ts'
 
 /** Whom a cluster calls within the mesh. */
 export interface MeshPeers {
@@ -41,7 +37,7 @@ export function transportSocket(
   peers: MeshPeers,
   options: MeshOptions,
 ): TransportSocket | undefined {
-  if (tls?.mode === 'ISTIO_MUTUAL') return socketOf(meshContext(tls, protocol, peers))
+  if (tls?.mode === 'ISTIO_MUTUAL') return tlsSocket(UpstreamTlsContextSchema, meshContext(tls, protocol, peers))
   if (!originatesTls(tls)) return undefined
   const hasOwnCertificate = tls.mode === 'MUTUAL' && tls.clientCertificate !== undefined
   const context = create(UpstreamTlsContextSchema, {
@@ -55,8 +51,8 @@ export function transportSocket(
       tlsCertificates: hasOwnCertificate
         ? [
             create(TlsCertificateSchema, {
-              certificateChain: file(tls.clientCertificate),
-              privateKey: file(tls.privateKey),
+              certificateChain: fileSource(tls.clientCertificate),
+              privateKey: fileSource(tls.privateKey),
             }),
           ]
         : [],
@@ -65,14 +61,7 @@ export function transportSocket(
       }),
     }),
   })
-  return socketOf(context)
-}
-
-function socketOf(context: UpstreamTlsContext): TransportSocket {
-  return create(TransportSocketSchema, {
-    name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: any(UpstreamTlsContextSchema, context) },
-  })
+  return tlsSocket(UpstreamTlsContextSchema, context)
 }
 
 /** By the mesh's own certificates, with Istio's names for what is spoken. */
@@ -103,12 +92,8 @@ export function autoNames(tls: ClientTLSSettings | undefined): { autoSni: boolea
 
 function validation(tls: ClientTLSSettings, options: MeshOptions) {
   return create(CertificateValidationContextSchema, {
-    trustedCa: file(tls.caCertificates || options.systemRootsFile),
-    ...(tls.caCrl && { crl: file(tls.caCrl) }),
+    trustedCa: fileSource(tls.caCertificates || options.systemRootsFile),
+    ...(tls.caCrl && { crl: fileSource(tls.caCrl) }),
     matchTypedSubjectAltNames: subjectAltNames(tls.subjectAltNames ?? []),
   })
-}
-
-function file(path: string | undefined) {
-  return create(DataSourceSchema, { specifier: { case: 'filename', value: path ?? '' } })
 }

@@ -1,9 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import {
-  DataSourceSchema,
-  type TransportSocket,
-  TransportSocketSchema,
-} from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import type { TransportSocket } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   CertificateValidationContextSchema,
   TlsCertificateSchema,
@@ -18,13 +14,14 @@ import {
 import { isCipherSuite, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import { certificatesOf } from '../../mesh/gateway.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
-import { any } from '../messages.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
+import { fileSource, tlsSocket } from '../tls-messages.ts'
 import type { ServerTls } from './plan.ts'
 
 /** How TLS is ended: by the mesh's own certificates, or as a gateway's server says, whose files are those of the proxy's machine. */
 export function downstreamTransportSocket({ settings, alpnProtocols }: ServerTls): TransportSocket {
-  return transportSocket(
+  return tlsSocket(
+    DownstreamTlsContextSchema,
     settings === 'mesh'
       ? create(DownstreamTlsContextSchema, {
           requireClientCertificate: true,
@@ -32,13 +29,6 @@ export function downstreamTransportSocket({ settings, alpnProtocols }: ServerTls
         })
       : serverContext(settings, alpnProtocols),
   )
-}
-
-function transportSocket(context: DownstreamTlsContext): TransportSocket {
-  return create(TransportSocketSchema, {
-    name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: any(DownstreamTlsContextSchema, context) },
-  })
 }
 
 function serverContext(settings: ServerTLSSettings, alpnProtocols: readonly string[]): DownstreamTlsContext {
@@ -54,7 +44,10 @@ function serverContext(settings: ServerTLSSettings, alpnProtocols: readonly stri
       }),
       alpnProtocols: [...alpnProtocols],
       tlsCertificates: certificatesOf(settings).map(({ serverCertificate, privateKey }) =>
-        create(TlsCertificateSchema, { certificateChain: file(serverCertificate), privateKey: file(privateKey) }),
+        create(TlsCertificateSchema, {
+          certificateChain: fileSource(serverCertificate),
+          privateKey: fileSource(privateKey),
+        }),
       ),
       ...(asksClient && { validationContextType: { case: 'validationContext', value: clientValidation(settings) } }),
     }),
@@ -64,8 +57,8 @@ function serverContext(settings: ServerTLSSettings, alpnProtocols: readonly stri
 function clientValidation(settings: ServerTLSSettings) {
   const { caCertificates = '', caCrl = '', subjectAltNames: names = [] } = settings
   return create(CertificateValidationContextSchema, {
-    trustedCa: file(caCertificates),
-    ...(caCrl !== '' && { crl: file(caCrl) }),
+    trustedCa: fileSource(caCertificates),
+    ...(caCrl !== '' && { crl: fileSource(caCrl) }),
     matchTypedSubjectAltNames: subjectAltNames(names),
     verifyCertificateSpki: [...(settings.verifyCertificateSpki ?? [])],
     verifyCertificateHash: [...(settings.verifyCertificateHash ?? [])],
@@ -85,8 +78,4 @@ function protocolOf(name: ServerTLSSettings['minProtocolVersion']): TlsProtocol 
     default:
       return undefined
   }
-}
-
-function file(path: string | undefined) {
-  return create(DataSourceSchema, { specifier: { case: 'filename', value: path ?? '' } })
 }

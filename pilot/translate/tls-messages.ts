@@ -1,0 +1,23 @@
+import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
+import {
+  type DataSource,
+  DataSourceSchema,
+  type TransportSocket,
+  TransportSocketSchema,
+} from '../../api/gen/envoy/config/core/v3/base_pb.js'
+import { any } from './messages.ts'
+
+/** Small messages that both sides of TLS need. */
+
+/** TLS by this context, which is an UpstreamTlsContext or a DownstreamTlsContext. */
+export function tlsSocket<Desc extends DescMessage>(schema: Desc, context: MessageShape<Desc>): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: any(schema, context) },
+  })
+}
+
+/** A file of the proxy's machine. */
+export function fileSource(path: string | undefined): DataSource {
+  return create(DataSourceSchema, { specifier: { case: 'filename', value: path ?? '' } })
+}
