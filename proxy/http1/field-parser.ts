@@ -65,9 +65,14 @@ export function readConnection(head: RequestHead | ResponseHead, index: number):
   if (head.minorVersion === 1 && isKeepAlive(head, index)) return
   for (const part of head.value(index).split(',')) {
     const token = trimWhitespace(part).toLowerCase()
-    if (token === 'close') head.keepAlive = false
-    else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = true
+    if (token === 'close') noteClose(head)
+    else if (token === 'keep-alive' && head.minorVersion === 0) head.keepAlive = !head.saysClose
   }
+}
+
+export function noteClose(head: RequestHead | ResponseHead): void {
+  head.keepAlive = false
+  head.saysClose = true
 }
 
 /** Whether Proxy-Connection, which nobody has defined and some believe, ends the connection. */

@@ -61,6 +61,10 @@ test('close wins over keep-alive, and a no-break space is part of a token', () =
     request(`GET / HTTP/${version}`, 'Host: h', ...lines).head.keepAlive
   expect(keepsAlive('1.1', 'Connection: close', 'Connection: keep-alive')).toBe(false)
   expect(keepsAlive('1.1', 'Proxy-Connection: a, close')).toBe(false)
+  expect(keepsAlive('1.0', 'Connection: close, keep-alive')).toBe(false)
+  expect(keepsAlive('1.0', 'Connection: close', 'Connection: keep-alive')).toBe(false)
+  expect(keepsAlive('1.0', 'Proxy-Connection: close', 'Connection: keep-alive')).toBe(false)
+  expect(keepsAlive('1.0', 'Connection: keep-alive')).toBe(true)
   expect(keepsAlive('1.1', 'Connection: \xa0close')).toBe(true)
   expect(keepsAlive('1.0', 'Connection: a,\xa0keep-alive')).toBe(false)
   expect(keepsAlive('1.0', 'Connection: a,\tkeep-alive ')).toBe(true)

@@ -4,6 +4,7 @@ import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
 import {
   isChunked,
+  noteClose,
   parseFields,
   readConnection,
   readContentLength,
@@ -112,7 +113,7 @@ function readFields(head: RequestHead): HeadError | undefined {
         break
       case 16:
         if (spells(bytes, base + nameStart, 'proxy-connection')) {
-          if (saysClose(head.value(i))) head.keepAlive = false
+          if (saysClose(head.value(i))) noteClose(head)
           head.removeAt(i)
         }
         break

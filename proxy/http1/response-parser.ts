@@ -1,7 +1,15 @@
 import { spells } from '../stream/header-block.ts'
 import { FRAMING, type ResponseHead } from '../stream/message.ts'
 import { CR, IS_VALUE, LF, SP } from './chars.ts'
-import { isChunked, parseFields, readConnection, readContentLength, removeHopByHop, saysClose } from './field-parser.ts'
+import {
+  isChunked,
+  noteClose,
+  parseFields,
+  readConnection,
+  readContentLength,
+  removeHopByHop,
+  saysClose,
+} from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { httpMinorVersion } from './request-parser.ts'
 
@@ -76,7 +84,7 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
         break
       case 16:
         if (spells(bytes, base + nameStart, 'proxy-connection')) {
-          if (saysClose(head.value(i))) head.keepAlive = false
+          if (saysClose(head.value(i))) noteClose(head)
           head.removeAt(i)
         }
         break

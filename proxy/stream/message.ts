@@ -33,6 +33,8 @@ export class RequestHead extends HeaderBlock {
   framing: Framing = FRAMING.none
   contentLength = 0
   keepAlive = true
+  /** Somebody said `close`, which no `keep-alive` takes back (RFC 9112 section 9.3). */
+  saysClose = false
   expectContinue = false
   /** The lower-case token of an Upgrade that `Connection` names, or ''. */
   upgrade = ''
@@ -74,6 +76,7 @@ export class RequestHead extends HeaderBlock {
     this.framing = FRAMING.none
     this.contentLength = 0
     this.keepAlive = true
+    this.saysClose = false
     this.expectContinue = false
     this.upgrade = ''
     this.authorityRewritten = false
@@ -114,6 +117,8 @@ export class ResponseHead extends HeaderBlock {
   framing: Framing = FRAMING.none
   contentLength = 0
   keepAlive = true
+  /** Somebody said `close`, which no `keep-alive` takes back (RFC 9112 section 9.3). */
+  saysClose = false
   /** Indexes of these fields, or -1. */
   dateIndex = -1
   serverIndex = -1
@@ -128,5 +133,6 @@ export class ResponseHead extends HeaderBlock {
     this.framing = FRAMING.none
     this.contentLength = 0
     this.keepAlive = true
+    this.saysClose = false
   }
 }
