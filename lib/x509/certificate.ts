@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
+import { createHash, type KeyObject, type X509Certificate } from 'node:crypto'
 import {
   bits,
   boolean,
@@ -141,7 +141,7 @@ function keyIdOf(certificate: X509Certificate): Buffer {
       return contentOf(decode(contentOf(parts[parts.length - 1])))
     }
   }
-  return keyId(createPublicKey(certificate.publicKey.export({ type: 'spki', format: 'pem' })))
+  return keyId(certificate.publicKey)
 }
 
 function extensionsIn(certificate: X509Certificate): readonly Der[] {

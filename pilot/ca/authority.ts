@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, randomBytes, type X509Certificate } from 'node:crypto'
+import { type KeyObject, randomBytes, type X509Certificate } from 'node:crypto'
 import { formatSpiffeId, type SpiffeId } from '../../api/spiffe.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { MeshError } from '../../lib/errors.ts'
@@ -75,7 +75,7 @@ export class CertificateAuthority {
     }
     const leaf = makeCertificate(
       {
-        publicKey: createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })),
+        publicKey,
         organization: '',
         names,
         isAuthority: false,

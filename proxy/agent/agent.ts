@@ -92,10 +92,7 @@ export class Agent {
       pool ??
       new LocalPlane(
         new DataPlane({
-          clock: this.clock,
-          random,
-          log: this.#log,
-          metrics,
+          ...around,
           maxDownstreamConnections: maxDownstreamConnections(bootstrap),
         }),
       )
@@ -121,10 +118,7 @@ export class Agent {
       resources: this.resources,
       servers,
       node: bootstrap.node ?? create(NodeSchema),
-      clock: this.clock,
-      random,
-      log: this.#log,
-      metrics,
+      ...around,
     })
     if (management !== undefined) {
       // The gRPC library takes a sixth of a proxy's memory: only those load it that need it.
@@ -133,10 +127,7 @@ export class Agent {
         return new XdsClient({
           server: management.server,
           resources: this.resources,
-          clock: this.clock,
-          random,
-          log: this.#log,
-          metrics,
+          ...around,
         })
       }
     }

@@ -1,3 +1,4 @@
+import { toPem } from '../../lib/x509/pem.ts'
 import type { ClientCertificatePlan } from '../plan/plan.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { PeerIdentity, TlsFacts } from '../tls/peer.ts'
@@ -56,9 +57,6 @@ const ESCAPED: Readonly<Record<string, string>> = { '\n': '%0A', ' ': '%20', '+'
 
 /** PEM with what Envoy escapes of it. */
 function pemForUrl(certificates: readonly Buffer[]): string {
-  const pem = certificates.map((der) => {
-    const lines = der.toString('base64').match(/.{1,64}/g) ?? []
-    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
-  })
-  return pem.join('').replace(/[\n +/=]/g, (character) => ESCAPED[character] as string)
+  const pem = certificates.map((der) => toPem('CERTIFICATE', der)).join('')
+  return pem.replace(/[\n +/=]/g, (character) => ESCAPED[character] as string)
 }

@@ -105,7 +105,7 @@ const STEERING_HEADERS = new Set([
   'x-envoy-expected-rq-timeout-ms',
   'x-envoy-hedge-on-per-try-timeout',
 ])
-/** What proxies say to each other, and no client outside the mesh's own trust may say . */
+/** What proxies say to each other, and no client outside the mesh's own trust may say. */
 const INTERNAL_HEADERS = new Set(['x-envoy-force-trace', 'x-envoy-ip-tags', 'x-envoy-original-url'])
 const EDGE_HEADERS = new Set([
   'x-envoy-decorator-operation',

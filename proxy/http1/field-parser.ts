@@ -70,14 +70,15 @@ export function readConnection(head: RequestHead | ResponseHead, index: number):
   }
 }
 
-export function noteClose(head: RequestHead | ResponseHead): void {
+function noteClose(head: RequestHead | ResponseHead): void {
   head.keepAlive = false
   head.saysClose = true
 }
 
-/** Whether Proxy-Connection, which nobody has defined and some believe, ends the connection. */
-export function saysClose(value: string): boolean {
-  return value.split(',').some((part) => trimWhitespace(part).toLowerCase() === 'close')
+/** What Proxy-Connection, which nobody has defined and some believe, says of the connection's life: only `close` counts. */
+export function readProxyConnection(head: RequestHead | ResponseHead, index: number): void {
+  const tokens = head.value(index).split(',')
+  if (tokens.some((token) => trimWhitespace(token).toLowerCase() === 'close')) noteClose(head)
 }
 
 /** The length that the field at this index gives; -1 for what is none. */

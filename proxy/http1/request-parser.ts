@@ -4,12 +4,11 @@ import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
 import {
   isChunked,
-  noteClose,
   parseFields,
   readConnection,
   readContentLength,
+  readProxyConnection,
   removeHopByHop,
-  saysClose,
   trimWhitespace,
 } from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
@@ -113,7 +112,7 @@ function readFields(head: RequestHead): HeadError | undefined {
         break
       case 16:
         if (spells(bytes, base + nameStart, 'proxy-connection')) {
-          if (saysClose(head.value(i))) noteClose(head)
+          readProxyConnection(head, i)
           head.removeAt(i)
         }
         break

@@ -3,12 +3,11 @@ import { FRAMING, type ResponseHead } from '../stream/message.ts'
 import { CR, IS_VALUE, LF, SP } from './chars.ts'
 import {
   isChunked,
-  noteClose,
   parseFields,
   readConnection,
   readContentLength,
+  readProxyConnection,
   removeHopByHop,
-  saysClose,
 } from './field-parser.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { httpMinorVersion } from './request-parser.ts'
@@ -84,7 +83,7 @@ function readFields(head: ResponseHead, requestMethod: string): HeadError | unde
         break
       case 16:
         if (spells(bytes, base + nameStart, 'proxy-connection')) {
-          if (saysClose(head.value(i))) noteClose(head)
+          readProxyConnection(head, i)
           head.removeAt(i)
         }
         break
