@@ -4,15 +4,13 @@ import type { Clock } from '../../lib/clock.ts'
 import { MeshError } from '../../lib/errors.ts'
 import { type CertificateName, makeCertificate } from '../../lib/x509/certificate.ts'
 import { readSigningRequest } from '../../lib/x509/signing-request.ts'
-import type { AuthorityMaterial } from './material.ts'
+import { type AuthorityMaterial, SKEW_MS } from './material.ts'
 
 const SERIAL_BYTES = 16
 const HOUR_MS = 3_600_000
 /** Istio's DEFAULT_WORKLOAD_CERT_TTL and MAX_WORKLOAD_CERT_TTL. */
 export const DEFAULT_TTL_MS = 24 * HOUR_MS
 export const MAX_TTL_MS = 90 * 24 * HOUR_MS
-/** A certificate is valid from a little before now: clocks differ. */
-const SKEW_MS = 2 * 60_000
 
 export interface AuthorityOptions {
   readonly material: AuthorityMaterial

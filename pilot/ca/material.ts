@@ -38,7 +38,8 @@ const FILES = {
 
 /** Istio's CITADEL_SELF_SIGNED_CA_CERT_TTL. */
 const ROOT_TTL_MS = 10 * 365 * 86_400_000
-const SKEW_MS = 2 * 60_000
+/** A certificate is valid from a little before now: clocks differ. */
+export const SKEW_MS = 2 * 60_000
 const PRIVATE_FILE = 0o600
 const PRIVATE_FOLDER = 0o700
 const OTHERS_WRITE = 0o022

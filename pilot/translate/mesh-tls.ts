@@ -1,9 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import {
-  CertificateValidationContextSchema,
-  TlsParametersSchema,
-  TlsParameters_TlsProtocol as TlsProtocol,
-} from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import { CertificateValidationContextSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import { SdsSecretConfigSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import {
   CommonTlsContext_CombinedCertificateValidationContextSchema as CombinedSchema,
@@ -12,6 +8,7 @@ import {
 } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { adsSource } from './messages.ts'
 import { subjectAltNames } from './subject-alt-names.ts'
+import { modernTls } from './tls-messages.ts'
 
 /** Istio's names for a workload's own certificate, and for the roots that it trusts: its agent has them. */
 const OWN_CERTIFICATE = 'default'
@@ -20,10 +17,7 @@ const TRUSTED_ROOTS = 'ROOTCA'
 /** What both ends of a connection within the mesh say: their own certificates, and who the peer may be (none: anyone of the mesh). */
 export function meshTlsContext(peers: readonly string[], alpnProtocols: readonly string[]): CommonTlsContext {
   return create(CommonTlsContextSchema, {
-    tlsParams: create(TlsParametersSchema, {
-      tlsMinimumProtocolVersion: TlsProtocol.TLSv1_2,
-      tlsMaximumProtocolVersion: TlsProtocol.TLSv1_3,
-    }),
+    tlsParams: modernTls(),
     alpnProtocols: [...alpnProtocols],
     tlsCertificateSdsSecretConfigs: [secret(OWN_CERTIFICATE)],
     validationContextType: {

@@ -3,8 +3,6 @@ import type { TransportSocket } from '../../../api/gen/envoy/config/core/v3/base
 import {
   CertificateValidationContextSchema,
   TlsCertificateSchema,
-  TlsParameters_TlsProtocol,
-  TlsParametersSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   CommonTlsContextSchema,
@@ -16,7 +14,7 @@ import type { MeshOptions } from '../../mesh/options.ts'
 import { isHttp, isHttp2, type Protocol } from '../../registry/protocol.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
-import { fileSource, tlsSocket } from '../tls-messages.ts'
+import { fileSource, modernTls, tlsSocket } from '../tls-messages.ts'
 
 /** Whom a cluster calls within the mesh. */
 export interface MeshPeers {
@@ -43,10 +41,7 @@ export function transportSocket(
   const context = create(UpstreamTlsContextSchema, {
     sni: tls.sni ?? '',
     commonTlsContext: create(CommonTlsContextSchema, {
-      tlsParams: create(TlsParametersSchema, {
-        tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
-        tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-      }),
+      tlsParams: modernTls(),
       alpnProtocols: isHttp2(protocol) ? ['h2'] : [],
       tlsCertificates: hasOwnCertificate
         ? [
