@@ -1,7 +1,9 @@
 import type { Finding } from '../../config/finding.ts'
 import type { ConfigObject } from '../../config/object.ts'
+import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
+import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
 import type { Memo } from '../memo.ts'
 import { objectsByKind } from '../registry/objects.ts'
@@ -27,6 +29,10 @@ export interface Generation {
   readonly sidecars: readonly ConfigObject<SidecarBody>[]
   /** By age. */
   readonly peerAuthentications: readonly ConfigObject<PeerAuthenticationBody>[]
+  /** By age. */
+  readonly requestAuthentications: readonly ConfigObject<RequestAuthenticationBody>[]
+  /** By age. */
+  readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicyBody>[]
   readonly instances: InstanceIndex
   /** The services that a namespace sees. */
   visibleServices(namespace: string): ServiceScope
@@ -54,6 +60,8 @@ export function buildGeneration(
     gateways: byKind.of('networking.istio.io/Gateway'),
     sidecars: byKind.of('networking.istio.io/Sidecar'),
     peerAuthentications: byKind.of('security.istio.io/PeerAuthentication'),
+    requestAuthentications: byKind.of('security.istio.io/RequestAuthentication'),
+    authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
     instances: instanceIndex(registry, memo),
     visibleServices: visible,
     dangling: memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>

@@ -13,6 +13,7 @@ import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
 import { type EgressScope, egressScopes, selectSidecar } from './sidecar.ts'
+import { type WorkloadSecurity, workloadSecurity } from './workload-security.ts'
 
 /**
  * All of a proxy that decides what it is given, and nothing else: proxies with the same key get the same resources.
@@ -33,6 +34,8 @@ export interface NodeScope {
   readonly instances: readonly ServiceInstance[]
   /** How the workload is called; a gateway's servers say that themselves. */
   readonly mtls: MtlsModes
+  /** Who may call it, and whose tokens it believes. */
+  readonly security: WorkloadSecurity
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -43,12 +46,14 @@ export interface NodeScope {
 
 /** Worked out again for a node only when something that scopes are made of has changed. */
 export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo): NodeScope {
-  const { options, registry, virtualServices, destinationRules, gateways, sidecars, peerAuthentications } = generation
+  const { options, registry, virtualServices, destinationRules, gateways, sidecars } = generation
   const instances = memo.list(
     'instances',
     generation.instances.of(node).map((i) => instance(i, memo)),
   )
-  const rules = [virtualServices, destinationRules, gateways, sidecars, peerAuthentications]
+  const { peerAuthentications, requestAuthentications, authorizationPolicies } = generation
+  const policies = [peerAuthentications, requestAuthentications, authorizationPolicies]
+  const rules = [virtualServices, destinationRules, gateways, sidecars, ...policies]
   const inputs = [node, instances, options, registry.services, ...rules]
   const make = node.type === 'router' ? gatewayScope : sidecarScope
   return memo.get('scope of node', inputs, () => make(node, instances, generation, memo))
@@ -80,14 +85,18 @@ function sidecarScope(
       options.defaultMtlsMode,
     ),
   }
-  const key = scopeKey(identity, sidecar === undefined ? [] : [sidecar])
+  const security = workloadSecurity(node.namespace, node.labels, generation)
+  const policies = [...security.requestAuthentications, ...security.authorizationPolicies]
+  const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies])
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
-  return memo.get('sidecar scope', [key, sidecar, rules, registry.services, options, ...identity.instances], () => {
+  const inputs = [key, sidecar, rules, registry.services, options, ...policies, ...identity.instances]
+  return memo.get('sidecar scope', inputs, () => {
     const visible = generation.visibleServices(node.namespace)
     const egress = egressScopes(sidecar, node.namespace, visible, rules, registry.services, memo)
     return {
       ...identity,
       key,
+      security,
       sidecar,
       outboundTrafficPolicy:
         spec?.outboundTrafficPolicy === undefined
@@ -118,10 +127,13 @@ function gatewayScope(
     instances: [],
     mtls: NO_MTLS,
   }
-  const key = `${scopeKey(identity, selected)} ${JSON.stringify([...targets])}`
-  return memo.get('gateway scope', [key, registry.services, options, ...selected], () => ({
+  const security = workloadSecurity(node.namespace, node.labels, generation)
+  const policies = [...security.requestAuthentications, ...security.authorizationPolicies]
+  const key = `${scopeKey(identity, [...selected, ...policies])} ${JSON.stringify([...targets])}`
+  return memo.get('gateway scope', [key, registry.services, options, ...policies, ...selected], () => ({
     ...identity,
     key,
+    security,
     sidecar: undefined,
     outboundTrafficPolicy: options.outboundTrafficPolicy,
     egress: [],

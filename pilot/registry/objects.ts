@@ -1,4 +1,5 @@
 import type { ConfigObject } from '../../config/object.ts'
+import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { EndpointSliceBody } from '../../crds/kinds/endpoint-slice.ts'
@@ -6,6 +7,7 @@ import type { EndpointsBody } from '../../crds/kinds/endpoints.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
@@ -30,6 +32,8 @@ interface Bodies {
   'networking.istio.io/Gateway': GatewayBody
   'networking.istio.io/Sidecar': SidecarBody
   'security.istio.io/PeerAuthentication': PeerAuthenticationBody
+  'security.istio.io/RequestAuthentication': RequestAuthenticationBody
+  'security.istio.io/AuthorizationPolicy': AuthorizationPolicyBody
 }
 
 /** The objects by kind, each list ordered by age: the oldest wins conflicts, everywhere. */

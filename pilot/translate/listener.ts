@@ -5,7 +5,7 @@
  */
 export { type GatewayContext, gatewayListener } from './listener/gateway.ts'
 export { listener } from './listener/listener.ts'
-export type { ListenerPlan } from './listener/plan.ts'
+export { type ListenerPlan, withSecurity } from './listener/plan.ts'
 export { boundInbound, redirectedInbound } from './listener/sidecar-inbound.ts'
 export { type OutboundContext, type RouteUse, sidecarOutbound } from './listener/sidecar-outbound.ts'
 export { virtualInbound, virtualOutbound } from './listener/virtual.ts'

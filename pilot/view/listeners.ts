@@ -15,8 +15,10 @@ import {
   sidecarOutbound,
   virtualInbound,
   virtualOutbound,
+  withSecurity,
 } from '../translate/listener.ts'
 import { gatewayRoutePlans, type RoutePlan, sidecarRoutePlan } from '../translate/route.ts'
+import { securityPlan } from '../translate/security/plan.ts'
 import type { EncodedResource } from '../xds/view.ts'
 import { plannedInbound } from './clusters.ts'
 
@@ -39,9 +41,12 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
   const inbound = plannedInbound(scope, generation, memo)
   const endpointsOf = (service: Service, port: number) => registry.endpointsOf(service).get(port) ?? []
   const outbound = sidecarOutbound({ ...chainContext(scope, generation), scope, endpointsOf })
-  const listeners = [...outbound.listeners, ...boundInbound(inbound)]
+  const security = securityPlan(scope.security)
+  const secured = (plan: ListenerPlan) => withSecurity(plan, security)
+  const listeners = [...outbound.listeners, ...boundInbound(inbound).map(secured)]
   if (scope.captured) {
-    listeners.push(virtualOutbound(scope, options), virtualInbound(redirectedInbound(inbound), scope, options))
+    const redirected = virtualInbound(redirectedInbound(inbound), scope, options)
+    listeners.push(virtualOutbound(scope, options), secured(redirected))
   }
   const routes = new Map<string, RoutePlan>()
   for (const { name, port, egress } of outbound.routes) {
@@ -53,7 +58,10 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
 function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
   const boundTo = (gateway: string) => generation.virtualServices.boundTo(gateway, scope.namespace)
   const context = { ...chainContext(scope, generation), boundTo }
-  const listeners = scope.gatewayPorts.flatMap((port) => gatewayListener(port, context) ?? [])
+  const security = securityPlan(scope.security)
+  const listeners = scope.gatewayPorts
+    .flatMap((port) => gatewayListener(port, context) ?? [])
+    .map((plan) => withSecurity(plan, security))
   const plans = scope.gatewayPorts.flatMap((port) => gatewayRoutePlans(port, boundTo))
   return { listeners, routes: new Map(plans.map((plan) => [plan.name, plan])) }
 }

@@ -8,6 +8,7 @@ import type {
   VirtualHostPlan,
   WeightedClusterPlan,
 } from '../plan/plan.ts'
+import type { DynamicMetadata } from './metadata.ts'
 
 export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
 
@@ -39,6 +40,8 @@ export interface Decision {
   grpcStatus: number | undefined
   /** The call came as gRPC-Web, and its bodies must be translated. */
   grpcWeb: GrpcWebCall | undefined
+  /** What filters have found out for others that come after them, by the name that they keep it under. */
+  metadata: DynamicMetadata | undefined
   /** Response fields that filters add, names and values in turn. */
   responseHeaders: string[] | undefined
   /** Envoy's response code details, and the flag of the access log ('' for none). */
@@ -65,6 +68,7 @@ export function newDecision(): Decision {
     location: '',
     grpcStatus: undefined,
     grpcWeb: undefined,
+    metadata: undefined,
     responseHeaders: undefined,
     detail: '',
     flag: '',
@@ -91,6 +95,7 @@ export function resetDecision(decision: Decision): void {
   decision.location = ''
   decision.grpcStatus = undefined
   decision.grpcWeb = undefined
+  decision.metadata = undefined
   decision.responseHeaders = undefined
   decision.detail = ''
   decision.flag = ''

@@ -12,6 +12,7 @@ import {
   HttpConnectionManager_SetCurrentClientCertDetailsSchema,
   HttpConnectionManager_UpgradeConfigSchema,
   HttpConnectionManagerSchema,
+  type HttpFilter,
   HttpFilterSchema,
   RdsSchema,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
@@ -24,12 +25,19 @@ import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
 const ROUTER_FILTER = 'envoy.filters.http.router'
 const FILE_ACCESS_LOG = 'envoy.access_loggers.file'
 
-/** Istio's HTTP connection manager (istio.io: pilot/pkg/networking/core/listener.go), as far as its filters are ours. */
-export function httpConnectionManager(target: HttpTarget, options: MeshOptions): HttpConnectionManager {
+/**
+ * Istio's HTTP connection manager (istio.io: pilot/pkg/networking/core/listener.go), as far as its filters are ours. `firstFilters`
+ * are those that a call must pass before all others.
+ */
+export function httpConnectionManager(
+  target: HttpTarget,
+  firstFilters: readonly HttpFilter[],
+  options: MeshOptions,
+): HttpConnectionManager {
   return create(HttpConnectionManagerSchema, {
     statPrefix: target.statPrefix,
     routeSpecifier: routeSpecifier(target),
-    httpFilters: httpFilters(),
+    httpFilters: [...firstFilters, ...httpFilters()],
     upgradeConfigs: [create(HttpConnectionManager_UpgradeConfigSchema, { upgradeType: 'websocket' })],
     normalizePath: true,
     mergeSlashes: true,

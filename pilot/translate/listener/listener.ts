@@ -16,6 +16,7 @@ import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/networ
 import type { MeshOptions } from '../../mesh/options.ts'
 import { address, cidrRange } from '../address.ts'
 import { any, metadata } from '../messages.ts'
+import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
 import { httpConnectionManager } from './http-connection-manager.ts'
 import type { ChainMatch, ChainPlan, ListenerPlan } from './plan.ts'
 import { tcpProxy } from './tcp-proxy.ts'
@@ -55,7 +56,7 @@ function filterChain(plan: ChainPlan, options: MeshOptions): FilterChain {
   return create(FilterChainSchema, {
     name: plan.name,
     ...(match && { filterChainMatch: match }),
-    filters: [networkFilter(plan, options)],
+    filters: networkFilters(plan, options),
     ...(plan.tls && { transportSocket: downstreamTransportSocket(plan.tls) }),
     ...(plan.origin && { metadata: metadata(plan.origin) }),
   })
@@ -74,12 +75,17 @@ function filterChainMatch(match: ChainMatch): FilterChainMatch | undefined {
   })
 }
 
-function networkFilter({ target }: ChainPlan, options: MeshOptions) {
+function networkFilters({ target, security }: ChainPlan, options: MeshOptions) {
+  const filter = (name: string, value: ReturnType<typeof any>) =>
+    create(FilterSchema, { name, configType: { case: 'typedConfig', value } })
   if (target.kind === 'http') {
-    const value = any(HttpConnectionManagerSchema, httpConnectionManager(target, options))
-    const name = 'envoy.filters.network.http_connection_manager'
-    return create(FilterSchema, { name, configType: { case: 'typedConfig', value } })
+    const manager = httpConnectionManager(
+      target,
+      security === undefined ? [] : httpSecurityFilters(security, options),
+      options,
+    )
+    return [filter('envoy.filters.network.http_connection_manager', any(HttpConnectionManagerSchema, manager))]
   }
-  const value = any(TcpProxySchema, tcpProxy(target, options))
-  return create(FilterSchema, { name: 'envoy.filters.network.tcp_proxy', configType: { case: 'typedConfig', value } })
+  const asked = security === undefined ? [] : networkSecurityFilters(security, options)
+  return [...asked, filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcpProxy(target, options)))]
 }

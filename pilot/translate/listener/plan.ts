@@ -1,5 +1,6 @@
 import type { Origin } from '../../../api/origin.ts'
 import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
+import type { SecurityPlan } from '../security/plan.ts'
 
 /** A listener before it is made. Plain data: the same content makes the same listener. */
 export interface ListenerPlan {
@@ -24,6 +25,8 @@ export interface ChainPlan {
   readonly target: HttpTarget | TcpTarget
   /** How TLS is ended before the target sees a byte; undefined where it is not. */
   readonly tls?: ServerTls
+  /** What is asked of callers before the target is reached. */
+  readonly security?: SecurityPlan | undefined
   readonly origin: Origin | undefined
 }
 
@@ -73,4 +76,11 @@ export function tcpTarget(cluster: string, idleTimeout?: string): TcpTarget {
 /** Istio's getListenerName. */
 export function listenerName(bind: string, port: number): string {
   return bind.startsWith('unix://') || bind.startsWith('/') ? bind : `${bind}_${port}`
+}
+
+/** Whatever chain a connection finds, the same is asked of its caller. */
+export function withSecurity(plan: ListenerPlan, security: SecurityPlan | undefined): ListenerPlan {
+  if (security === undefined) return plan
+  const secured = (chain: ChainPlan): ChainPlan => ({ ...chain, security })
+  return { ...plan, chains: plan.chains.map(secured), defaultChain: plan.defaultChain && secured(plan.defaultChain) }
 }

@@ -1,0 +1,34 @@
+import type { ConfigObject } from '../../config/object.ts'
+import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
+import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
+import { type Labels, labelsMatch } from '../registry/labels.ts'
+import type { Generation } from './generation.ts'
+
+/** The policies that a workload is under. They add up: none takes the place of another. */
+export interface WorkloadSecurity {
+  readonly requestAuthentications: readonly ConfigObject<RequestAuthenticationBody>[]
+  readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicyBody>[]
+}
+
+export const NO_SECURITY: WorkloadSecurity = { requestAuthentications: [], authorizationPolicies: [] }
+
+export function workloadSecurity(namespace: string, labels: Labels, generation: Generation): WorkloadSecurity {
+  const { rootNamespace } = generation.options
+  return {
+    requestAuthentications: policiesOf(generation.requestAuthentications, namespace, labels, rootNamespace),
+    authorizationPolicies: policiesOf(generation.authorizationPolicies, namespace, labels, rootNamespace),
+  }
+}
+
+/** Those of its own namespace and of the mesh's whose selector, where there is one, it has the labels of. Order stays. */
+function policiesOf<P extends ConfigObject<{ spec: { selector?: { matchLabels?: Labels } } }>>(
+  policies: readonly P[],
+  namespace: string,
+  labels: Labels,
+  rootNamespace: string,
+): readonly P[] {
+  return policies.filter(({ metadata, body }) => {
+    if (metadata.namespace !== namespace && metadata.namespace !== rootNamespace) return false
+    return labelsMatch(body.spec.selector?.matchLabels, labels)
+  })
+}

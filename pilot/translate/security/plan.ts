@@ -1,0 +1,40 @@
+import type { Origin } from '../../../api/origin.ts'
+import { type ConfigObject, originAt } from '../../../config/object.ts'
+import type { AuthorizationPolicySpec } from '../../../crds/kinds/authorization-policy.ts'
+import type { RequestAuthenticationSpec } from '../../../crds/kinds/request-authentication.ts'
+import type { WorkloadSecurity } from '../../mesh/workload-security.ts'
+
+/** What is asked of callers before anything else is done for them. Plain data: the same content makes the same filters. */
+export interface SecurityPlan {
+  readonly requestAuthentications: readonly PolicyPlan<RequestAuthenticationSpec>[]
+  readonly authorizationPolicies: readonly PolicyPlan<AuthorizationPolicySpec>[]
+}
+
+export interface PolicyPlan<Spec> {
+  readonly namespace: string
+  readonly name: string
+  readonly spec: Spec
+  readonly origin: Origin
+  /** Of each of its rules. */
+  readonly ruleOrigins: readonly Origin[]
+}
+
+/** undefined where nothing is asked. */
+export function securityPlan(security: WorkloadSecurity): SecurityPlan | undefined {
+  const { requestAuthentications, authorizationPolicies } = security
+  if (requestAuthentications.length === 0 && authorizationPolicies.length === 0) return undefined
+  return {
+    requestAuthentications: requestAuthentications.map((policy) => policyPlan(policy, 'jwtRules')),
+    authorizationPolicies: authorizationPolicies.map((policy) => policyPlan(policy, 'rules')),
+  }
+}
+
+function policyPlan<Field extends string, Spec extends Readonly<Partial<Record<Field, readonly unknown[]>>>>(
+  object: ConfigObject<{ spec: Spec }>,
+  rulesField: Field,
+): PolicyPlan<Spec> {
+  const { namespace, name } = object.metadata
+  const { spec } = object.body
+  const ruleOrigins = (spec[rulesField] ?? []).map((_, i) => originAt(object, ['spec', rulesField, i]))
+  return { namespace, name, spec, origin: object.origin, ruleOrigins }
+}
