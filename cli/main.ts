@@ -8,6 +8,7 @@ import { beginSmallStart } from './small-start.ts'
 
 /** Every verb. Only the one that is asked for is loaded, so that each starts as fast as it can. */
 const COMMANDS: Record<string, () => Promise<{ command: CliCommand }>> = {
+  agent: () => import('./commands/agent.ts'),
   analyze: () => import('./commands/analyze.ts'),
   demo: () => import('./commands/demo.ts'),
   explain: () => import('./commands/explain.ts'),

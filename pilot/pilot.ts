@@ -25,6 +25,13 @@ export interface PilotOptions {
   ca?: CaOptions | undefined
 }
 
+/** What Istio does by default, which needs proxies that have a certificate. */
+const MESH_WITH_IDENTITIES: Partial<MeshOptions> = {
+  defaultMtlsMode: 'PERMISSIVE',
+  enableAutoMtls: true,
+  trustBundleFrom: 'xds',
+}
+
 /** The control plane: configuration in, generations out, over xDS. */
 export class Pilot {
   readonly publisher: Publisher
@@ -44,17 +51,18 @@ export class Pilot {
     this.#options = options
     this.#log = options.log ?? createLogger('pilot')
     this.clock = options.clock ?? systemClock
+    const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
+    this.ca = options.ca && openCa(options.ca, around)
     this.publisher = new Publisher({
       source: options.source,
       clock: this.clock,
-      mesh: options.mesh,
+      mesh: { ...(this.ca && MESH_WITH_IDENTITIES), ...options.mesh },
+      trustBundle: this.ca?.roots,
       quietMs: options.debounceMs,
       logger: this.#log,
     })
     this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })
     this.http = new PilotHttpServer(this, options.httpAddress)
-    const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
-    this.ca = options.ca && openCa(options.ca, around)
     this.#reportFindings()
     options.source.onChange(() => this.#reportFindings())
   }

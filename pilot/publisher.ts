@@ -16,6 +16,8 @@ export interface PublisherOptions {
   source: ConfigSource
   clock: Clock
   mesh?: Partial<MeshOptions>
+  /** The roots that the mesh's certificates lead to, PEM. */
+  trustBundle?: string | undefined
   /** A change is published when nothing else changed for so long (Istio's PILOT_DEBOUNCE_AFTER). */
   quietMs?: number
   /** Or when it has waited so long (PILOT_DEBOUNCE_MAX). */
@@ -40,6 +42,7 @@ export class Publisher implements ViewSource {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #mesh: MeshOptions
+  #trustBundle: string
   readonly #quietMs: number
   readonly #maxDelayMs: number
   readonly #memo = new Memo()
@@ -56,10 +59,11 @@ export class Publisher implements ViewSource {
     this.#clock = options.clock
     this.#logger = options.logger ?? silentLogger
     this.#mesh = { ...DEFAULT_MESH_OPTIONS, ...options.mesh }
+    this.#trustBundle = options.trustBundle ?? ''
     this.#quietMs = options.quietMs ?? 100
     this.#maxDelayMs = options.maxDelayMs ?? 1_000
     this.#snapshot = options.source.current()
-    this.#generation = buildGeneration(this.#snapshot.objects, 1, this.#mesh, this.#memo)
+    this.#generation = buildGeneration(this.#snapshot.objects, 1, this.#mesh, this.#memo, this.#trustBundle)
     this.#stopSource = options.source.onChange((snapshot) => this.#onChange(snapshot))
   }
 
@@ -103,7 +107,14 @@ export class Publisher implements ViewSource {
   describe(node: NodeIdentity): NodeDescription {
     const view = this.viewFor(node)
     const resources: NodeDescription['resources'] = {}
-    for (const type of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost]) {
+    for (const type of [
+      TYPE_URL.cluster,
+      TYPE_URL.endpoint,
+      TYPE_URL.listener,
+      TYPE_URL.route,
+      TYPE_URL.virtualHost,
+      TYPE_URL.secret,
+    ]) {
       resources[SHORT_TYPE[type]] = view
         .list(type)
         .map(({ name, version, bytes }) => ({ name, version, bytes: bytes.length }))
@@ -124,6 +135,13 @@ export class Publisher implements ViewSource {
     this.#listeners.clear()
   }
 
+  /** Publishes other roots than before, PEM, at once. */
+  setTrustBundle(roots: string): void {
+    if (roots === this.#trustBundle) return
+    this.#trustBundle = roots
+    this.#publish()
+  }
+
   #onChange(snapshot: ConfigSnapshot): void {
     this.#snapshot = snapshot
     const nowMs = this.#clock.nowMs()
@@ -140,7 +158,7 @@ export class Publisher implements ViewSource {
     const number = this.#generation.number + 1
     this.#memo.nextRound()
     try {
-      this.#generation = buildGeneration(this.#snapshot.objects, number, this.#mesh, this.#memo)
+      this.#generation = buildGeneration(this.#snapshot.objects, number, this.#mesh, this.#memo, this.#trustBundle)
     } catch (thrown) {
       this.#logger.error('the new generation is not published', { generation: number, error: errorText(thrown) })
       return

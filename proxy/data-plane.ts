@@ -152,8 +152,9 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   }
 
   /** Says once of each cluster that whoever answers for it is believed to be it. */
-  #reportUnverified({ plan: { name }, tls }: Cluster): void {
-    if (tls?.context === undefined || tls.peer.verifiesChain || this.#unverified.has(name)) return
+  #reportUnverified({ plan: { name }, tlsPlans }: Cluster): void {
+    const isUnverified = tlsPlans.some((tls) => tls.context !== undefined && !tls.peer.verifiesChain)
+    if (!isUnverified || this.#unverified.has(name)) return
     this.#unverified.add(name)
     this.#log.warning('upstream certificates are not verified: no trusted_ca is set', { cluster: name })
   }

@@ -16,7 +16,7 @@ interface PilotFlags {
   debounceMs: number
   domain: string
   trustDomain: string
-  defaultMtlsMode: MtlsMode
+  defaultMtlsMode?: MtlsMode
   caDir?: string
   caAddress: string
   caServerName: string[]
@@ -39,9 +39,10 @@ export const command: CliCommand = {
       .option('--domain <domain>', "the cluster's DNS domain", 'cluster.local')
       .option('--trust-domain <domain>', 'the first part of every identity', 'cluster.local')
       .addOption(
-        new Option('--default-mtls-mode <mode>', 'how workloads are called that no PeerAuthentication speaks of')
-          .choices(['DISABLE', 'PERMISSIVE', 'STRICT'])
-          .default('DISABLE'),
+        new Option(
+          '--default-mtls-mode <mode>',
+          'how workloads are called that no PeerAuthentication speaks of (PERMISSIVE with an authority, else DISABLE)',
+        ).choices(['DISABLE', 'PERMISSIVE', 'STRICT']),
       )
       .option(
         '--ca-dir <dir>',
@@ -101,7 +102,7 @@ async function run(flags: PilotFlags): Promise<void> {
     mesh: {
       domain: flags.domain,
       trustDomain: flags.trustDomain,
-      defaultMtlsMode: flags.defaultMtlsMode,
+      ...(flags.defaultMtlsMode && { defaultMtlsMode: flags.defaultMtlsMode }),
     },
     ca: caOptions(flags),
     log,

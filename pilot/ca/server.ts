@@ -74,6 +74,11 @@ export class CaServer {
     })
   }
 
+  /** PEM, as peers are to have them. */
+  get roots(): string {
+    return this.#options.authority.roots
+  }
+
   close(): void {
     this.#identity.close()
     this.#server.forceShutdown()

@@ -22,6 +22,8 @@ import { indexVirtualServices, type VirtualServiceIndex } from './virtual-servic
 export interface Generation {
   readonly number: number
   readonly options: MeshOptions
+  /** The roots that the mesh's certificates lead to, PEM; '' where no authority says so. */
+  readonly trustBundle: string
   readonly registry: Registry
   readonly virtualServices: VirtualServiceIndex
   readonly destinationRules: DestinationRuleIndex
@@ -45,6 +47,7 @@ export function buildGeneration(
   number: number,
   options: MeshOptions,
   memo: Memo,
+  trustBundle = '',
 ): Generation {
   const byKind = objectsByKind(objects, memo)
   const registry = buildRegistry(byKind, options, memo)
@@ -54,6 +57,7 @@ export function buildGeneration(
   return {
     number,
     options,
+    trustBundle,
     registry,
     virtualServices,
     destinationRules,

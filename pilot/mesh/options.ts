@@ -28,6 +28,10 @@ export interface MeshOptions {
   readonly trustDomain: string
   /** How workloads are called that no PeerAuthentication speaks of. PERMISSIVE needs proxies with an identity. */
   readonly defaultMtlsMode: MtlsMode
+  /** Workloads whose labels say that they have a proxy with an identity are called by mutual TLS, unless a rule says how. */
+  readonly enableAutoMtls: boolean
+  /** Where proxies get the roots that they trust: over the stream of everything else, or of their agents, with their certificates. */
+  readonly trustBundleFrom: 'xds' | 'agent'
 }
 
 /** Istio's retries (pilot/pkg/networking/core/route/retry/retry.go). */
@@ -53,4 +57,6 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   systemRootsFile: '/etc/ssl/certs/ca-certificates.crt',
   trustDomain: 'cluster.local',
   defaultMtlsMode: 'DISABLE',
+  enableAutoMtls: false,
+  trustBundleFrom: 'agent',
 }

@@ -3,7 +3,7 @@ import type { Endpoint } from '../registry/endpoint.ts'
 import { type Labels, labelsMatch } from '../registry/labels.ts'
 
 /** Endpoints: `load-assignment.ts` makes the message for a cluster from those that belong to it. */
-export { loadAssignment } from './endpoint/load-assignment.ts'
+export { loadAssignment, MTLS_ENDPOINT } from './endpoint/load-assignment.ts'
 
 export function inSubset(endpoints: readonly Endpoint[], labels: Labels | undefined): readonly Endpoint[] {
   return labels === undefined ? endpoints : endpoints.filter((endpoint) => labelsMatch(labels, endpoint.labels))

@@ -3,10 +3,13 @@ import { type Any, anyPack, type Duration, DurationSchema } from '@bufbuild/prot
 import { type Metadata, MetadataSchema } from '../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   AggregatedConfigSourceSchema,
+  ApiConfigSource_ApiType,
+  ApiConfigSourceSchema,
   ApiVersion,
   type ConfigSource,
   ConfigSourceSchema,
 } from '../../api/gen/envoy/config/core/v3/config_source_pb.js'
+import { GrpcService_EnvoyGrpcSchema, GrpcServiceSchema } from '../../api/gen/envoy/config/core/v3/grpc_service_pb.js'
 import { ORIGIN_METADATA_KEY, type Origin, originStruct } from '../../api/origin.ts'
 import { parseDurationMs } from '../../crds/duration.ts'
 
@@ -41,6 +44,27 @@ export function metadata(origin: Origin, istio?: Metadata['filterMetadata'][stri
 export function adsSource(): ConfigSource {
   return create(ConfigSourceSchema, {
     configSourceSpecifier: { case: 'ads', value: create(AggregatedConfigSourceSchema) },
+    initialFetchTimeout: duration(0),
+    resourceApiVersion: ApiVersion.V3,
+  })
+}
+
+/** Istio's name for the static cluster behind which a workload's agent serves secrets. */
+const AGENT_CLUSTER = 'sds-grpc'
+
+/** What only the workload's agent has, and no pilot. Our own proxies have theirs within them, and ask nobody. */
+export function agentSource(): ConfigSource {
+  const envoyGrpc = create(GrpcService_EnvoyGrpcSchema, { clusterName: AGENT_CLUSTER })
+  return create(ConfigSourceSchema, {
+    configSourceSpecifier: {
+      case: 'apiConfigSource',
+      value: create(ApiConfigSourceSchema, {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [create(GrpcServiceSchema, { targetSpecifier: { case: 'envoyGrpc', value: envoyGrpc } })],
+      }),
+    },
     initialFetchTimeout: duration(0),
     resourceApiVersion: ApiVersion.V3,
   })

@@ -4,6 +4,7 @@ import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint
 import { formatSpiffeId, spiffeId } from '../../api/spiffe.ts'
 import { TYPE_URL } from '../../api/type-urls.ts'
 import type { Memo } from '../memo.ts'
+import { type AutoMtls, autoMtls } from '../mesh/auto-mtls.ts'
 import type { Generation } from '../mesh/generation.ts'
 import type { MeshOptions } from '../mesh/options.ts'
 import type { NodeScope } from '../mesh/scope.ts'
@@ -53,12 +54,16 @@ export function clusterResources(scope: NodeScope, generation: Generation, memo:
   const { options } = generation
   // Names to resolve are part of the cluster; endpoints by address come apart from it.
   const resolved = plans.map((plan) => (isByDns(plan) ? endpointsOf(plan, generation) : NO_ENDPOINTS))
-  const naming = memo.get('plans that name their peers', [plans], () => plans.map(namesItsPeers))
+  const naming = memo.get('plans that name their peers', [plans, options], () =>
+    plans.map((plan) => namesItsPeers(plan, options)),
+  )
+  const mtls = autoMtls(generation, memo)
   const identities = plans.map((plan, i) => (naming[i] === true ? peersOf(plan, generation, memo) : NO_NAMES))
   const varying = [...resolved.filter((e) => e !== NO_ENDPOINTS), ...identities.filter((names) => names !== NO_NAMES)]
-  return memo.get('clusters', [scope, plans, inbound, options, ...varying], () => {
+  return memo.get('clusters', [scope, plans, inbound, options, mtls, ...varying], () => {
     const outbound = plans.flatMap(
-      (plan, i) => outboundResource(plan, resolved[i] ?? NO_ENDPOINTS, identities[i] ?? NO_NAMES, options, memo) ?? [],
+      (plan, i) =>
+        outboundResource(plan, resolved[i] ?? NO_ENDPOINTS, identities[i] ?? NO_NAMES, mtls, options, memo) ?? [],
     )
     return memo.list('clusters', [
       ...special(scope, options, memo),
@@ -87,11 +92,14 @@ function outboundResource(
   plan: ClusterPlan,
   endpoints: readonly Endpoint[],
   identities: readonly string[],
+  mtls: AutoMtls,
   options: MeshOptions,
   memo: Memo,
 ) {
-  return memo.get('cluster', [plan, endpoints, identities, options], () => {
-    const cluster = outboundCluster(plan, endpoints, identities, options)
+  // How those that are resolved are called is part of the cluster.
+  const called = endpoints === NO_ENDPOINTS ? undefined : mtls
+  return memo.get('cluster', [plan, endpoints, identities, called, options], () => {
+    const cluster = outboundCluster(plan, endpoints, identities, mtls, options)
     return cluster === undefined ? undefined : resource(cluster, memo)
   })
 }
@@ -120,9 +128,10 @@ export function endpointResources(scope: NodeScope, generation: Generation, memo
   const eds = memo.get('eds plans', [plans], () => plans.filter((plan) => plan.discovery === 'EDS'))
   const endpoints = eds.map((plan) => endpointsOf(plan, generation))
   const { clusterId } = generation.options
-  return memo.eachPair('endpoints of clusters', eds, endpoints, [scope.key, clusterId], (plan, all) => {
+  const mtls = autoMtls(generation, memo)
+  return memo.eachPair('endpoints of clusters', eds, endpoints, [scope.key, clusterId, mtls], (plan, all) => {
     const chosen = addressed(inSubset(all, plan.subset?.labels))
-    const message = loadAssignment(plan.name, chosen, clusterId)
+    const message = loadAssignment(plan.name, chosen, clusterId, mtls)
     return encoded(TYPE_URL.endpoint, plan.name, ClusterLoadAssignmentSchema, message, memo)
   })
 }

@@ -6,6 +6,7 @@ import type { EncodedResource, ResourceView } from '../xds/view.ts'
 import { clusterResources, endpointResources } from './clusters.ts'
 import { listenerResources, openPlan } from './listeners.ts'
 import { type RouteTable, routeTable } from './routes.ts'
+import { secretResources } from './secrets.ts'
 
 /**
  * What the proxies of one scope see of one generation. Nothing is made before somebody asks for it, and what did not
@@ -65,6 +66,8 @@ export class ScopedView implements ResourceView {
           type,
           this.#allTables().flatMap((table) => table.virtualHosts),
         )
+      case TYPE_URL.secret:
+        return this.#stable(type, secretResources(this.#generation, this.#memo))
       default:
         return this.#stable(type, [])
     }

@@ -1,3 +1,4 @@
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import type { Origin } from '../../api/origin.ts'
 import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
@@ -347,8 +348,10 @@ export interface ClusterPlan {
   readonly discovery: 'static' | 'eds' | 'strict_dns' | 'logical_dns' | 'original_dst'
   /** The name under which endpoints are asked for, when discovery is `eds`. */
   readonly edsServiceName: string
-  /** undefined for plain text. */
+  /** How hosts are called that no match below is for; undefined for plain text. */
   readonly tls: BySecrets<UpstreamTlsPlan> | undefined
+  /** The first that a host's metadata meets says how it is called. */
+  readonly socketMatches: readonly SocketMatchPlan[]
   readonly balancing: 'round_robin' | 'random' | 'least_request' | 'cluster_provided'
   readonly leastRequestChoices: number
   readonly connectTimeoutMs: number
@@ -377,6 +380,14 @@ export interface CircuitBreakerPlan {
   readonly maxRetries: number
 }
 
+/** envoy.config.cluster.v3.Cluster.TransportSocketMatch. */
+export interface SocketMatchPlan {
+  readonly name: string
+  /** What the metadata must have, with these values; nothing means any host. */
+  readonly criteria: readonly (readonly [key: string, value: JsonValue])[]
+  readonly tls: BySecrets<UpstreamTlsPlan> | undefined
+}
+
 export interface EndpointPlan {
   readonly address: string
   readonly port: number
@@ -387,4 +398,6 @@ export interface EndpointPlan {
   readonly priority: number
   readonly locality: string
   readonly healthy: boolean
+  /** What its cluster's socket matches are compared with (`filter_metadata` of envoy.transport_socket_match). */
+  readonly socketMetadata: JsonObject | undefined
 }

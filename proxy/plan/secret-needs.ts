@@ -1,6 +1,6 @@
 import type { ClusterPlan, ListenerPlan } from './plan.ts'
 import type { BySecrets, SecretRef } from './secret-plan.ts'
-import type { DownstreamTlsPlan } from './tls-plan.ts'
+import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
 
 const NONE: readonly never[] = []
 const known = new WeakMap<ListenerPlan, readonly BySecrets<DownstreamTlsPlan>[]>()
@@ -22,7 +22,16 @@ export function secretsOfListener(listener: ListenerPlan): readonly SecretRef[] 
   return tlsBySecrets(listener).flatMap(({ needs }) => needs)
 }
 
-/** Every secret that a cluster refers to. */
-export function secretsOfCluster({ tls }: ClusterPlan): readonly SecretRef[] {
-  return tls?.needs ?? NONE
+/** The TLS contexts of a cluster that refer to secrets. */
+export function tlsOfCluster({ tls, socketMatches }: ClusterPlan): readonly BySecrets<UpstreamTlsPlan>[] {
+  if (socketMatches.length === 0) return tls === undefined || tls.needs.length === 0 ? NONE : [tls]
+  return [tls, ...socketMatches.map((match) => match.tls)].filter(
+    (one) => one !== undefined && one.needs.length > 0,
+  ) as BySecrets<UpstreamTlsPlan>[]
+}
+
+/** Every secret that a cluster refers to; one may be there several times. */
+export function secretsOfCluster(cluster: ClusterPlan): readonly SecretRef[] {
+  if (cluster.socketMatches.length === 0) return cluster.tls?.needs ?? NONE
+  return tlsOfCluster(cluster).flatMap(({ needs }) => needs)
 }

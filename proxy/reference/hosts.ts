@@ -12,7 +12,7 @@ export class Hosts {
   /** undefined when there is none, or when it cannot be reached in plain text. */
   next(clusterName: string): EndpointPlan | undefined {
     const cluster = this.#plan.clusters.get(clusterName)
-    if (cluster === undefined || cluster.tls !== undefined) return undefined
+    if (cluster === undefined || cluster.tls !== undefined || cluster.socketMatches.length > 0) return undefined
     const endpoints =
       cluster.discovery === 'eds' ? (this.#plan.endpoints.get(cluster.edsServiceName) ?? []) : cluster.endpoints
     const healthy = endpoints.filter((endpoint) => endpoint.healthy)

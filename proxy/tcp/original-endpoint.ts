@@ -16,5 +16,6 @@ export function originalEndpoint(facts: ConnectionFacts): EndpointPlan | undefin
     priority: 0,
     locality: '',
     healthy: true,
+    socketMetadata: undefined,
   }
 }

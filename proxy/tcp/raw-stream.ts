@@ -36,7 +36,7 @@ export class RawStream implements UpstreamStream, ByteReader, ConnectorOwner {
     const target = {
       endpoint: host.plan,
       timeoutMs: cluster.plan.connectTimeoutMs,
-      tls: cluster.tls,
+      tls: host.tls,
       host: attempt.authority,
       sslStats: cluster.sslStats,
       alpnProtocols: undefined,

@@ -6,11 +6,12 @@ import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { pick } from '../decide/decide.ts'
-import type { EndpointPlan, TcpProxyPlan } from '../plan/plan.ts'
+import type { TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { Tunnel } from '../stream/tunnel.ts'
 import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
+import type { Host } from '../upstream/host.ts'
 import { originalEndpoint } from './original-endpoint.ts'
 import { type TcpStats, tcpStats } from './stats.ts'
 
@@ -66,16 +67,17 @@ export class TcpConnection implements RosterMember {
   }
 
   #connect(cluster: Cluster): void {
-    const endpoint = this.#pickEndpoint(cluster)
-    if (endpoint === undefined || !cluster.hasRoomForConnection()) {
-      if (endpoint === undefined) cluster.stats.upstream_cx_none_healthy.inc()
+    const target = this.#pickTarget(cluster)
+    if (target === undefined || !cluster.hasRoomForConnection()) {
+      if (target === undefined) cluster.stats.upstream_cx_none_healthy.inc()
       else cluster.stats.upstream_cx_overflow.inc()
       reset(this.#client)
       return
     }
     this.#attempts++
-    const { tls, plan, sslStats: stats } = cluster
-    const upstream = connectUpstream(endpoint, tls, { stats, clock: this.#context.clock })
+    const { plan, sslStats: stats } = cluster
+    const { tls } = target
+    const upstream = connectUpstream(target.plan, tls, { stats, clock: this.#context.clock })
     this.#upstream = upstream
     cluster.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
@@ -93,11 +95,14 @@ export class TcpConnection implements RosterMember {
     )
   }
 
-  #pickEndpoint(cluster: Cluster): EndpointPlan | undefined {
-    if (cluster.plan.discovery === 'original_dst') return originalEndpoint(this.#facts)
+  #pickTarget(cluster: Cluster): Pick<Host, 'plan' | 'tls'> | undefined {
+    if (cluster.plan.discovery === 'original_dst') {
+      const plan = originalEndpoint(this.#facts)
+      return plan && { plan, tls: cluster.tls }
+    }
     const host = cluster.pickHost()
     if (host !== undefined) host.totalRequests++
-    return host?.plan
+    return host
   }
 
   #onConnectFailed(cluster: Cluster): void {

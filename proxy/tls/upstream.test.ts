@@ -35,6 +35,7 @@ const endpoint = (port: number): EndpointPlan => ({
   priority: 0,
   locality: '',
   healthy: true,
+  socketMetadata: undefined,
 })
 
 /** A TLS server that says the name it was asked for and who asked; gives its port. */

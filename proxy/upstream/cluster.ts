@@ -11,6 +11,7 @@ import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { Host, hostKey } from './host.ts'
 import { type Balancer, createBalancer } from './lb/balancer.ts'
 import { RawConnections } from './raw-connections.ts'
+import { Sockets } from './sockets.ts'
 import { type ClusterStats, clusterStats } from './stats.ts'
 
 /** What a cluster needs of the proxy around it. */
@@ -33,8 +34,6 @@ function dropUnused(pools: Map<string, ConnectionPool>): void {
 /** One cluster as it runs: its hosts, its balancer, its circuit breakers. */
 export class Cluster {
   plan: ClusterPlan
-  /** How new connections are secured: by the plan and the secrets of now. undefined for plain text. */
-  tls: UpstreamTlsPlan | undefined
   readonly stats: ClusterStats
   readonly sslStats: SslStats
   readonly #context: UpstreamContext
@@ -44,10 +43,11 @@ export class Cluster {
   #endpoints: readonly EndpointPlan[] | undefined
   isRemoved = false
   readonly #counts: BreakerCounts
+  #sockets: Sockets
 
   constructor(plan: ClusterPlan, context: UpstreamContext, secrets: Secrets = NO_SECRETS) {
     this.plan = plan
-    this.tls = plan.tls?.of(secrets)
+    this.#sockets = new Sockets(plan, secrets)
     this.#context = context
     this.#counts = context.breakers.countsOf(plan.name)
     this.stats = clusterStats(context.metrics, plan.name)
@@ -63,11 +63,15 @@ export class Cluster {
   replacePlan(plan: ClusterPlan, secrets: Secrets = NO_SECRETS): void {
     const rebalance =
       plan.balancing !== this.plan.balancing || plan.leastRequestChoices !== this.plan.leastRequestChoices
-    const speaksOther = plan.protocol !== this.plan.protocol || plan.tls !== this.plan.tls
+    const speaksOther =
+      plan.protocol !== this.plan.protocol ||
+      plan.tls !== this.plan.tls ||
+      plan.socketMatches !== this.plan.socketMatches
     this.plan = plan
-    this.tls = plan.tls?.of(secrets)
-    if (speaksOther) {
-      for (const host of this.#hosts.values()) host.dropPools()
+    this.#sockets = new Sockets(plan, secrets)
+    for (const host of this.#hosts.values()) {
+      host.tls = this.#sockets.of(host.plan)
+      if (speaksOther) host.dropPools()
     }
     if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
     this.#rebuild()
@@ -75,10 +79,19 @@ export class Cluster {
 
   /** New connections use these; open ones live on. */
   useSecrets(secrets: Secrets): void {
-    const tls = this.plan.tls?.of(secrets)
-    if (tls === this.tls) return
-    this.tls = tls
-    if (tls?.context !== undefined) this.sslStats.context_update_by_sds.inc()
+    if (!this.#sockets.useSecrets(secrets)) return
+    for (const host of this.#hosts.values()) host.tls = this.#sockets.of(host.plan)
+    this.sslStats.context_update_by_sds.inc()
+  }
+
+  /** How connections that are not to one of the hosts are secured. */
+  get tls(): UpstreamTlsPlan | undefined {
+    return this.#sockets.others
+  }
+
+  /** Every way in which hosts may be called by TLS. */
+  get tlsPlans(): readonly UpstreamTlsPlan[] {
+    return this.#sockets.plans
   }
 
   /** Takes a list of endpoints over unless it is the very list that is served already. */
@@ -95,7 +108,7 @@ export class Cluster {
       const key = hostKey(plan)
       if (hosts.has(key)) continue
       const host = this.#hosts.get(key) ?? new Host(plan)
-      host.plan = plan
+      this.#setPlan(host, plan)
       hosts.set(key, host)
     }
     for (const [key, host] of this.#hosts) {
@@ -106,6 +119,14 @@ export class Cluster {
     this.#hosts = hosts
     this.stats.membership_change.inc()
     this.#rebuild()
+  }
+
+  /** A host that is to be called another way gets new connections. */
+  #setPlan(host: Host, plan: EndpointPlan): void {
+    const speaksOther = !this.#sockets.areAlike(host.plan, plan)
+    host.plan = plan
+    host.tls = this.#sockets.of(plan)
+    if (speaksOther) host.dropPools()
   }
 
   /** The best priority that has healthy hosts serves all; with none, all hosts do unless panic is off (threshold 0). */
@@ -143,6 +164,7 @@ export class Cluster {
         for (const [other, { connectionCount }] of this.#hosts) if (connectionCount === 0) this.#hosts.delete(other)
       }
       host = new Host(endpoint)
+      host.tls = this.#sockets.of(endpoint)
       this.#hosts.set(key, host)
     }
     return host
@@ -165,7 +187,7 @@ export class Cluster {
   }
 
   #poolOf(host: Host, attempt: Attempt): ConnectionPool {
-    const { tls } = this
+    const { tls } = host
     const { protocol } = this.plan
     const byClient = protocol === 'downstream'
     // A connection whose peer was checked for one name must not carry requests for another.

@@ -51,7 +51,7 @@ export class ConnectionPool {
     this.context = context
     this.#protocol = protocol
     this.#serverName = serverName
-    this.#expectedRoom = protocol === 'http1' && cluster.plan.tls === undefined ? 1 : EXPECTED_STREAMS
+    this.#expectedRoom = protocol === 'http1' && host.tls === undefined ? 1 : EXPECTED_STREAMS
   }
 
   get connectionCount(): number {
@@ -237,7 +237,7 @@ export class ConnectionPool {
     const target = {
       endpoint: host.plan,
       timeoutMs: cluster.plan.connectTimeoutMs,
-      tls: cluster.tls,
+      tls: host.tls,
       host: this.#serverName,
       sslStats: cluster.sslStats,
       alpnProtocols: this.#alpnProtocols,

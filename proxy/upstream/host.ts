@@ -1,4 +1,5 @@
 import type { EndpointPlan } from '../plan/plan.ts'
+import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { RawConnections } from './raw-connections.ts'
 
@@ -7,6 +8,8 @@ export class Host {
   /** `ip:port` or a unix path: what tells hosts apart. */
   readonly key: string
   plan: EndpointPlan
+  /** How new connections are secured, by the cluster's plan and the secrets of now; undefined for plain text. */
+  tls: UpstreamTlsPlan | undefined
   /** Requests under way, for least request. */
   activeRequests = 0
   /** Total of requests sent here, for the admin page. */

@@ -35,6 +35,11 @@ const clusterResource = (name: string, reference: object) => {
   return { name, version: '1', typeUrl: TYPE_URL.cluster, bytes: toBinary(ClusterSchema, message) }
 }
 const ads = (name: string, initialFetchTimeout = '15s') => ({ name, sdsConfig: { ads: {}, initialFetchTimeout } })
+/** Of the workload's own agent, which is this process. */
+const agent = (name: string) => {
+  const grpcServices = [{ envoyGrpc: { clusterName: 'sds-grpc' } }]
+  return { name, sdsConfig: { apiConfigSource: { apiType: 'GRPC', grpcServices } } }
+}
 
 function newSet(options: Partial<ResourceSetOptions> = {}) {
   const plans: Plan[] = []
@@ -132,7 +137,7 @@ test('other threads come to the same secrets by what is relayed, early or late',
   const { set } = newSet({ localNames, relay: (resources) => relayed.push(resources) })
   const [early, late] = [newSet({ localNames }), newSet({ localNames })]
   set.acceptSecrets(LOCAL_SOURCE, [secret('default', certificate(a))])
-  set.acceptSotw('cluster', [clusterResource('c', ads('x')), clusterResource('d', ads('default'))])
+  set.acceptSotw('cluster', [clusterResource('c', ads('x')), clusterResource('d', agent('default'))])
   set.acceptSotw('secret', [secret('x', certificate(b))])
   expect(relayed.map(({ type, source }) => [type, source])).toEqual([
     ['secret', LOCAL_SOURCE],
@@ -148,14 +153,14 @@ test('other threads come to the same secrets by what is relayed, early or late',
     const plan = await other.settle()
     expect([...plan.clusters.keys()].sort()).toEqual(['c', 'd'])
     expect([...plan.secrets].map(([key, { name }]) => [key, name]).sort()).toEqual([
-      ['ads default', 'default'],
       ['ads x', 'x'],
+      ['grpc:sds-grpc default', 'default'],
     ])
   }
 })
 
 test('static resources begin without what waits for secrets', async () => {
-  const waiting = clusterPlan(clusterJson('waiting', [ads('default')]))
+  const waiting = clusterPlan(clusterJson('waiting', [agent('default')]))
   const { set, settle } = newSet({
     localNames: new Set(['default']),
     staticClusters: new Map([

@@ -1,5 +1,5 @@
 import type { ClusterPlan, ListenerPlan } from '../plan/plan.ts'
-import { secretsOfCluster, tlsBySecrets } from '../plan/secret-needs.ts'
+import { tlsBySecrets, tlsOfCluster } from '../plan/secret-needs.ts'
 import type { BySecrets, SecretPlan } from '../plan/secret-plan.ts'
 import type { SecretStore } from './secret-store.ts'
 
@@ -12,7 +12,7 @@ export function* secretUsers(
   clusters: Iterable<ClusterPlan>,
 ): Generator<SecretUser, void, undefined> {
   for (const listener of listeners) yield* tlsBySecrets(listener)
-  for (const cluster of clusters) if (secretsOfCluster(cluster).length > 0) yield cluster.tls as SecretUser
+  for (const cluster of clusters) yield* tlsOfCluster(cluster)
 }
 
 /**

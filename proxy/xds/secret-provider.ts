@@ -2,7 +2,8 @@ import type { Secret } from '../../api/gen/envoy/extensions/transport_sockets/tl
 
 /**
  * Supplies secrets from within this process, such as the certificate that an agent gets of a CA under `default` and the
- * roots that it trusts under `ROOTCA`. For its names it answers whatever `sds_config` says, and nobody else is asked.
+ * roots that it trusts under `ROOTCA`. For its names it answers whatever `sds_config` says but `ads`, and nobody else is asked: it
+ * stands where Istio's agent does, behind a server of its own. What is to come by the aggregated stream is that server's to send.
  */
 export interface SecretProvider {
   /** Must not change. */

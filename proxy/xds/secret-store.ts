@@ -14,7 +14,7 @@ export const MAX_SECRETS = 8192
 export interface SecretStoreOptions {
   /** `static_resources.secrets`, by name. */
   readonly staticSecrets?: ReadonlyMap<string, SecretPlan>
-  /** What this process supplies itself, wherever references say that it comes from. */
+  /** What this process supplies itself in the place of every source but the stream of all other resources. */
   readonly localNames?: ReadonlySet<string>
   /** Static clusters that secrets may be asked of. */
   readonly grpcClusters?: ReadonlySet<string>
@@ -68,7 +68,12 @@ export class SecretStore {
 
   /** Where a reference is answered from. */
   sourceOf(ref: SecretRef): string {
-    return this.localNames.has(ref.name) ? LOCAL_SOURCE : sourceKey(ref.source)
+    return this.#isLocal(ref) ? LOCAL_SOURCE : sourceKey(ref.source)
+  }
+
+  /** Whoever sends everything else may send secrets of its own under any name. */
+  #isLocal({ name, source }: SecretRef): boolean {
+    return source.kind !== 'ads' && this.localNames.has(name)
   }
 
   find(ref: SecretRef): SecretPlan | undefined {
@@ -89,7 +94,7 @@ export class SecretStore {
 
   /** Throws a PlanError when nothing can ever answer the reference. */
   checkSource(ref: SecretRef): void {
-    if (this.localNames.has(ref.name)) return
+    if (this.#isLocal(ref)) return
     const { source } = ref
     if (source.kind === 'refused') refuse(source.path, source.reason)
     if (source.kind === 'static' && this.#options.staticSecrets?.has(ref.name) !== true) {

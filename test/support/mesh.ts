@@ -91,11 +91,13 @@ function identityOf({ type, name, namespace = 'default', ip, labels }: Workload)
   }
 }
 
-/** A bootstrap file, for Envoy or for our proxy, that takes everything from the pilot on this port. */
-export function bootstrapText(workload: Workload, xdsPort: number): string {
+/**
+ * A bootstrap file, for Envoy or for our proxy, that takes everything from the pilot on this port. `agent` is the address of what
+ * serves the workload's own certificate, which a real Envoy does not have within it.
+ */
+export function bootstrapText(workload: Workload, xdsPort: number, agent?: object): string {
   const { id, metadata } = identityOf(workload)
-  const address = { socket_address: { address: '127.0.0.1', port_value: xdsPort } }
-  const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  const pilot = { socket_address: { address: '127.0.0.1', port_value: xdsPort } }
   return JSON.stringify({
     node: { id, cluster: 'test', metadata },
     dynamic_resources: {
@@ -108,21 +110,24 @@ export function bootstrapText(workload: Workload, xdsPort: number): string {
       lds_config: { ads: {}, resource_api_version: 'V3' },
     },
     static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          type: 'STATIC',
-          typed_extension_protocol_options: {
-            [httpOptions]: {
-              '@type': `type.googleapis.com/${httpOptions}`,
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
-          load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
-        },
-      ],
+      clusters: [grpcCluster('xds', pilot), ...(agent === undefined ? [] : [grpcCluster('sds-grpc', agent)])],
     },
   })
+}
+
+function grpcCluster(name: string, address: object): object {
+  const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  return {
+    name,
+    type: 'STATIC',
+    typed_extension_protocol_options: {
+      [httpOptions]: {
+        '@type': `type.googleapis.com/${httpOptions}`,
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+  }
 }
 
 /** `127.x.y`: a block of loopback addresses of one's own, so that runs beside each other do not meet. */

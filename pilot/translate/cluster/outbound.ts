@@ -10,6 +10,7 @@ import {
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { PercentSchema } from '../../../api/gen/envoy/type/v3/percent_pb.js'
 import type { OutlierDetection } from '../../../crds/kinds/destination-rule.ts'
+import type { AutoMtls } from '../../mesh/auto-mtls.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { effectivePolicy } from '../../mesh/traffic-policy.ts'
 import type { Endpoint } from '../../registry/endpoint.ts'
@@ -19,7 +20,7 @@ import { lbPolicy } from './load-balancer.ts'
 import { outlierDetection } from './outlier.ts'
 import type { ClusterPlan } from './plan.ts'
 import { poolFields } from './pool.ts'
-import { transportSocket } from './transport-socket.ts'
+import { autoMtlsMatches, transportSocket } from './transport-socket.ts'
 
 /**
  * The cluster of a plan. `endpoints` are those of the service's port, and matter only when they are names to resolve;
@@ -29,10 +30,11 @@ export function outboundCluster(
   plan: ClusterPlan,
   endpoints: readonly Endpoint[],
   identities: readonly string[],
+  mtls: AutoMtls,
   options: MeshOptions,
 ): Cluster | undefined {
   const policy = effectivePolicy(plan.rule, plan.subset?.name ?? '', plan.port.number)
-  const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), options)
+  const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), mtls, options)
   if (found === undefined) return undefined
   const peers = { serverName: meshServerName(plan), identities }
   const socket = transportSocket(policy.tls, plan.port.protocol, peers, options)
@@ -40,6 +42,7 @@ export function outboundCluster(
     name: plan.name,
     ...poolFields(policy.connectionPool, plan.port.protocol, policy.tls, options),
     ...(socket && { transportSocket: socket }),
+    transportSocketMatches: usesAutoMtls(plan, options) ? autoMtlsMatches(plan.port.protocol, peers, options) : [],
     lbPolicy:
       plan.discovery === 'ORIGINAL_DST'
         ? Cluster_LbPolicy.CLUSTER_PROVIDED
@@ -51,8 +54,17 @@ export function outboundCluster(
 }
 
 /** Whether what a cluster is depends on who the workloads behind it are: their names must be in their certificates. */
-export function namesItsPeers({ rule, subset, port }: ClusterPlan): boolean {
-  return effectivePolicy(rule, subset?.name ?? '', port.number).tls?.mode === 'ISTIO_MUTUAL'
+export function namesItsPeers(plan: ClusterPlan, options: MeshOptions): boolean {
+  return tlsSettings(plan)?.mode === 'ISTIO_MUTUAL' || usesAutoMtls(plan, options)
+}
+
+/** Where no rule says how it is called, each endpoint does. Those of ORIGINAL_DST clusters are not known. */
+function usesAutoMtls(plan: ClusterPlan, { enableAutoMtls }: MeshOptions): boolean {
+  return enableAutoMtls && plan.discovery !== 'ORIGINAL_DST' && tlsSettings(plan) === undefined
+}
+
+function tlsSettings({ rule, subset, port }: ClusterPlan) {
+  return effectivePolicy(rule, subset?.name ?? '', port.number).tls
 }
 
 /** Istio's name of a cluster for SNI, by which an east-west gateway finds it. */
@@ -60,7 +72,12 @@ function meshServerName({ port, subset, service }: ClusterPlan): string {
   return `outbound_.${port.number}_.${subset?.name ?? ''}_.${service.host}`
 }
 
-function discoveryFields({ name, discovery }: ClusterPlan, endpoints: readonly Endpoint[], options: MeshOptions) {
+function discoveryFields(
+  { name, discovery }: ClusterPlan,
+  endpoints: readonly Endpoint[],
+  mtls: AutoMtls,
+  options: MeshOptions,
+) {
   const type = (value: Cluster_DiscoveryType) => ({ clusterDiscoveryType: { case: 'type' as const, value } })
   switch (discovery) {
     case 'EDS':
@@ -72,17 +89,17 @@ function discoveryFields({ name, discovery }: ClusterPlan, endpoints: readonly E
       return type(Cluster_DiscoveryType.ORIGINAL_DST)
     case 'STRICT_DNS':
       if (endpoints.length === 0) return undefined
-      return { ...type(Cluster_DiscoveryType.STRICT_DNS), ...dnsFields(name, endpoints, options) }
+      return { ...type(Cluster_DiscoveryType.STRICT_DNS), ...dnsFields(name, endpoints, mtls, options) }
     case 'LOGICAL_DNS':
       if (endpoints.length === 0) return undefined
       // Such a cluster has one name, no more.
-      return { ...type(Cluster_DiscoveryType.LOGICAL_DNS), ...dnsFields(name, endpoints.slice(0, 1), options) }
+      return { ...type(Cluster_DiscoveryType.LOGICAL_DNS), ...dnsFields(name, endpoints.slice(0, 1), mtls, options) }
   }
 }
 
-function dnsFields(name: string, endpoints: readonly Endpoint[], options: MeshOptions) {
+function dnsFields(name: string, endpoints: readonly Endpoint[], mtls: AutoMtls, options: MeshOptions) {
   return {
-    loadAssignment: loadAssignment(name, endpoints, options.clusterId),
+    loadAssignment: loadAssignment(name, endpoints, options.clusterId, mtls),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: duration(options.dnsRefreshRateMs),
     respectDnsTtl: true,

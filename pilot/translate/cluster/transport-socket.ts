@@ -1,18 +1,24 @@
 import { create } from '@bufbuild/protobuf'
-import type { TransportSocket } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import {
+  type Cluster_TransportSocketMatch,
+  Cluster_TransportSocketMatchSchema,
+} from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { type TransportSocket, TransportSocketSchema } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import { RawBufferSchema } from '../../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import {
   CertificateValidationContextSchema,
   TlsCertificateSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   CommonTlsContextSchema,
-  type UpstreamTlsContext,
   UpstreamTlsContextSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import type { ClientTLSSettings } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { isHttp, isHttp2, type Protocol } from '../../registry/protocol.ts'
+import { MTLS_ENDPOINT } from '../endpoint.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
+import { any } from '../messages.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
 import { fileSource, modernTls, tlsSocket } from '../tls-messages.ts'
 
@@ -35,7 +41,7 @@ export function transportSocket(
   peers: MeshPeers,
   options: MeshOptions,
 ): TransportSocket | undefined {
-  if (tls?.mode === 'ISTIO_MUTUAL') return tlsSocket(UpstreamTlsContextSchema, meshContext(tls, protocol, peers))
+  if (tls?.mode === 'ISTIO_MUTUAL') return meshSocket(tls, protocol, peers, options)
   if (!originatesTls(tls)) return undefined
   const hasOwnCertificate = tls.mode === 'MUTUAL' && tls.clientCertificate !== undefined
   const context = create(UpstreamTlsContextSchema, {
@@ -60,11 +66,43 @@ export function transportSocket(
 }
 
 /** By the mesh's own certificates, with Istio's names for what is spoken. */
-function meshContext(tls: ClientTLSSettings, protocol: Protocol, peers: MeshPeers): UpstreamTlsContext {
+function meshSocket(
+  tls: ClientTLSSettings,
+  protocol: Protocol,
+  peers: MeshPeers,
+  options: MeshOptions,
+): TransportSocket {
   const given = tls.subjectAltNames ?? []
-  return create(UpstreamTlsContextSchema, {
+  const expected = given.length > 0 ? given : peers.identities
+  const context = create(UpstreamTlsContextSchema, {
     sni: tls.sni || peers.serverName,
-    commonTlsContext: meshTlsContext(given.length > 0 ? given : peers.identities, meshProtocols(protocol)),
+    commonTlsContext: meshTlsContext(expected, meshProtocols(protocol), options),
+  })
+  return tlsSocket(UpstreamTlsContextSchema, context)
+}
+
+/**
+ * Istio's automatic mutual TLS: endpoints that are said to have a proxy with an identity are called by it, the others in plain text.
+ */
+export function autoMtlsMatches(
+  protocol: Protocol,
+  peers: MeshPeers,
+  options: MeshOptions,
+): Cluster_TransportSocketMatch[] {
+  return [
+    create(Cluster_TransportSocketMatchSchema, {
+      name: 'tlsMode-istio',
+      match: { tlsMode: MTLS_ENDPOINT },
+      transportSocket: meshSocket({ mode: 'ISTIO_MUTUAL' }, protocol, peers, options),
+    }),
+    create(Cluster_TransportSocketMatchSchema, { name: 'tlsMode-disabled', match: {}, transportSocket: plainSocket() }),
+  ]
+}
+
+function plainSocket(): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.raw_buffer',
+    configType: { case: 'typedConfig', value: any(RawBufferSchema, create(RawBufferSchema)) },
   })
 }
 

@@ -10,15 +10,21 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from '../../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import type { AutoMtls } from '../../mesh/auto-mtls.ts'
 import type { Endpoint } from '../../registry/endpoint.ts'
 import type { Labels } from '../../registry/labels.ts'
 import { address } from '../address.ts'
+
+/** What endpoints that are called by mutual TLS have under `tlsMode`, for their clusters to match. */
+export const MTLS_ENDPOINT = 'istio'
+const SOCKET_MATCH = 'envoy.transport_socket_match'
 
 /** The endpoints of one cluster by locality. Those that are not ready are left out. */
 export function loadAssignment(
   clusterName: string,
   endpoints: readonly Endpoint[],
   clusterId: string,
+  mtls: AutoMtls,
 ): ClusterLoadAssignment {
   const byLocality = new Map<string, Endpoint[]>()
   for (const endpoint of endpoints) {
@@ -34,7 +40,7 @@ export function loadAssignment(
       .map(([name, group]) => {
         return create(LocalityLbEndpointsSchema, {
           ...(name !== '' && { locality: locality(name) }),
-          lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, clusterId)),
+          lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, clusterId, mtls)),
           loadBalancingWeight: group.reduce((sum, { weight }) => sum + weight, 0),
         })
       }),
@@ -46,21 +52,30 @@ function locality(name: string) {
   return create(LocalitySchema, { region, zone, subZone })
 }
 
-function lbEndpoint(endpoint: Endpoint, clusterId: string): LbEndpoint {
+function lbEndpoint(endpoint: Endpoint, clusterId: string, mtls: AutoMtls): LbEndpoint {
   return create(LbEndpointSchema, {
     hostIdentifier: {
       case: 'endpoint',
       value: create(EndpointSchema, { address: address(endpoint.address, endpoint.port) }),
     },
-    metadata: endpointMetadata(endpoint, clusterId),
+    metadata: endpointMetadata(endpoint, clusterId, mtls.takes(endpoint)),
     loadBalancingWeight: endpoint.weight,
   })
 }
 
-/** `workload;namespace;service;version;cluster`, by which telemetry names the peer (Istio's BuildTelemetryMetadata). */
-function endpointMetadata({ workloadName, namespace, labels }: Endpoint, clusterId: string): Metadata {
+/** `workload;namespace;service;version;cluster`, by which telemetry names the peer (Istio's BuildTelemetryMetadata), and how it is called. */
+function endpointMetadata(
+  { workloadName, namespace, labels }: Endpoint,
+  clusterId: string,
+  takesMtls: boolean,
+): Metadata {
   const workload = [workloadName, namespace, canonicalName(labels, workloadName), canonicalRevision(labels), clusterId]
-  return create(MetadataSchema, { filterMetadata: { istio: { workload: workload.join(';') } } })
+  return create(MetadataSchema, {
+    filterMetadata: {
+      istio: { workload: workload.join(';') },
+      ...(takesMtls && { [SOCKET_MATCH]: { tlsMode: MTLS_ENDPOINT } }),
+    },
+  })
 }
 
 function canonicalName(labels: Labels, workloadName: string): string {

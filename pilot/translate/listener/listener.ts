@@ -57,7 +57,7 @@ function filterChain(plan: ChainPlan, options: MeshOptions): FilterChain {
     name: plan.name,
     ...(match && { filterChainMatch: match }),
     filters: networkFilters(plan, options),
-    ...(plan.tls && { transportSocket: downstreamTransportSocket(plan.tls) }),
+    ...(plan.tls && { transportSocket: downstreamTransportSocket(plan.tls, options) }),
     ...(plan.origin && { metadata: metadata(plan.origin) }),
   })
 }

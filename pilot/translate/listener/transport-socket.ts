@@ -13,19 +13,23 @@ import {
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { isCipherSuite, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import { certificatesOf } from '../../mesh/gateway.ts'
+import type { MeshOptions } from '../../mesh/options.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
 import { fileSource, tlsSocket } from '../tls-messages.ts'
 import type { ServerTls } from './plan.ts'
 
 /** How TLS is ended: by the mesh's own certificates, or as a gateway's server says, whose files are those of the proxy's machine. */
-export function downstreamTransportSocket({ settings, alpnProtocols }: ServerTls): TransportSocket {
+export function downstreamTransportSocket(
+  { settings, alpnProtocols }: ServerTls,
+  options: MeshOptions,
+): TransportSocket {
   return tlsSocket(
     DownstreamTlsContextSchema,
     settings === 'mesh'
       ? create(DownstreamTlsContextSchema, {
           requireClientCertificate: true,
-          commonTlsContext: meshTlsContext([], alpnProtocols),
+          commonTlsContext: meshTlsContext([], alpnProtocols, options),
         })
       : serverContext(settings, alpnProtocols),
   )

@@ -29,6 +29,11 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     discovery,
     edsServiceName: cluster.edsClusterConfig?.serviceName || cluster.name,
     tls: compileUpstreamTls(cluster.transportSocket, http.tls),
+    socketMatches: cluster.transportSocketMatches.map((match, i) => ({
+      name: match.name,
+      criteria: Object.entries(match.match ?? {}),
+      tls: compileUpstreamTls(match.transportSocket, http.tls, `transport_socket_matches[${i}].transport_socket`),
+    })),
     balancing: balancingOf(cluster),
     leastRequestChoices:
       cluster.lbConfig.case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,

@@ -4,6 +4,8 @@ import type { EndpointPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { compileAddress } from './common.ts'
 
+const SOCKET_MATCH = 'envoy.transport_socket_match'
+
 /** envoy.config.endpoint.v3.ClusterLoadAssignment. Throws a PlanError that names the field. */
 export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): EndpointPlan[] {
   const plans: EndpointPlan[] = []
@@ -23,6 +25,7 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
           healthStatus === HealthStatus.UNKNOWN ||
           healthStatus === HealthStatus.HEALTHY ||
           healthStatus === HealthStatus.DEGRADED,
+        socketMetadata: lbEndpoint.metadata?.filterMetadata[SOCKET_MATCH],
       })
     }
   }

@@ -28,7 +28,9 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster': `name type cluster_type eds_cluster_config connect_timeout lb_policy load_assignment
     max_requests_per_connection circuit_breakers typed_extension_protocol_options http2_protocol_options
     common_http_protocol_options dns_refresh_rate lb_subset_config least_request_lb_config common_lb_config
-    load_balancing_policy health_checks transport_socket upstream_http_protocol_options metadata alt_stat_name`,
+    load_balancing_policy health_checks transport_socket transport_socket_matches
+    upstream_http_protocol_options metadata alt_stat_name`,
+  'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',

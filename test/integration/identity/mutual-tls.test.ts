@@ -12,6 +12,7 @@ import type { CaServer } from '../../../pilot/ca/server.ts'
 import { Agent } from '../../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../../proxy/agent/bootstrap.ts'
 import { eventually } from '../../support/eventually.ts'
+import { grpcSecret } from '../../support/secrets.ts'
 import { cluster, downstreamTls, forwardChain, listener, typed, upstreamTls } from '../../support/static-resources.ts'
 
 /**
@@ -70,10 +71,7 @@ async function startAgent(account: string, staticResources: object): Promise<Age
 
 /** As Istio writes it: by the names of SDS, and who is expected. */
 function meshTls(expected: readonly string[]): object {
-  const sds = (name: string) => ({
-    name,
-    sds_config: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },
-  })
+  const sds = (name: string) => grpcSecret(name, 'sds-grpc')
   const match_typed_subject_alt_names = expected.map((account) => ({
     san_type: 'URI',
     matcher: { exact: idOf(account) },

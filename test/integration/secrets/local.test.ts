@@ -29,6 +29,9 @@ afterEach(async () => {
 })
 afterAll(() => ca.remove())
 
+/** As our pilot refers to what a workload's agent has. */
+const ownSecret = (name: string) => grpcSecret(name, 'sds-grpc')
+
 const TRUST = { ca: ca.cert, checkServerIdentity: () => undefined }
 const AS_CLIENT = { ...TRUST, cert: client.cert, key: client.key }
 
@@ -99,7 +102,6 @@ test('a bootstrap that asks for secrets where nobody can be asked is refused', a
 })
 
 test.each<[string, (name: string) => object]>([
-  ['ADS', (name) => adsSecret(name)],
   ['a server that is not there', (name) => grpcSecret(name, 'sds-grpc')],
   ['a file', (name) => ({ name, sds_config: { path_config_source: { path: '/x' } } })],
   ['the bootstrap', (name) => ({ name })],
@@ -125,26 +127,27 @@ test.each<[string, (name: string) => object]>([
   stopping.pop()
 })
 
-test('nobody else is asked for what the process supplies', async () => {
+test('nobody else is asked for what the process supplies, unless it is to come by the stream of all resources', async () => {
   const xds = await new XdsServer().start()
   stopping.push(xds)
   xds.set('secret', 'default', certificateSecret(b))
-  xds.set('secret', 'other', trustSecret(ca.cert))
-  const common = { ...mutual(adsSecret), validation_context_sds_secret_config: adsSecret('other') }
+  xds.set('secret', 'ROOTCA', trustSecret(ca.cert))
+  const common = { ...mutual(ownSecret), validation_context_sds_secret_config: adsSecret('ROOTCA') }
   xds.set('listener', 'in', secured(common, REQUIRED))
   const secrets = new Provider()
   const proxy = await XdsProxy.start(xdsBootstrap(xds.port), { secrets })
   stopping.push(proxy)
   // It may come before anyone refers to it.
   expect(secrets.put('default', certificateSecret(a))).toBe('')
+  expect(secrets.put('ROOTCA', trustSecret(b.cert))).toBe('')
   await eventually(() => expect(proxy.listenerNames).toEqual(['in']))
   expect((await ask(proxy.port('in'), AS_CLIENT)).commonName).toBe('a.example')
-  expect(xds.asked('secret')).toEqual(['other'])
+  expect(xds.asked('secret')).toEqual(['ROOTCA'])
 })
 
 test('a static listener waits for the cluster that it names, and the cluster for its secret', async () => {
   const secrets = new Provider()
-  const common = { tls_certificate_sds_secret_configs: [adsSecret('default')] }
+  const common = { tls_certificate_sds_secret_configs: [ownSecret('default')] }
   const up = cluster('up', [1], { transport_socket: upstreamTls(common) })
   const listeners = [
     listener('in', { filter_chains: [forwardChain('up')] }),
