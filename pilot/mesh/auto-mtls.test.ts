@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals'
-import { MemorySource } from '../../config/sources/memory.ts'
 import { Memo } from '../memo.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
+import { generationOf } from '../testing/mesh.ts'
 import { autoMtls } from './auto-mtls.ts'
-import { buildGeneration } from './generation.ts'
 import { DEFAULT_MESH_OPTIONS } from './options.ts'
 
 const memo = new Memo()
 
-/** Each policy is its namespace and its spec. */
-function mesh(...policies: readonly (readonly [namespace: string, spec: string])[]) {
+type Policy = readonly [namespace: string, spec: string]
+
+function mesh(...policies: readonly Policy[]) {
   const text = policies.map(
     ([namespace, spec], i) => `apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -17,9 +17,7 @@ metadata: { name: p${i}, namespace: ${namespace} }
 spec: ${spec}
 `,
   )
-  const { objects, findings } = new MemorySource({ 'p.yaml': text.join('---\n') }).current()
-  expect(findings).toEqual([])
-  return buildGeneration(objects, 1, { ...DEFAULT_MESH_OPTIONS, enableAutoMtls: true }, memo)
+  return generationOf(text.join('---\n'), { enableAutoMtls: true })
 }
 
 function endpoint(labels: Record<string, string>, namespace = 'default', port = 9080): Endpoint {
@@ -36,7 +34,7 @@ test('endpoints whose labels say that they have a proxy are called by mutual TLS
   expect(takes(endpoint({ 'security.istio.io/tlsMode': 'disabled' }))).toBe(false)
 })
 
-test.each<[string, Parameters<typeof mesh>[0], Endpoint, boolean]>([
+test.each<[string, Policy, Endpoint, boolean]>([
   ['the mesh', ['istio-system', '{ mtls: { mode: DISABLE } }'], endpoint(SECURED), false],
   ['its namespace', ['default', '{ mtls: { mode: DISABLE } }'], endpoint(SECURED), false],
   ['another namespace', ['other', '{ mtls: { mode: DISABLE } }'], endpoint(SECURED), true],
