@@ -14,6 +14,8 @@ export const MAX_TTL_MS = 90 * 24 * HOUR_MS
 
 export interface AuthorityOptions {
   readonly material: AuthorityMaterial
+  /** Signs the certificate of our own server, when another does than signs those of workloads. */
+  readonly serverMaterial?: AuthorityMaterial | undefined
   readonly clock: Clock
   readonly defaultTtlMs?: number
   readonly maxTtlMs?: number
@@ -24,18 +26,30 @@ export class CertificateAuthority {
   readonly #clock: Clock
   readonly #defaultTtlMs: number
   readonly #maxTtlMs: number
-  material: AuthorityMaterial
+  #material: AuthorityMaterial
+  #serverMaterial: AuthorityMaterial
 
   constructor(options: AuthorityOptions) {
-    this.material = options.material
+    this.#material = options.material
+    this.#serverMaterial = options.serverMaterial ?? options.material
     this.#clock = options.clock
     this.#defaultTtlMs = options.defaultTtlMs ?? DEFAULT_TTL_MS
     this.#maxTtlMs = options.maxTtlMs ?? MAX_TTL_MS
   }
 
+  get material(): AuthorityMaterial {
+    return this.#material
+  }
+
   /** Roots that peers of this mesh are to be trusted by, PEM. */
   get roots(): string {
-    return this.material.roots
+    return this.#material.roots
+  }
+
+  /** Signs by others from now on. */
+  replace(material: AuthorityMaterial, serverMaterial: AuthorityMaterial = material): void {
+    this.#material = material
+    this.#serverMaterial = serverMaterial
   }
 
   /**
@@ -50,16 +64,21 @@ export class CertificateAuthority {
         source: 'downstream',
       })
     }
-    return this.#sign(key, [{ type: 'uri', value: formatSpiffeId(identity) }], ttlMs || this.#defaultTtlMs)
+    const names = [{ type: 'uri', value: formatSpiffeId(identity) }] as const
+    return this.#sign(this.#material, key, names, ttlMs || this.#defaultTtlMs)
   }
 
   /** A server's certificate for a key of our own. */
   signServer(publicKey: KeyObject, names: readonly CertificateName[], ttlMs: number): readonly string[] {
-    return this.#sign(publicKey, names, ttlMs)
+    return this.#sign(this.#serverMaterial, publicKey, names, ttlMs)
   }
 
-  #sign(publicKey: KeyObject, names: readonly CertificateName[], ttlMs: number): readonly string[] {
-    const { certificate, key, chain, roots } = this.material
+  #sign(
+    { certificate, key, chain, roots }: AuthorityMaterial,
+    publicKey: KeyObject,
+    names: readonly CertificateName[],
+    ttlMs: number,
+  ): readonly string[] {
     const nowMs = this.#clock.wallMs()
     const issuerEndMs = lifeOf(certificate).endMs
     if (nowMs >= issuerEndMs) {

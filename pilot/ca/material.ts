@@ -26,10 +26,11 @@ export interface AuthorityMaterial {
   readonly chain: readonly string[]
   /** PEM, one after the other. */
   readonly roots: string
+  readonly rootList: readonly string[]
 }
 
 /** The files of Istio's `cacerts` secret. */
-const FILES = {
+export const FILES = {
   certificate: 'ca-cert.pem',
   key: 'ca-key.pem',
   chain: 'cert-chain.pem',
@@ -52,12 +53,12 @@ const MAX_CHAIN = 10
  * made when the folder does not exist or is empty. Throws CA_INVALID with the file that is wrong.
  */
 export function openMaterial(dir: string, trustDomain: string, clock: Clock, log: Logger): AuthorityMaterial {
-  if (!existsSync(join(dir, FILES.certificate))) createRoot(dir, trustDomain, clock)
+  if (!existsSync(join(dir, FILES.certificate))) createAuthority(dir, trustDomain, clock)
   return readMaterial(dir, log)
 }
 
 /** Written beside and renamed: whoever reads finds all files or none, and of two that make one at a time the first has it. */
-function createRoot(dir: string, trustDomain: string, clock: Clock): void {
+export function createAuthority(dir: string, trustDomain: string, clock: Clock): void {
   mkdirSync(dirname(dir), { recursive: true })
   const beside = mkdtempSync(`${dir}.new-`)
   try {
@@ -95,7 +96,8 @@ function makeRoot(trustDomain: string, clock: Clock): { certificate: string; key
   }
 }
 
-function readMaterial(dir: string, log: Logger): AuthorityMaterial {
+/** Throws CA_INVALID with the file that is wrong. */
+export function readMaterial(dir: string, log: Logger): AuthorityMaterial {
   const certificate = readSome(dir, FILES.certificate)[0] as X509Certificate
   const roots = readSome(dir, FILES.roots)
   // Absent or empty where the root itself signs.
@@ -107,7 +109,15 @@ function readMaterial(dir: string, log: Logger): AuthorityMaterial {
   const path = pathToRoot(certificate, chain, roots)
   if (path === undefined)
     throw invalid(join(dir, FILES.chain), `it does not lead from ${FILES.certificate} to ${FILES.roots}`)
-  return { certificate, key, chain: path.map(pemOf), roots: roots.map(pemOf).join('') }
+  const rootList = [...new Set(roots.map(pemOf))]
+  return { certificate, key, chain: path.map(pemOf), roots: rootList.join(''), rootList }
+}
+
+/** Those of the roots in the folder, PEM, that its authority leads to; the others are trusted beside it. */
+export function rootsThatLead(dir: string, log: Logger): readonly string[] {
+  const { certificate, rootList } = readMaterial(dir, log)
+  const chain = existsSync(join(dir, FILES.chain)) ? readCertificates(dir, FILES.chain) : []
+  return rootList.filter((root) => pathToRoot(certificate, chain, [new X509Certificate(root)]) !== undefined)
 }
 
 /** The certificates from this one to before a root; none for a root. undefined when they lead to none. */
