@@ -21,7 +21,7 @@ export interface PilotOptions {
   log?: Logger
   /** How long a change waits for others (Istio's PILOT_DEBOUNCE_AFTER). */
   debounceMs?: number
-  /** Certificates for workloads; without it none are given. */
+  /** Certificates for workloads, and discovery over TLS for those that prove who they are; without it there is neither. */
   ca?: CaOptions | undefined
 }
 
@@ -55,6 +55,7 @@ export class Pilot {
     this.http = new PilotHttpServer(this, options.httpAddress)
     const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
     this.ca = options.ca && openCa(options.ca, around)
+    if (this.ca !== undefined) this.xds.addTo(this.ca)
     this.#reportFindings()
     options.source.onChange(() => this.#reportFindings())
   }
