@@ -7,7 +7,11 @@ const proven = spiffeId('cluster.local', 'shop', 'reviews')!
 
 test.each<[string, Parameters<typeof node>, string]>([
   ['of the namespace', [{ namespace: 'shop' }], ''],
-  ['of the namespace, in other words too', [{ namespace: 'shop' }, { NAMESPACE: 'shop', SERVICE_ACCOUNT: 'reviews' }], ''],
+  [
+    'of the namespace, in other words too',
+    [{ namespace: 'shop' }, { NAMESPACE: 'shop', SERVICE_ACCOUNT: 'reviews' }],
+    '',
+  ],
   ['that leaves its account out', [{ namespace: 'shop' }, { SERVICE_ACCOUNT: '' }], ''],
   ['of another namespace', [{ namespace: 'bank' }, { NAMESPACE: 'shop' }], "the node id's namespace"],
   ['whose metadata has another namespace', [{ namespace: 'shop' }, { NAMESPACE: 'bank' }], 'NAMESPACE'],

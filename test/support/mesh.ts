@@ -84,15 +84,25 @@ export class Mesh {
   }
 }
 
-function identityOf({ type, name, namespace = 'default', ip, labels }: Workload) {
+export function identityOf({ type, name, namespace = 'default', ip, labels }: Workload) {
   return {
     id: formatNodeId({ type, ip, name, namespace, domain: 'cluster.local' }),
     metadata: { NAMESPACE: namespace, LABELS: labels },
   }
 }
 
+/** How the pilot's TLS port is called, by Envoy or by our proxy. */
+export interface PilotTls {
+  /** PEM. */
+  readonly rootFile: string
+  /** Sent as `initial_metadata`; without it the proxy is to know its token in another way. */
+  readonly token?: string
+  /** Of the mesh, in the place of a token. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string }
+}
+
 /** A bootstrap file, for Envoy or for our proxy, that takes everything from the pilot on this port. */
-export function bootstrapText(workload: Workload, xdsPort: number): string {
+export function bootstrapText(workload: Workload, xdsPort: number, tls?: PilotTls): string {
   const { id, metadata } = identityOf(workload)
   const address = { socket_address: { address: '127.0.0.1', port_value: xdsPort } }
   const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
@@ -102,7 +112,14 @@ export function bootstrapText(workload: Workload, xdsPort: number): string {
       ads_config: {
         api_type: 'DELTA_GRPC',
         transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+        grpc_services: [
+          {
+            envoy_grpc: { cluster_name: 'xds' },
+            ...(tls?.token !== undefined && {
+              initial_metadata: [{ key: 'authorization', value: `Bearer ${tls.token}` }],
+            }),
+          },
+        ],
       },
       cds_config: { ads: {}, resource_api_version: 'V3' },
       lds_config: { ads: {}, resource_api_version: 'V3' },
@@ -119,10 +136,29 @@ export function bootstrapText(workload: Workload, xdsPort: number): string {
             },
           },
           load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+          ...(tls !== undefined && { transport_socket: pilotSocket(tls) }),
         },
       ],
     },
   })
+}
+
+function pilotSocket({ rootFile, certificate }: PilotTls) {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      common_tls_context: {
+        alpn_protocols: ['h2'],
+        validation_context: { trusted_ca: { filename: rootFile } },
+        ...(certificate !== undefined && {
+          tls_certificates: [
+            { certificate_chain: { filename: certificate.certFile }, private_key: { filename: certificate.keyFile } },
+          ],
+        }),
+      },
+    },
+  }
 }
 
 /** `127.x.y`: a block of loopback addresses of one's own, so that runs beside each other do not meet. */
