@@ -21,7 +21,7 @@ export interface PilotOptions {
   log?: Logger
   /** How long a change waits for others (Istio's PILOT_DEBOUNCE_AFTER). */
   debounceMs?: number
-  /** Certificates for workloads; without it none are given. */
+  /** Certificates for workloads, and discovery over TLS for those that prove who they are; without it there is neither. */
   ca?: CaOptions | undefined
 }
 
@@ -63,6 +63,7 @@ export class Pilot {
     })
     this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })
     this.http = new PilotHttpServer(this, options.httpAddress)
+    if (this.ca !== undefined) this.xds.addTo(this.ca)
     this.#reportFindings()
     options.source.onChange(() => this.#reportFindings())
   }

@@ -48,7 +48,11 @@ export const command: CliCommand = {
         '--ca-dir <dir>',
         "sign workloads' certificates with this authority (files as in Istio's cacerts; made if absent)",
       )
-      .option('--ca-address <host:port>', 'where the authority is asked, by TLS', '127.0.0.1:15012')
+      .option(
+        '--ca-address <host:port>',
+        'where the authority is asked, and configuration served too, by TLS',
+        '127.0.0.1:15012',
+      )
       .option('--ca-server-name <name...>', "names and addresses in the server's own certificate", CA_SERVER_NAMES)
       .option('--ca-tokens <dir>', 'a file for each workload with its token: <namespace>/<service account>')
       .option('--ca-jwks <file>', "the keys of Kubernetes' service accounts, as a JSON Web Key Set")

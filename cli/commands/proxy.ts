@@ -32,7 +32,10 @@ export const command: CliCommand = {
         "get the workload's certificate (secret `default`) and roots (`ROOTCA`) of this authority",
       )
       .option('--ca-root <file>', "the roots that the authority's own certificate must lead to, PEM")
-      .option('--token <file>', 'what tells the authority who the workload is; read anew for each certificate')
+      .option(
+        '--token <file>',
+        'what tells the authority, and a management server behind TLS, who the workload is; read anew each time',
+      )
       .option(
         '--certificate-life-s <seconds>',
         'how long certificates are to be valid; 0 leaves it to the authority',
@@ -68,6 +71,7 @@ async function run(flags: ProxyFlags): Promise<void> {
     log,
     workers: flags.workers,
     identity: identityOptions(flags),
+    tokenFile: flags.token,
     onQuit: () => void stop('quitquitquit'),
   })
   let stopping = false

@@ -53,7 +53,7 @@ export function openCa(options: CaOptions, { clock, log, metrics }: Around): CaS
     })
   }
   const authority = new CertificateAuthority({ material: openMaterial(dir, trustDomain, clock, log), clock })
-  return new CaServer({ authority, callers, serverNames, clock, log, metrics })
+  return new CaServer({ authority, callers, trustDomain, serverNames, clock, log, metrics })
 }
 
 function readKeys(file: string): JSONWebKeySet {

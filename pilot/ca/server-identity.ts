@@ -8,6 +8,7 @@ import { type CertificateAuthority, lifeOf } from './authority.ts'
 
 type Provider = experimental.CertificateProvider
 type Listener = Parameters<Provider['addIdentityCertificateListener']>[0]
+type RootsListener = Parameters<Provider['addCaCertificateListener']>[0]
 
 const TTL_MS = 24 * 3_600_000
 /** Renewed at half of its life, so that many a failure may come between. */
@@ -43,8 +44,11 @@ export class ServerIdentity implements Provider {
     this.#listeners.delete(listener)
   }
 
-  /** Clients show no certificate to this server: their tokens say who they are. */
-  addCaCertificateListener(): void {}
+  /** Clients that show a certificate show one of this authority's. Its roots stay what they are as long as the process. */
+  addCaCertificateListener(listener: RootsListener): void {
+    queueMicrotask(() => listener({ caCertificate: Buffer.from(this.#authority.roots) }))
+  }
+
   removeCaCertificateListener(): void {}
 
   close(): void {

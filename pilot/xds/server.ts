@@ -1,10 +1,12 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import {
   status as GrpcStatus,
+  type Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServiceDefinition,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { VHDS_CLIENT_FEATURE } from '../../api/client-features.ts'
 import type { Node } from '../../api/gen/envoy/config/core/v3/base_pb.js'
@@ -13,11 +15,13 @@ import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
 } from '../../api/gen/envoy/service/discovery/v3/discovery_pb.js'
+import type { SpiffeId } from '../../api/spiffe.ts'
 import { isTypeUrl, type TypeUrl } from '../../api/type-urls.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { errorText } from '../../lib/errors.ts'
 import { createLogger, type Logger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
+import { disagreement } from './agreement.ts'
 import { DeltaStream } from './delta-stream.ts'
 import type { Message } from './message.ts'
 import { xdsMetrics } from './metrics.ts'
@@ -59,6 +63,12 @@ interface DeltaRequest {
   readonly message: DeltaDiscoveryRequest
 }
 
+/** A server whose callers are proven before a call comes to its handler. */
+export interface ProvenServer {
+  addService(service: ServiceDefinition, handlers: UntypedServiceImplementation): void
+  callerOf(metadata: Metadata): { readonly identity: SpiffeId }
+}
+
 export interface XdsServerOptions {
   views: ViewSource
   clock?: Clock
@@ -91,10 +101,10 @@ export class XdsServer {
       'grpc.max_receive_message_length': 16 * 1024 * 1024,
       interceptors: [writePieces],
     })
-    this.#server.addService(SERVICE, {
-      streamAggregatedResources: (call: ServerDuplexStream<Buffer, Message>) => this.#serveSotw(call),
-      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Message>) => this.#serveDelta(call),
-    })
+    this.#server.addService(
+      SERVICE,
+      this.#handlers(() => undefined),
+    )
     this.#unsubscribe = this.#views.onGeneration(() => this.#onGeneration())
   }
 
@@ -106,6 +116,14 @@ export class XdsServer {
         else reject(error)
       })
     })
+  }
+
+  /** Serves the same there, to callers whose node is their own. */
+  addTo(server: ProvenServer): void {
+    server.addService(
+      SERVICE,
+      this.#handlers((metadata) => server.callerOf(metadata).identity),
+    )
   }
 
   get streams(): Iterable<XdsStream> {
@@ -146,17 +164,28 @@ export class XdsServer {
 
   // === streams ===
 
-  #serveSotw(call: ServerDuplexStream<Buffer, Message>): void {
+  #handlers(provenOf: (metadata: Metadata) => SpiffeId | undefined): UntypedServiceImplementation {
+    return {
+      streamAggregatedResources: (call: ServerDuplexStream<Buffer, Message>) =>
+        this.#serveSotw(call, provenOf(call.metadata)),
+      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Message>) =>
+        this.#serveDelta(call, provenOf(call.metadata)),
+    }
+  }
+
+  #serveSotw(call: ServerDuplexStream<Buffer, Message>, proven: SpiffeId | undefined): void {
     this.#serve<Buffer, SotwRequest, SotwStream>(
       call,
+      proven,
       (bytes, stream) => decodeSotwRequest(bytes, stream?.knownNames()),
       (node, sink) => new SotwStream(node, this.#views.viewFor(node), sink, this.#clock, this.#counters),
     )
   }
 
-  #serveDelta(call: ServerDuplexStream<DeltaRequest, Message>): void {
+  #serveDelta(call: ServerDuplexStream<DeltaRequest, Message>, proven: SpiffeId | undefined): void {
     this.#serve<DeltaRequest, DeltaRequest, DeltaStream>(
       call,
+      proven,
       (request) => request,
       (node, sink) => new DeltaStream(node, this.#viewFor(node), sink, this.#clock, this.#counters),
     )
@@ -168,11 +197,14 @@ export class XdsServer {
     Stream extends XdsStream & { onRequest(type: TypeUrl, request: Request): void },
   >(
     call: ServerDuplexStream<Raw, Message>,
+    proven: SpiffeId | undefined,
     decode: (raw: Raw, stream: Stream | undefined) => Request,
     open: (node: NodeIdentity, sink: StreamSink) => Stream,
   ): void {
     let stream: Stream | undefined
+    let isRefused = false
     const fail = (code: GrpcStatus, details: string) => {
+      isRefused = true
       this.#log.warning('stream refused', { details })
       call.emit('error', { code, details })
     }
@@ -180,6 +212,7 @@ export class XdsServer {
       if (stream !== undefined && this.#streams.delete(stream)) this.#metrics.connected.dec()
     }
     call.on('data', (raw: Raw) => {
+      if (isRefused) return
       let request: Request
       try {
         request = decode(raw, stream)
@@ -197,8 +230,14 @@ export class XdsServer {
           fail(GrpcStatus.INVALID_ARGUMENT, 'the first request of a stream must name its node')
           return
         }
+        const identity = identityOf(node, proven)
+        const reason = proven === undefined ? '' : disagreement(identity, proven)
+        if (reason !== '') {
+          fail(GrpcStatus.PERMISSION_DENIED, reason)
+          return
+        }
         try {
-          stream = open(identityOf(node), { write: (message) => call.write(message) })
+          stream = open(identity, { write: (message) => call.write(message) })
         } catch (thrown) {
           fail(GrpcStatus.INVALID_ARGUMENT, errorText(thrown))
           return
@@ -220,6 +259,7 @@ export class XdsServer {
   }
 }
 
-function identityOf(node: Node): NodeIdentity {
-  return { id: node.id, cluster: node.cluster, metadata: node.metadata ?? {}, clientFeatures: node.clientFeatures }
+function identityOf(node: Node, proven: SpiffeId | undefined): NodeIdentity {
+  const { id, cluster, metadata = {}, clientFeatures } = node
+  return { id, cluster, metadata, clientFeatures, proven }
 }

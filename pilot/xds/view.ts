@@ -1,3 +1,4 @@
+import type { SpiffeId } from '../../api/spiffe.ts'
 import type { TypeUrl } from '../../api/type-urls.ts'
 
 /** One resource, encoded once and shared by every stream that may see it. */
@@ -23,6 +24,8 @@ export interface ResourceView {
   list(type: TypeUrl): readonly EncodedResource[]
   /** One resource by name, or undefined when this view has none of that name. */
   get(type: TypeUrl, name: string): EncodedResource | undefined
+  /** Why get() has nothing of that name, where somebody should be told. */
+  withheld?(type: TypeUrl, name: string): string | undefined
 }
 
 /** The fields of an xDS node that decide what its proxy may see. */
@@ -31,6 +34,8 @@ export interface NodeIdentity {
   cluster: string
   metadata: Record<string, unknown>
   clientFeatures?: readonly string[]
+  /** Who its proxy has proven to be; what the other fields say agrees with it. undefined where nothing was asked for. */
+  proven?: SpiffeId | undefined
 }
 
 /** Where the xDS server takes its views from. */

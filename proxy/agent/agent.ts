@@ -33,6 +33,8 @@ export interface AgentOptions {
   workers?: number
   /** Gets the workload's own certificate of an authority. */
   identity?: IdentityOptions | undefined
+  /** A file with what tells the management server who the workload is; sent over TLS only, and read anew for each stream. */
+  tokenFile?: string | undefined
   /** Supplies secrets from within this process, in the place of `identity`. */
   secrets?: SecretProvider
 }
@@ -62,7 +64,7 @@ export class Agent {
     this.startedMs = this.clock.nowMs()
     this.#log = options.log ?? createLogger('proxy')
     const random = options.random ?? systemRandom
-    const management = managementServer(bootstrap, file)
+    const management = managementServer(bootstrap, file, options.tokenFile)
     const managementClusters = management === undefined ? [] : [management.cluster]
     const servers = secretServers(bootstrap.staticResources?.clusters ?? [])
     const metrics = new MetricStore()

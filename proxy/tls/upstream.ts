@@ -99,7 +99,8 @@ export class PeerIdentityError extends Error {
   }
 }
 
-function identityError(check: PeerCheckPlan, certificate: PeerCertificate): PeerIdentityError | undefined {
+/** Why this certificate is not the one that was asked for; undefined when it is. */
+export function identityError(check: PeerCheckPlan, certificate: PeerCertificate): PeerIdentityError | undefined {
   const refusal = refusePeer(check, certificate)
   if (refusal === undefined) return undefined
   if (refusal === 'fail_verify_cert_hash') {

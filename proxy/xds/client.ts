@@ -10,6 +10,7 @@ import {
 import { StatusSchema } from '../../api/gen/google/rpc/status_pb.js'
 import { Backoff } from '../../lib/backoff.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
+import { errorText } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
@@ -116,7 +117,8 @@ export class XdsClient {
     if (this.#isClosed) return
     this.#nodeSent = false
     for (const type of this.#types) Object.assign(this.#subscriptions[type], { nonce: '', isOpen: false })
-    const stream = this.#server.useDelta ? this.#openDelta() : this.#openSotw()
+    const stream = this.#openStream()
+    if (stream === undefined) return
     stream.on('metadata', () => this.#setConnected(true))
     stream.on('error', (error: Error) => this.#onStreamOver(stream, error.message))
     stream.on('end', () => this.#onStreamOver(stream, 'the server ended the stream'))
@@ -129,6 +131,16 @@ export class XdsClient {
       }
       if (this.#delta !== undefined) this.#openDeltaType(subscription)
       else this.#sendSotw(subscription, '')
+    }
+  }
+
+  /** undefined when the server cannot be called as things are: that is looked at again. */
+  #openStream(): SotwStream | DeltaStream | undefined {
+    try {
+      return this.#server.useDelta ? this.#openDelta() : this.#openSotw()
+    } catch (thrown) {
+      this.#onLost(errorText(thrown))
+      return undefined
     }
   }
 
@@ -148,6 +160,10 @@ export class XdsClient {
 
   #onStreamOver(stream: SotwStream | DeltaStream, reason: string): void {
     if (stream !== this.#sotw && stream !== this.#delta) return
+    this.#onLost(reason)
+  }
+
+  #onLost(reason: string): void {
     this.#sotw = undefined
     this.#delta = undefined
     this.#setConnected(false)

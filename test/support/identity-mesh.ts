@@ -76,7 +76,7 @@ export class IdentityMesh {
     const secrets = new IdentitySecrets(this.identityOf(member.account, member.namespace), around)
     secrets.start(server)
     const file = this.file(`${member.name}.json`)
-    writeFileSync(file, bootstrapText(member, this.pilot.xdsPort, { pipe: { path: socket } }))
+    writeFileSync(file, bootstrapText(member, this.pilot.xdsPort, undefined, { pipe: { path: socket } }))
     const envoy = new EnvoyProcess(path, file)
     this.#closing.push(async () => {
       await envoy.stop()

@@ -84,33 +84,53 @@ export class Mesh {
   }
 }
 
-function identityOf({ type, name, namespace = 'default', ip, labels }: Workload) {
+export function identityOf({ type, name, namespace = 'default', ip, labels }: Workload) {
   return {
     id: formatNodeId({ type, ip, name, namespace, domain: 'cluster.local' }),
     metadata: { NAMESPACE: namespace, LABELS: labels },
   }
 }
 
+/** How the pilot's TLS port is called, by Envoy or by our proxy. */
+export interface PilotTls {
+  /** PEM. */
+  readonly rootFile: string
+  /** Sent as `initial_metadata`; without it the proxy is to know its token in another way. */
+  readonly token?: string
+  /** Of the mesh, in the place of a token. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string }
+}
+
 /**
  * A bootstrap file, for Envoy or for our proxy, that takes everything from the pilot on this port. `agent` is the address of what
  * serves the workload's own certificate, which a real Envoy does not have within it.
  */
-export function bootstrapText(workload: Workload, xdsPort: number, agent?: object): string {
+export function bootstrapText(workload: Workload, xdsPort: number, tls?: PilotTls, agent?: object): string {
   const { id, metadata } = identityOf(workload)
-  const pilot = { socket_address: { address: '127.0.0.1', port_value: xdsPort } }
+  const pilot = grpcCluster('xds', { socket_address: { address: '127.0.0.1', port_value: xdsPort } })
   return JSON.stringify({
     node: { id, cluster: 'test', metadata },
     dynamic_resources: {
       ads_config: {
         api_type: 'DELTA_GRPC',
         transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+        grpc_services: [
+          {
+            envoy_grpc: { cluster_name: 'xds' },
+            ...(tls?.token !== undefined && {
+              initial_metadata: [{ key: 'authorization', value: `Bearer ${tls.token}` }],
+            }),
+          },
+        ],
       },
       cds_config: { ads: {}, resource_api_version: 'V3' },
       lds_config: { ads: {}, resource_api_version: 'V3' },
     },
     static_resources: {
-      clusters: [grpcCluster('xds', pilot), ...(agent === undefined ? [] : [grpcCluster('sds-grpc', agent)])],
+      clusters: [
+        { ...pilot, ...(tls !== undefined && { transport_socket: pilotSocket(tls) }) },
+        ...(agent === undefined ? [] : [grpcCluster('sds-grpc', agent)]),
+      ],
     },
   })
 }
@@ -127,6 +147,24 @@ function grpcCluster(name: string, address: object): object {
       },
     },
     load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+  }
+}
+
+function pilotSocket({ rootFile, certificate }: PilotTls) {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      common_tls_context: {
+        alpn_protocols: ['h2'],
+        validation_context: { trusted_ca: { filename: rootFile } },
+        ...(certificate !== undefined && {
+          tls_certificates: [
+            { certificate_chain: { filename: certificate.certFile }, private_key: { filename: certificate.keyFile } },
+          ],
+        }),
+      },
+    },
   }
 }
 
