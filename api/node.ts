@@ -1,6 +1,9 @@
 /** What a proxy is: a sidecar beside one workload, or a gateway. */
 export type NodeType = 'sidecar' | 'router'
 
+/** The gRPC metadata by which a proxy that asks for a certificate says which one it is: its node id. */
+export const NODE_HEADER = 'lateen-node'
+
 /** Istio's node id: `<type>~<ip>~<pod>.<namespace>~<namespace>.svc.<domain>`. */
 export interface NodeId {
   type: NodeType

@@ -4,8 +4,7 @@ import type { ConfigSource } from '../config/store.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
-import { type CaOptions, openCa } from './ca/open.ts'
-import type { CaServer } from './ca/server.ts'
+import { type Ca, type CaOptions, openCa } from './ca/open.ts'
 import { PilotHttpServer } from './http/server.ts'
 import type { MeshOptions } from './mesh/options.ts'
 import { Publisher } from './publisher.ts'
@@ -39,7 +38,7 @@ export class Pilot {
   readonly http: PilotHttpServer
   readonly metrics = new MetricStore()
   readonly clock: Clock
-  readonly ca: CaServer | undefined
+  readonly ca: Ca | undefined
   readonly #options: PilotOptions
   readonly #log: Logger
   #reported = new Set<string>()
@@ -57,20 +56,21 @@ export class Pilot {
       source: options.source,
       clock: this.clock,
       mesh: { ...(this.ca && MESH_WITH_IDENTITIES), ...options.mesh },
-      trustBundle: this.ca?.roots,
+      trustBundle: this.ca?.authority.roots,
       quietMs: options.debounceMs,
       logger: this.#log,
     })
     this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })
     this.http = new PilotHttpServer(this, options.httpAddress)
-    if (this.ca !== undefined) this.xds.addTo(this.ca)
+    if (this.ca !== undefined) this.xds.addTo(this.ca.server)
+    this.ca?.onRoots((roots) => this.publisher.setTrustBundle(roots))
     this.#reportFindings()
     options.source.onChange(() => this.#reportFindings())
   }
 
   async start(): Promise<void> {
     this.xdsPort = await this.xds.listen(this.#options.xdsAddress)
-    if (this.ca !== undefined) this.caPort = await this.ca.listen(this.#options.ca?.address ?? '')
+    if (this.ca !== undefined) this.caPort = await this.ca.server.listen(this.#options.ca?.address ?? '')
     await this.http.open()
   }
 

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import {
   status as GrpcStatus,
@@ -14,15 +15,18 @@ import {
   IstioCertificateService,
 } from '../../api/gen/istio/v1/auth/ca_pb.js'
 import { serviceDefinition } from '../../api/grpc.ts'
+import { NODE_HEADER } from '../../api/node.ts'
 import { formatSpiffeId, type SpiffeId } from '../../api/spiffe.ts'
 import { errorText, MeshError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
-import type { CertificateAuthority } from './authority.ts'
+import { type CertificateAuthority, lifeOf } from './authority.ts'
 import type { ProvenCaller } from './caller-proof.ts'
+import type { LeafLedger } from './leaf-ledger.ts'
 
 /** A request is a signing request and little more. */
 const MAX_REQUEST_BYTES = 64 * 1024
+const MAX_NODE_CHARS = 512
 
 /** Left as bytes: what else is served on the same port has larger messages, and gRPC knows one bound for all. */
 export const CERTIFICATE_SERVICE: ServiceDefinition = Object.fromEntries(
@@ -34,13 +38,14 @@ export const CERTIFICATE_SERVICE: ServiceDefinition = Object.fromEntries(
 
 interface Around {
   readonly authority: CertificateAuthority
+  readonly ledger: LeafLedger
   readonly log: Logger
   readonly metrics: MetricStore
 }
 
 /** Istio's certificate service. A certificate is given for a token only: with one that was stolen another could be had for ever. */
 export function certificateService(
-  { authority, log, metrics }: Around,
+  { authority, ledger, log, metrics }: Around,
   callerOf: (metadata: Metadata) => ProvenCaller,
 ): UntypedServiceImplementation {
   const issued = metrics.counter('ca.certificates_issued')
@@ -60,6 +65,12 @@ export function certificateService(
       const { csr, validityDuration } = fromBinary(IstioCertificateRequestSchema, call.request)
       const certChain = [...authority.signWorkload(csr, identity, Number(validityDuration) * 1000)]
       issued.inc()
+      ledger.add({
+        identity: formatSpiffeId(identity),
+        node: nodeOf(call.metadata),
+        issuer: authority.material.certificate.fingerprint256,
+        endMs: lifeOf(new X509Certificate(certChain[0] as string)).endMs,
+      })
       callback(null, create(IstioCertificateResponseSchema, { certChain }))
     } catch (thrown) {
       refused.inc()
@@ -72,6 +83,12 @@ export function certificateService(
     }
   }
   return { createCertificate }
+}
+
+/** Which of the proxies that share an identity asks: only its own certificates are told apart by it, so that it is believed. */
+function nodeOf(metadata: Metadata): string {
+  const node = String(metadata.get(NODE_HEADER)[0] ?? '')
+  return node.length <= MAX_NODE_CHARS ? node : ''
 }
 
 const STATUS_OF: Readonly<Record<string, GrpcStatus>> = {

@@ -23,12 +23,15 @@ export class LeafLedger {
   readonly #leaves = new Map<string, IssuedLeaf>()
   /** By issuer: when the last ends of all that were ever given. */
   readonly #lastEndMs: Map<string, number>
+  /** The same of those that were given before this ledger began. */
+  readonly #unseenEndMs: ReadonlyMap<string, number>
   #unnamed = 0
 
   /** `lastEndMs` is what another ledger knew, before this process. */
   constructor(clock: Clock, lastEndMs: ReadonlyMap<string, number> = new Map()) {
     this.#clock = clock
     this.#lastEndMs = new Map(lastEndMs)
+    this.#unseenEndMs = new Map(lastEndMs)
   }
 
   add(leaf: IssuedLeaf): void {
@@ -44,18 +47,14 @@ export class LeafLedger {
     return [...this.#leaves.values()]
   }
 
-  /** When the last of an issuer's certificates ends, whoever has it; 0 when it gave none. */
-  lastEndMs(issuer: string): number {
-    return this.#lastEndMs.get(issuer) ?? 0
-  }
-
+  /** By issuer: when the last of its certificates ends, whoever has it. */
   get lastEnds(): ReadonlyMap<string, number> {
     return this.#lastEndMs
   }
 
-  /** Whether all that were given are among the current ones. */
-  get isWhole(): boolean {
-    return this.#leaves.size < MAX_LEAVES
+  /** By issuer: when the last ends of its certificates that are not among the current ones, and may be anybody's. */
+  get unseenEnds(): ReadonlyMap<string, number> {
+    return this.#leaves.size < MAX_LEAVES ? this.#unseenEndMs : this.#lastEndMs
   }
 
   #forgetEnded(): void {

@@ -5,10 +5,13 @@ import { errorText, MeshError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import { CertificateAuthority } from './authority.ts'
+import { AuthorityWatch } from './authority-watch.ts'
 import type { CallerCheck } from './callers.ts'
-import { openMaterial } from './material.ts'
+import { LeafFile } from './leaf-file.ts'
+import type { LeafLedger } from './leaf-ledger.ts'
 import { CaServer } from './server.ts'
 import { ServiceAccountTokens } from './service-account-tokens.ts'
+import { openSigners } from './signers.ts'
 import { TokenFiles } from './token-files.ts'
 
 export interface CaOptions {
@@ -37,8 +40,19 @@ interface Around {
   readonly metrics: MetricStore
 }
 
+/** A certificate authority as it runs. */
+export interface Ca {
+  readonly dir: string
+  readonly authority: CertificateAuthority
+  readonly ledger: LeafLedger
+  readonly server: CaServer
+  /** Calls back when peers are to be trusted by other roots than before. */
+  onRoots(listener: (roots: string) => void): void
+  close(): void
+}
+
 /** The authority and its server as they are configured. Throws CA_INVALID or CA_EXPIRED. */
-export function openCa(options: CaOptions, { clock, log, metrics }: Around): CaServer {
+export function openCa(options: CaOptions, { clock, log, metrics }: Around): Ca {
   const { dir, serverNames, serviceAccounts, tokensDir, trustDomain } = options
   const callers: CallerCheck[] = []
   if (tokensDir !== undefined) callers.push(new TokenFiles(tokensDir, trustDomain, clock, log))
@@ -52,8 +66,29 @@ export function openCa(options: CaOptions, { clock, log, metrics }: Around): CaS
       source: 'config',
     })
   }
-  const authority = new CertificateAuthority({ material: openMaterial(dir, trustDomain, clock, log), clock })
-  return new CaServer({ authority, callers, trustDomain, serverNames, clock, log, metrics })
+  const { signer, serverSigner } = openSigners(dir, trustDomain, clock, log)
+  const authority = new CertificateAuthority({ material: signer, serverMaterial: serverSigner, clock })
+  const file = new LeafFile(dir, clock, log)
+  const { ledger } = file
+  const server = new CaServer({ authority, ledger, callers, trustDomain, serverNames, clock, log, metrics })
+  const listeners: ((roots: string) => void)[] = []
+  const onChange = () => {
+    server.renew()
+    for (const listener of listeners) listener(authority.roots)
+  }
+  const watch = new AuthorityWatch({ dir, trustDomain, authority, clock, log, metrics, onChange })
+  return {
+    dir,
+    authority,
+    ledger,
+    server,
+    onRoots: (listener) => listeners.push(listener),
+    close: () => {
+      watch.close()
+      file.close()
+      server.close()
+    },
+  }
 }
 
 function readKeys(file: string): JSONWebKeySet {

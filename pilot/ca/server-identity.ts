@@ -22,6 +22,7 @@ export class ServerIdentity implements Provider {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #listeners = new Set<Listener>()
+  readonly #rootsListeners = new Set<RootsListener>()
   #current: { certificate: Buffer; privateKey: Buffer }
   #timer: Timer | undefined
 
@@ -31,7 +32,7 @@ export class ServerIdentity implements Provider {
     this.#names = names
     this.#clock = clock
     this.#log = log
-    this.#current = this.#renew()
+    this.#current = this.#sign()
   }
 
   addIdentityCertificateListener(listener: Listener): void {
@@ -44,18 +45,32 @@ export class ServerIdentity implements Provider {
     this.#listeners.delete(listener)
   }
 
-  /** Clients that show a certificate show one of this authority's. Its roots stay what they are as long as the process. */
+  /** Clients that show a certificate show one of this authority's. */
   addCaCertificateListener(listener: RootsListener): void {
-    queueMicrotask(() => listener({ caCertificate: Buffer.from(this.#authority.roots) }))
+    this.#rootsListeners.add(listener)
+    queueMicrotask(() => listener(this.#roots()))
   }
 
-  removeCaCertificateListener(): void {}
+  removeCaCertificateListener(listener: RootsListener): void {
+    this.#rootsListeners.delete(listener)
+  }
+
+  /** The authority has changed. */
+  renew(): void {
+    this.#timer?.cancel()
+    this.#onDue()
+    for (const listener of this.#rootsListeners) listener(this.#roots())
+  }
+
+  #roots(): { caCertificate: Buffer } {
+    return { caCertificate: Buffer.from(this.#authority.roots) }
+  }
 
   close(): void {
     this.#timer?.cancel()
   }
 
-  #renew(): { certificate: Buffer; privateKey: Buffer } {
+  #sign(): { certificate: Buffer; privateKey: Buffer } {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const chain = this.#authority.signServer(publicKey, this.#names, TTL_MS)
     // The root is the client's to have.
@@ -71,7 +86,7 @@ export class ServerIdentity implements Provider {
 
   #onDue(): void {
     try {
-      this.#current = this.#renew()
+      this.#current = this.#sign()
       for (const listener of this.#listeners) listener(this.#current)
     } catch (thrown) {
       this.#log.error("the server's own certificate could not be renewed", { error: errorText(thrown) })

@@ -18,6 +18,7 @@ import { silentLogger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { makeSigningRequest } from '../../lib/x509/signing-request.ts'
 import { CertificateAuthority } from './authority.ts'
+import { LeafLedger } from './leaf-ledger.ts'
 import { openMaterial } from './material.ts'
 import { CaServer } from './server.ts'
 import { TokenFiles } from './token-files.ts'
@@ -41,6 +42,7 @@ beforeAll(async () => {
   authority = new CertificateAuthority({ material, clock })
   server = new CaServer({
     authority,
+    ledger: new LeafLedger(clock),
     callers: [new TokenFiles(join(folder, 'tokens'), 'cluster.local', clock, silentLogger)],
     trustDomain: 'cluster.local',
     serverNames: ['localhost', '127.0.0.1'],

@@ -16,6 +16,7 @@ import type { CertificateAuthority } from './authority.ts'
 import { CallerProof, type ProvenCaller } from './caller-proof.ts'
 import type { CallerCheck } from './callers.ts'
 import { CERTIFICATE_SERVICE, certificateService } from './certificate-service.ts'
+import type { LeafLedger } from './leaf-ledger.ts'
 import { ProvenCalls } from './proven-calls.ts'
 import { ServerIdentity } from './server-identity.ts'
 
@@ -26,6 +27,7 @@ const MAX_CALLS = 100
 
 export interface CaServerOptions {
   readonly authority: CertificateAuthority
+  readonly ledger: LeafLedger
   readonly callers: readonly CallerCheck[]
   readonly trustDomain: string
   /** What clients call this server by: names and addresses. */
@@ -40,7 +42,8 @@ export interface CaServerOptions {
  * caller proves who it is, by a token or by a certificate of the mesh; in the clear a token would be anybody's.
  */
 export class CaServer {
-  readonly #authority: CertificateAuthority
+  readonly authority: CertificateAuthority
+  readonly ledger: LeafLedger
   readonly #identity: ServerIdentity
   readonly #server: Server
   readonly #calls: ProvenCalls
@@ -48,7 +51,8 @@ export class CaServer {
   /** Throws CA_EXPIRED. */
   constructor(options: CaServerOptions) {
     const { authority, clock, log, metrics, serverNames } = options
-    this.#authority = authority
+    this.authority = authority
+    this.ledger = options.ledger
     this.#identity = new ServerIdentity(authority, serverNames.map(nameOf), clock, log)
     const refused = metrics.counter('ca.requests_refused')
     this.#calls = new ProvenCalls(new CallerProof(options), (peer, reason) => {
@@ -87,9 +91,9 @@ export class CaServer {
     })
   }
 
-  /** PEM, as peers are to have them. */
-  get roots(): string {
-    return this.#authority.roots
+  /** The authority has changed: so does the server's own certificate, and whose it believes. */
+  renew(): void {
+    this.#identity.renew()
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { errorText } from '../../lib/errors.ts'
 import type { Pilot } from '../pilot.ts'
+import { certz } from './certz.ts'
 import { metricsText } from './exposition.ts'
 import { syncz } from './syncz.ts'
 
@@ -19,6 +20,7 @@ const ROUTES: Record<string, Answer> = {
   '/debug/syncz': (pilot) => json(syncz(pilot)),
   '/debug/findings': (pilot) => json(pilot.findings()),
   '/debug/config': (pilot) => json({ generation: pilot.publisher.generation, findings: pilot.findings() }),
+  '/debug/certz': (pilot) => json(certz(pilot) ?? { error: 'this pilot has no certificate authority' }),
   '/debug/node': (pilot, query) => json(describe(pilot, query.get('id') ?? '')),
 }
 

@@ -13,10 +13,10 @@ import { EMPTY_PLAN } from '../plan/plan.ts'
 import type { XdsClient } from '../xds/client.ts'
 import { ResourceSet } from '../xds/resource-set.ts'
 import type { SecretProvider } from '../xds/secret-provider.ts'
-import { LOCAL_SOURCE } from '../xds/secret-store.ts'
+import { ADS_SOURCE, LOCAL_SOURCE } from '../xds/secret-store.ts'
 import { AdminServer } from './admin/server.ts'
 import { compileStatic, type OtherSecrets } from './bootstrap.ts'
-import { type IdentityOptions, IdentitySecrets } from './identity/identity-secrets.ts'
+import { type IdentityOptions, IdentitySecrets, TRUSTED_ROOTS } from './identity/identity-secrets.ts'
 import { managementServer } from './management-server.ts'
 import { maxDownstreamConnections } from './overload.ts'
 import { LocalPlane, type Planes } from './planes.ts'
@@ -69,7 +69,9 @@ export class Agent {
     const servers = secretServers(bootstrap.staticResources?.clusters ?? [])
     const metrics = new MetricStore()
     const around = { clock: this.clock, random, log: this.#log, metrics }
-    this.#provider = options.secrets ?? (options.identity && new IdentitySecrets(options.identity, around))
+    this.#provider =
+      options.secrets ??
+      (options.identity && new IdentitySecrets({ node: bootstrap.node?.id, ...options.identity }, around))
     const others: OtherSecrets = {
       localNames: this.#provider?.names ?? new Set(),
       grpcClusters: new Set(servers.keys()),
@@ -110,6 +112,7 @@ export class Agent {
           await this.planes.setPlan(next)
           // What is served in the place of what waits has names of its own.
           this.#updateNames()
+          this.#followRoots()
         },
         ...(pool !== undefined && { relay: (resources) => pool.relay(resources) }),
       },
@@ -140,6 +143,8 @@ export class Agent {
   }
 
   #isStopped = false
+  /** PEM of the roots that came last by the aggregated stream. */
+  #roots: Buffer | undefined
   readonly #provider: SecretProvider | undefined
   readonly #secretStreams: SecretStreams
   readonly #connect: (() => Promise<XdsClient>) | undefined
@@ -161,6 +166,15 @@ export class Agent {
   #updateNames(): void {
     this.xds?.updateNames()
     this.#secretStreams.update()
+  }
+
+  /** Who signs the mesh's certificates shows by the roots that it is to trust. */
+  #followRoots(): void {
+    const secret = this.resources.secrets.caches.get(ADS_SOURCE)?.resources.get(TRUSTED_ROOTS)?.plan
+    const roots = secret?.kind === 'validation_context' ? secret.validation.trustedCa : undefined
+    if (roots === undefined || roots === this.#roots) return
+    this.#roots = roots
+    this.#provider?.onTrustBundle?.(roots.toString('latin1'))
   }
 
   #putSecret(secret: Secret, version: string): string {

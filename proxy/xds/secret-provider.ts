@@ -12,6 +12,8 @@ export interface SecretProvider {
    * Called once, when the proxy starts. What refers to a name waits for its first put(), up to `initial_fetch_timeout`.
    */
   start(sink: SecretSink): void
+  /** What came under `ROOTCA` by the aggregated stream, PEM, whenever it is another. */
+  onTrustBundle?(roots: string): void
   /** Called once, when the proxy stops: nothing may be put any more. */
   close(): void
 }

@@ -8,6 +8,7 @@ import {
   IstioCertificateService,
 } from '../../../api/gen/istio/v1/auth/ca_pb.js'
 import { serviceDefinition } from '../../../api/grpc.ts'
+import { NODE_HEADER } from '../../../api/node.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { errorText, MeshError } from '../../../lib/errors.ts'
 import type { CertificateSource } from './certificate-source.ts'
@@ -19,10 +20,14 @@ export interface CaClientOptions {
   readonly address: string
   /** PEM of the roots that the server's certificate must lead to. */
   readonly rootFile: string
+  /** PEM of roots that it may lead to as well: those that came with the last certificate. '' for none. */
+  readonly knownRoots?: () => string
   /** Read anew for each request: projected tokens are replaced while they are valid. */
   readonly tokenFile: string
   /** Of the certificates; 0 leaves it to the server. */
   readonly lifeSeconds: number
+  /** The xDS id of this proxy, by which the server tells it from others of its identity; '' for none. */
+  readonly node?: string
   readonly clock: Clock
 }
 
@@ -36,12 +41,16 @@ export class CaClient implements CertificateSource {
   }
 
   async sign(csr: string, abort: AbortSignal): Promise<readonly string[]> {
-    const { address, rootFile, tokenFile, lifeSeconds } = this.#options
+    const { address, rootFile, tokenFile, lifeSeconds, node = '', knownRoots } = this.#options
     const [roots, token] = await Promise.all([read(rootFile), read(tokenFile)])
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${token.toString('latin1').trim()}`)
+    if (node !== '') metadata.set(NODE_HEADER, node)
     const request = create(IstioCertificateRequestSchema, { csr, validityDuration: BigInt(lifeSeconds) })
-    const client = new Client(address, credentials.createSsl(roots))
+    const client = new Client(
+      address,
+      credentials.createSsl(Buffer.concat([roots, Buffer.from(`\n${knownRoots?.() ?? ''}`)])),
+    )
     try {
       return await this.#call(client, metadata, request, abort)
     } finally {

@@ -26,6 +26,8 @@ export interface IdentityOptions {
   readonly tokenFile: string
   /** Of the certificates; 0 leaves it to the authority. */
   readonly lifeSeconds: number
+  /** The xDS id of the proxy; '' where there is none. */
+  readonly node?: string
 }
 
 interface Around {
@@ -54,6 +56,10 @@ export class IdentitySecrets implements SecretProvider {
     })
   }
 
+  onTrustBundle(roots: string): void {
+    this.#identity?.onTrustBundle(roots)
+  }
+
   close(): void {
     this.#isClosed = true
     this.#identity?.close()
@@ -61,7 +67,8 @@ export class IdentitySecrets implements SecretProvider {
 
   /** gRPC and X.509 take memory that proxies without an identity do not need. */
   async #open(sink: SecretSink): Promise<void> {
-    const { caAddress: address, caRootFile: rootFile, tokenFile, lifeSeconds } = this.#options
+    const { caAddress: address, caRootFile: rootFile, tokenFile, lifeSeconds, node } = this.#options
+    const knownRoots = () => this.#identity?.current?.roots ?? ''
     const [{ CaClient }, { WorkloadIdentity }] = await Promise.all([
       import('./ca-client.ts'),
       import('./workload-identity.ts'),
@@ -69,7 +76,7 @@ export class IdentitySecrets implements SecretProvider {
     if (this.#isClosed) return
     this.#identity = new WorkloadIdentity({
       ...this.#around,
-      source: new CaClient({ address, rootFile, tokenFile, lifeSeconds, clock: this.#around.clock }),
+      source: new CaClient({ address, rootFile, knownRoots, tokenFile, lifeSeconds, node, clock: this.#around.clock }),
       onCertificate: (certificate) => this.#put(certificate, sink),
     })
     this.#identity.start()

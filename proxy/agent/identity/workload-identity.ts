@@ -5,6 +5,7 @@ import { errorText, MeshError } from '../../../lib/errors.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { Metric, MetricStore } from '../../../lib/metrics/store.ts'
 import type { Random } from '../../../lib/random.ts'
+import { fromPem } from '../../../lib/x509/pem.ts'
 import { makeSigningRequest } from '../../../lib/x509/signing-request.ts'
 import type { CertificateSource } from './certificate-source.ts'
 
@@ -36,6 +37,12 @@ export interface WorkloadIdentityOptions {
  */
 const EARLIEST = 0.45
 const LATEST = 0.55
+/**
+ * When another authority signs than the one before, certificates are renewed within this time, or this part of their life: soon, and
+ * not all at once.
+ */
+const OTHER_ISSUER_MS = 30_000
+const OTHER_ISSUER_PART = 0.1
 const RETRY_BASE_MS = 1_000
 const RETRY_MAX_MS = 60_000
 /** A certificate that ends sooner would be asked for without a pause. */
@@ -52,6 +59,8 @@ export class WorkloadIdentity {
   readonly #failures: Metric
   readonly #expiresAt: Metric
   #timer: Timer | undefined
+  #dueMs = 0
+  #bundle = ''
   #abort: AbortController | undefined
   #isClosed = false
   /** The one in force; undefined before the first. */
@@ -79,6 +88,17 @@ export class WorkloadIdentity {
     this.#abort?.abort()
   }
 
+  /** PEM of what the mesh trusts now, the root of the authority that signs first. A certificate that does not lead there is renewed. */
+  onTrustBundle(roots: string): void {
+    const { clock, random } = this.#options
+    this.#bundle = roots
+    const [first] = fromPem(roots, 'CERTIFICATE')
+    if (first === undefined || this.current === undefined || leadsTo(this.current, new X509Certificate(first))) return
+    const leftMs = this.current.endMs - clock.wallMs()
+    const delayMs = Math.min(OTHER_ISSUER_MS, leftMs * OTHER_ISSUER_PART) * random.next()
+    if (clock.nowMs() + delayMs < this.#dueMs) this.#renewIn(delayMs)
+  }
+
   async #renew(): Promise<void> {
     const { clock, log, random, source } = this.#options
     this.#abort = new AbortController()
@@ -94,6 +114,8 @@ export class WorkloadIdentity {
       this.#expiresAt.set(Math.floor(certificate.endMs / 1000))
       const lifeMs = certificate.endMs - clock.wallMs()
       this.#renewIn(lifeMs * (EARLIEST + (LATEST - EARLIEST) * random.next()))
+      // It may have been asked for before, and signed by the one before.
+      this.onTrustBundle(this.#bundle)
       log.info('workload certificate renewed', { until: new Date(certificate.endMs).toISOString() })
       this.#options.onCertificate(certificate)
     } catch (thrown) {
@@ -118,6 +140,8 @@ export class WorkloadIdentity {
   }
 
   #renewIn(delayMs: number): void {
+    this.#timer?.cancel()
+    this.#dueMs = this.#options.clock.nowMs() + delayMs
     this.#timer = this.#options.clock.setTimer(delayMs, () => void this.#renew())
   }
 }
@@ -141,6 +165,13 @@ function readChain(pems: readonly string[], privateKey: KeyObject, nowMs: number
     startMs,
     endMs,
   }
+}
+
+function leadsTo({ chain }: WorkloadCertificate, root: X509Certificate): boolean {
+  const last = fromPem(chain, 'CERTIFICATE').at(-1)
+  if (last === undefined) return false
+  const highest = new X509Certificate(last)
+  return highest.checkIssued(root) && highest.verify(root.publicKey)
 }
 
 function unusable(reason: string): MeshError {

@@ -8,8 +8,7 @@ import { silentLogger } from '../../../lib/log.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
 import { systemRandom } from '../../../lib/random.ts'
 import { makeSigningRequest } from '../../../lib/x509/signing-request.ts'
-import { openCa } from '../../../pilot/ca/open.ts'
-import type { CaServer } from '../../../pilot/ca/server.ts'
+import { type Ca, openCa } from '../../../pilot/ca/open.ts'
 import { CaClient } from '../../../proxy/agent/identity/ca-client.ts'
 import { type WorkloadCertificate, WorkloadIdentity } from '../../../proxy/agent/identity/workload-identity.ts'
 
@@ -18,25 +17,25 @@ import { type WorkloadCertificate, WorkloadIdentity } from '../../../proxy/agent
 const TOKEN = 'c0ffee'.repeat(8)
 const folder = mkdtempSync(join(tmpdir(), 'lateen-identity-'))
 const file = (name: string) => join(folder, name)
-let server: CaServer
+let authority: Ca
 let port: number
 
 beforeAll(async () => {
   mkdirSync(file('tokens/default'), { recursive: true })
   writeFileSync(file('tokens/default/reviews'), `${TOKEN}\n`)
   writeFileSync(file('wrong-token'), 'decaf'.repeat(8))
-  server = openAuthority('ca')
-  port = await server.listen('127.0.0.1:0')
+  authority = openAuthority('ca')
+  port = await authority.server.listen('127.0.0.1:0')
   // Only for its root.
   openAuthority('other').close()
 })
 
 afterAll(() => {
-  server.close()
+  authority.close()
   rmSync(folder, { recursive: true })
 })
 
-function openAuthority(dir: string): CaServer {
+function openAuthority(dir: string): Ca {
   return openCa(
     {
       address: '127.0.0.1:0',

@@ -7,8 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { systemClock } from '../../../lib/clock.ts'
 import { silentLogger } from '../../../lib/log.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
-import { openCa } from '../../../pilot/ca/open.ts'
-import type { CaServer } from '../../../pilot/ca/server.ts'
+import { type Ca, openCa } from '../../../pilot/ca/open.ts'
 import { Agent } from '../../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../../proxy/agent/bootstrap.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -25,7 +24,7 @@ const folder = mkdtempSync(join(tmpdir(), 'lateen-mutual-'))
 const file = (name: string) => join(folder, name)
 const idOf = (account: string) => `spiffe://cluster.local/ns/default/sa/${account}`
 
-let ca: CaServer
+let ca: Ca
 let caPort: number
 const agents: Agent[] = []
 
@@ -45,7 +44,7 @@ beforeAll(async () => {
     },
     { clock: systemClock, log: silentLogger, metrics: new MetricStore() },
   )
-  caPort = await ca.listen('127.0.0.1:0')
+  caPort = await ca.server.listen('127.0.0.1:0')
 })
 
 afterAll(async () => {
