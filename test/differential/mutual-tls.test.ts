@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { MemorySource } from '../../config/sources/memory.ts'
 import { peerOrSkip } from '../peers/peers.ts'
 import { eventually } from '../support/eventually.ts'
-import { IdentityMesh, type Member } from '../support/identity-mesh.ts'
+import { calling, IdentityMesh, member, meshMode, serving } from '../support/identity-mesh.ts'
 import { canConnect, loopbackBlock } from '../support/mesh.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { run } from '../support/tls-clients.ts'
@@ -29,27 +29,27 @@ let app: Server
 let source: MemorySource
 let mesh: IdentityMesh
 
-const member = (role: 'caller' | 'callee', plane: Plane): Member => ({
-  type: 'sidecar',
-  name: `${role}-${plane}`,
-  ip: (role === 'caller' ? CALLER : CALLEE)[plane],
-  labels: { app: `${role}-${plane}`, 'security.istio.io/tlsMode': 'istio' },
-  account: `${role}-${plane}`,
-})
+const caller = (plane: Plane) => member(`caller-${plane}`, CALLER[plane])
+const callee = (plane: Plane, labels?: Record<string, string>) => member(`callee-${plane}`, CALLEE[plane], labels)
+
+function workloads(labels?: Record<string, string>): string {
+  const { port } = app.address() as AddressInfo
+  return PLANES.map((plane) => serving(callee(plane, labels), PORT, port) + calling(caller(plane), PORT)).join('')
+}
 
 beforeAll(async () => {
   app = createServer((request, response) => response.end(String(request.headers['x-forwarded-client-cert'] ?? 'plain')))
   await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
   source = new MemorySource({
-    'workloads.yaml': PLANES.map((plane) => callee(plane) + caller(plane)).join(''),
-    'mode.yaml': mode('STRICT'),
+    'workloads.yaml': workloads(),
+    'mode.yaml': meshMode('STRICT'),
   })
   expect(source.current().findings).toEqual([])
   mesh = new IdentityMesh(source)
   await mesh.start()
-  for (const role of ['caller', 'callee'] as const) {
-    await mesh.addProxy(member(role, 'lateen'))
-    if (envoy !== undefined) await mesh.addEnvoy(envoy, member(role, 'envoy'))
+  for (const role of [caller, callee]) {
+    await mesh.addProxy(role('lateen'))
+    if (envoy !== undefined) await mesh.addEnvoy(envoy, role('envoy'))
   }
   for (const plane of planes) {
     await eventually(() => canConnect(CALLER[plane], PORT), 30_000)
@@ -119,22 +119,22 @@ withEnvoy('real Envoy and ours', () => {
   })
 
   test('answer both where both may be, and go on calling by mutual TLS', async () => {
-    source.set('mode.yaml', mode('PERMISSIVE'))
+    source.set('mode.yaml', meshMode('PERMISSIVE'))
     for (const plane of planes) await eventually(async () => expect((await callInPlainText(plane)).body).toBe('plain'))
     await expectCalls(mutual)
   }, 60_000)
 
   test('call each other in plain text where mutual TLS is switched off', async () => {
-    source.set('mode.yaml', mode('DISABLE'))
+    source.set('mode.yaml', meshMode('DISABLE'))
     await expectCalls(() => /^plain$/)
   }, 60_000)
 
   test('call whoever has no proxy in plain text', async () => {
-    source.set('workloads.yaml', PLANES.map((plane) => callee(plane, {}) + caller(plane)).join(''))
-    source.set('mode.yaml', mode('PERMISSIVE'))
+    source.set('workloads.yaml', workloads({}))
+    source.set('mode.yaml', meshMode('PERMISSIVE'))
     await expectCalls(() => /^plain$/)
     // Envoy keeps to the connections that it has; ours makes others.
-    source.set('workloads.yaml', PLANES.map((plane) => callee(plane) + caller(plane)).join(''))
+    source.set('workloads.yaml', workloads())
     for (const to of planes) {
       await eventually(async () => expect((await call('lateen', to)).body).toMatch(mutual('lateen', to)), 15_000)
     }
@@ -147,51 +147,4 @@ async function selfSigned(name: string): Promise<void> {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   const made = await run('openssl', ['req', '-x509', ...key, '-days', '1', '-subj', '/CN=x', '-addext', id, ...files])
   expect(made.code).toBe(0)
-}
-
-function mode(name: string): string {
-  return `apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: { name: default, namespace: istio-system }
-spec: { mtls: { mode: ${name} } }
-`
-}
-
-function callee(plane: Plane, labels: object = { 'security.istio.io/tlsMode': 'istio' }): string {
-  const { port } = app.address() as AddressInfo
-  const name = `callee-${plane}`
-  return `---
-apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: ${PORT} }] }
----
-apiVersion: v1
-kind: Pod
-metadata: { name: ${name}, labels: ${JSON.stringify({ app: name, ...labels })} }
-spec: { serviceAccountName: ${name} }
-status: { podIP: ${CALLEE[plane]} }
----
-apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: { name: ${name} }
-spec:
-  workloadSelector: { labels: { app: ${name} } }
-  ingress:
-    - port: { number: ${PORT}, name: http, protocol: HTTP }
-      bind: ${CALLEE[plane]}
-      captureMode: NONE
-      defaultEndpoint: 127.0.0.1:${port}
-`
-}
-
-function caller(plane: Plane): string {
-  return `---
-apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: { name: caller-${plane} }
-spec:
-  workloadSelector: { labels: { app: caller-${plane} } }
-  egress: [{ bind: ${CALLER[plane]}, port: { number: ${PORT}, name: http, protocol: HTTP }, hosts: ["./*"] }]
-`
 }

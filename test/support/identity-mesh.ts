@@ -28,6 +28,8 @@ export class IdentityMesh {
   readonly #source: ConfigSource
   readonly #lifeSeconds: number
   readonly #closing: (() => unknown)[] = []
+  /** Of the agents of real Envoys. */
+  readonly agentMetrics: MetricStore[] = []
   pilot: Pilot
 
   /** `lifeSeconds` is that of the certificates. */
@@ -72,7 +74,9 @@ export class IdentityMesh {
     const socket = this.file(`${member.name}.sock`)
     const server = new SecretServer(silentLogger)
     await server.listen(`unix:${socket}`)
-    const around = { clock: systemClock, random: systemRandom, log: silentLogger, metrics: new MetricStore() }
+    const metrics = new MetricStore()
+    this.agentMetrics.push(metrics)
+    const around = { clock: systemClock, random: systemRandom, log: silentLogger, metrics }
     const secrets = new IdentitySecrets(this.identityOf(member.account, member.namespace), around)
     secrets.start(server)
     const file = this.file(`${member.name}.json`)
@@ -144,4 +148,59 @@ export class IdentityMesh {
       },
     })
   }
+}
+
+/** A service of one member, whose proxy opens the port at the member's own address before an application on this machine. */
+export function serving({ name, ip, labels }: Member, port: number, appPort: number): string {
+  return `---
+apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { selector: { app: ${name} }, ports: [{ name: http, port: ${port} }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, labels: ${JSON.stringify(labels)} }
+spec: { serviceAccountName: ${name} }
+status: { podIP: ${ip} }
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: ${name} }
+spec:
+  workloadSelector: { labels: { app: ${name} } }
+  ingress:
+    - port: { number: ${port}, name: http, protocol: HTTP }
+      bind: ${ip}
+      captureMode: NONE
+      defaultEndpoint: 127.0.0.1:${appPort}
+`
+}
+
+/** A member whose proxy takes calls for every service at the member's own address. */
+export function calling({ name, ip }: Member, port: number): string {
+  return `---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: ${name} }
+spec:
+  workloadSelector: { labels: { app: ${name} } }
+  egress: [{ bind: ${ip}, port: { number: ${port}, name: http, protocol: HTTP }, hosts: ["./*"] }]
+`
+}
+
+/** A sidecar of this name, which is also its account's, its application's and that of its service. */
+export function member(name: string, ip: string, labels: Record<string, string> = MTLS): Member {
+  return { type: 'sidecar', name, ip, labels: { app: name, ...labels }, account: name }
+}
+
+/** What the injector writes on workloads whose proxy has an identity. */
+const MTLS = { 'security.istio.io/tlsMode': 'istio' }
+
+export function meshMode(name: string): string {
+  return `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: ${name} } }
+`
 }

@@ -45,6 +45,8 @@ const OTHER_ISSUER_MS = 30_000
 const OTHER_ISSUER_PART = 0.1
 const RETRY_BASE_MS = 1_000
 const RETRY_MAX_MS = 60_000
+/** Nor longer than this part of what is left of the certificate's life. */
+const RETRY_PART = 0.2
 /** A certificate that ends sooner would be asked for without a pause. */
 const MIN_LIFE_MS = 2_000
 
@@ -128,9 +130,11 @@ export class WorkloadIdentity {
     const { clock, log } = this.#options
     this.lastError = error
     this.#failures.inc()
-    const retryInMs = RETRY_BASE_MS + this.#backoff.nextDelayMs()
-    this.#renewIn(retryInMs)
     const endMs = this.current?.endMs
+    const leftMs = endMs === undefined ? Number.POSITIVE_INFINITY : endMs - clock.wallMs()
+    const patienceMs = Math.max(RETRY_BASE_MS, leftMs * RETRY_PART)
+    const retryInMs = Math.min(RETRY_BASE_MS + this.#backoff.nextDelayMs(), patienceMs)
+    this.#renewIn(retryInMs)
     log.error('no new workload certificate; the last one stays', {
       error,
       until: endMs === undefined ? 'there is none' : new Date(endMs).toISOString(),
