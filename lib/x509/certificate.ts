@@ -32,6 +32,8 @@ export interface CertificateSpec {
   readonly organization: string
   readonly names: readonly CertificateName[]
   readonly isAuthority: boolean
+  /** What a certificate that is no authority's may be shown as; both when it does not say. */
+  readonly roles?: readonly ('server' | 'client')[]
   /** How many authorities may follow one that is an authority; undefined for any number. */
   readonly pathLength?: number
   readonly notBeforeMs: number
@@ -94,7 +96,8 @@ function extensionsOf(spec: CertificateSpec, authorityKeyId: Buffer): Der[] {
     extension(ID.authorityKeyId, false, sequence(tagged(0, authorityKeyId))),
   ]
   if (!isAuthority) {
-    extensions.push(extension(ID.extendedKeyUsage, false, sequence(objectId(ID.serverAuth), objectId(ID.clientAuth))))
+    const uses = (spec.roles ?? ['server', 'client']).map((role) => objectId(ID[`${role}Auth`]))
+    extensions.push(extension(ID.extendedKeyUsage, false, sequence(...uses)))
   }
   if (names.length > 0) {
     extensions.push(extension(ID.altName, spec.organization === '', sequence(...names.map(generalName))))

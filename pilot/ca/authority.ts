@@ -2,7 +2,7 @@ import { type KeyObject, randomBytes, type X509Certificate } from 'node:crypto'
 import { formatSpiffeId, type SpiffeId } from '../../api/spiffe.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { MeshError } from '../../lib/errors.ts'
-import { type CertificateName, makeCertificate } from '../../lib/x509/certificate.ts'
+import { type CertificateName, type CertificateSpec, makeCertificate } from '../../lib/x509/certificate.ts'
 import { readSigningRequest } from '../../lib/x509/signing-request.ts'
 import { type AuthorityMaterial, SKEW_MS } from './material.ts'
 
@@ -65,18 +65,17 @@ export class CertificateAuthority {
       })
     }
     const names = [{ type: 'uri', value: formatSpiffeId(identity) }] as const
-    return this.#sign(this.#material, key, names, ttlMs || this.#defaultTtlMs)
+    return this.#sign(this.#material, { publicKey: key, names }, ttlMs || this.#defaultTtlMs)
   }
 
-  /** A server's certificate for a key of our own. */
+  /** A server's certificate for a key of our own: no workload of the mesh takes it for another's. */
   signServer(publicKey: KeyObject, names: readonly CertificateName[], ttlMs: number): readonly string[] {
-    return this.#sign(this.#serverMaterial, publicKey, names, ttlMs)
+    return this.#sign(this.#serverMaterial, { publicKey, names, roles: ['server'] }, ttlMs)
   }
 
   #sign(
     { certificate, key, chain, roots }: AuthorityMaterial,
-    publicKey: KeyObject,
-    names: readonly CertificateName[],
+    subject: Pick<CertificateSpec, 'publicKey' | 'names' | 'roles'>,
     ttlMs: number,
   ): readonly string[] {
     const nowMs = this.#clock.wallMs()
@@ -92,9 +91,8 @@ export class CertificateAuthority {
     }
     const leaf = makeCertificate(
       {
-        publicKey,
+        ...subject,
         organization: '',
-        names,
         isAuthority: false,
         notBeforeMs: Math.max(nowMs - SKEW_MS, lifeOf(certificate).startMs),
         notAfterMs: Math.min(nowMs + ttlMs, issuerEndMs),
