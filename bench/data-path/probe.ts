@@ -14,12 +14,19 @@ export function probeHttp1(
     scheme = 'http',
     bodyBytes,
     headers,
-  }: { scheme?: 'http' | 'https'; bodyBytes: number; headers?: readonly string[] },
+    client,
+  }: {
+    scheme?: 'http' | 'https'
+    bodyBytes: number
+    headers?: readonly string[]
+    /** What the client shows, PEM. */
+    client?: { cert: string; key: string }
+  },
 ): Promise<void> {
   const fields = Object.fromEntries((headers ?? []).map((header) => header.split(': ')))
   const send = scheme === 'http' ? httpRequest : httpsRequest
   return new Promise((resolve, reject) => {
-    const options = { port, host: '127.0.0.1', agent: false, rejectUnauthorized: false, headers: fields }
+    const options = { port, host: '127.0.0.1', agent: false, rejectUnauthorized: false, headers: fields, ...client }
     const request = send(options, (response) => {
       let received = 0
       response.on('data', (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { DownstreamTlsPlan } from '../plan/tls-plan.ts'
-import { hasCertificate, refusePeer, type TlsFacts } from './peer.ts'
+import { refusePeer, type TlsFacts } from './peer.ts'
 import type { SslStats } from './stats.ts'
 
 /**
@@ -20,15 +20,15 @@ export function acceptClient(
   if (facts.isResumed) stats.session_reused.inc()
   if (plan.requiresServerName && facts.serverName === '') return refused(stats)
   const { peer } = plan
-  const certificate = socket.getPeerCertificate()
-  if (!hasCertificate(certificate)) {
+  const certificate = facts.peer
+  if (certificate === undefined) {
     if (peer !== undefined || plan.requiresClientCertificate) stats.no_certificate.inc()
     if (!plan.requiresClientCertificate) return true
     stats.fail_verify_no_cert.inc()
     return refused(stats)
   }
   if (peer === undefined) return true
-  if (peer.verifiesChain && (!socket.authorized || (facts.isResumed && hasEnded(facts, wallMs)))) {
+  if (peer.verifiesChain && (!socket.authorized || (facts.isResumed && certificate.validToMs <= wallMs))) {
     stats.fail_verify_error.inc()
     return refused(stats)
   }
@@ -36,10 +36,6 @@ export function acceptClient(
   if (refusal === undefined) return true
   stats[refusal].inc()
   return refused(stats)
-}
-
-function hasEnded({ peer }: TlsFacts, wallMs: number): boolean {
-  return peer === undefined || peer.validToMs <= wallMs
 }
 
 function refused(stats: SslStats): false {

@@ -3,14 +3,15 @@ import { afterAll, expect, test } from '@jest/globals'
 import { TestCa } from '../../test/support/certificates.ts'
 import { exactMatcher } from '../plan/matchers.ts'
 import type { PeerCheckPlan } from '../plan/tls-plan.ts'
-import { dnsNameMatches, peerIdentity, refusePeer } from './peer.ts'
+import { factsOf, factsOfDer } from './certificate-facts.ts'
+import { dnsNameMatches, refusePeer } from './peer.ts'
 
 const ca = new TestCa('peers')
 afterAll(() => ca.remove())
 const SPIFFE = 'spiffe://cluster.local/ns/default/sa/reviews'
 const issued = ca.issue('reviews', { altNames: [`URI:${SPIFFE}`, 'DNS:reviews.example', 'IP:10.0.0.1'] })
 const x509 = new X509Certificate(issued.cert)
-const certificate = x509.toLegacyObject()
+const certificate = factsOf(x509)
 const hash = createHash('sha256').update(x509.raw).digest('hex')
 const key = x509.publicKey.export({ type: 'spki', format: 'der' })
 const keyHash = createHash('sha256').update(key).digest('base64')
@@ -25,10 +26,12 @@ const check = (fields: Partial<PeerCheckPlan>): PeerCheckPlan => ({
 const named = (type: 'uri' | 'dns', value: string) => ({ names: [{ type, matcher: exactMatcher(value, false) }] })
 
 test('an identity is what the certificate says', () => {
-  const identity = peerIdentity(certificate)
+  const identity = certificate
   expect(identity).toMatchObject({ uri: SPIFFE, subject: 'CN=reviews', certificateHash: hash })
   expect(identity.altNames.map(({ type }) => type)).toEqual(['uri', 'dns', 'ip'])
   expect(identity.validToMs).toBe(Date.parse(x509.validTo))
+  expect(identity.keyHash).toBe(keyHash)
+  expect(factsOfDer(x509.raw)).toBe(identity)
 })
 
 test('one name of the right type must match', () => {

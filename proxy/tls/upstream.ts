@@ -3,8 +3,9 @@ import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect a
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
 import type { PeerCheckPlan, UpstreamTlsPlan } from '../plan/tls-plan.ts'
-import { type AltName, parseAltNames } from './alt-names.ts'
-import { dnsNameMatches, hasCertificate, type PeerRefusal, refusePeer } from './peer.ts'
+import type { AltName } from './alt-names.ts'
+import { factsOf, factsOfDer } from './certificate-facts.ts'
+import { dnsNameMatches, type PeerRefusal, refusePeer } from './peer.ts'
 import { sessionsOf } from './sessions.ts'
 import type { SslStats } from './stats.ts'
 
@@ -100,14 +101,15 @@ export class PeerIdentityError extends Error {
 }
 
 /** Why this certificate is not the one that was asked for; undefined when it is. */
-export function identityError(check: PeerCheckPlan, certificate: PeerCertificate): PeerIdentityError | undefined {
+export function identityError(check: PeerCheckPlan, { raw }: PeerCertificate): PeerIdentityError | undefined {
+  const certificate = factsOfDer(raw)
   const refusal = refusePeer(check, certificate)
   if (refusal === undefined) return undefined
   if (refusal === 'fail_verify_cert_hash') {
     return new PeerIdentityError(refusal, "the upstream's certificate has none of the configured hashes")
   }
   const wanted = check.names.map(({ type, matcher }) => `${type} ${matcher.describe}`).join(', ')
-  const shown = parseAltNames(certificate.subjectaltname).map(nameText).join(', ') || 'no names'
+  const shown = certificate.altNames.map(nameText).join(', ') || 'no names'
   return new PeerIdentityError(refusal, `the upstream's certificate is for ${shown}, but must be for ${wanted}`)
 }
 
@@ -128,8 +130,8 @@ function keepSessions(socket: TLSSocket, tls: UpstreamTlsPlan, serverName: strin
     keep()
   })
   socket.once('secureConnect', () => {
-    const certificate = socket.getPeerCertificate()
-    validToMs = hasCertificate(certificate) ? Date.parse(certificate.valid_to) : Number.MAX_SAFE_INTEGER
+    const certificate = socket.getPeerX509Certificate()
+    validToMs = certificate === undefined ? Number.MAX_SAFE_INTEGER : factsOf(certificate).validToMs
     keep()
   })
   socket.once('error', () => {

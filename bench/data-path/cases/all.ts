@@ -3,6 +3,7 @@ import { bodies, connect, h1, h1Twice, routes1000, tlsIn, tlsUp } from './http1.
 import { grpcTwice, h2 } from './http2.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
+import { tlsConnect, tlsResume } from './tls.ts'
 
 /** In the order in which they run and are written down. */
 export const CASES: readonly Case[] = [
@@ -15,6 +16,8 @@ export const CASES: readonly Case[] = [
   routes1000,
   bodies,
   connect,
+  tlsConnect,
+  tlsResume,
   latency,
   memory,
 ]

@@ -12,7 +12,7 @@ export interface CpuCase {
   readonly contenders: readonly Contender[]
   startBackend(work: Workplace): Promise<number>
   /** Rejects unless the subject answers as the backend does. */
-  probe(port: number): Promise<void>
+  probe(port: number, work: Workplace): Promise<void>
   load(work: Workplace, port: number): Promise<Load>
   /** CPU time per request by default. With bytes per answer: megabytes per second of CPU time. */
   readonly bytesPerRequest?: number
@@ -34,7 +34,7 @@ async function runCpuCase(definition: CpuCase, work: Workplace): Promise<readonl
     const subject = await startSubject(work, contender, backendPort)
     if (subject === undefined) notes.push(`${contender.label} is not here`)
     else {
-      await definition.probe(subject.port)
+      await definition.probe(subject.port, work)
       subjects.push(subject)
     }
   }
