@@ -179,7 +179,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
     this.#tls?.acceptors?.find(this.#facts.serverName).accept(this.#socket, this)
   }
 
-  onSecure(socket: TLSSocket): void {
+  onSecure(socket: TLSSocket, localUris: readonly string[]): void {
     const { context, stats } = this.#listener
     const chain = this.#chain
     const tlsPlan = this.#tls
@@ -189,7 +189,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
       return
     }
     try {
-      const tls = tlsFacts(socket)
+      const tls = tlsFacts(socket, localUris)
       if (!acceptClient(socket, tls, tlsPlan, stats.ssl, context.clock.wallMs())) {
         this.#phase = 'over'
         socket.on('error', ignore)

@@ -1,6 +1,8 @@
+import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { HTTP_1_1, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
+import { factsOf } from './certificate-facts.ts'
 import { contextOptions, materialKey, shared, type TlsMaterial } from './material.ts'
 
 export interface AcceptorOptions {
@@ -14,8 +16,8 @@ export interface AcceptorOptions {
 
 /** Whoever waits for a handshake. Exactly one of the two is called, unless the wait is given up. */
 export interface HandshakeWaiter {
-  /** Nothing of the peer's certificate has been judged yet. */
-  onSecure(socket: TLSSocket): void
+  /** Nothing of the peer's certificate has been judged yet. `localUris` are those in our own. */
+  onSecure(socket: TLSSocket, localUris: readonly string[]): void
   /** The client went away, or spoke no TLS that we take. The socket is gone. */
   onHandshakeFailed(): void
 }
@@ -30,10 +32,13 @@ const NEVER_MS = 0x7fffffff
 export class TlsAcceptor {
   readonly #server: Server
   readonly #waiting = new Map<string, HandshakeWaiter>()
+  /** undefined where there are several certificates, of which each handshake takes one. */
+  readonly #localUris: readonly string[] | undefined
 
   /** Throws what OpenSSL says of the material. */
   constructor(options: AcceptorOptions, sessionIdContext: string) {
     const { material, requestsCertificate } = options
+    this.#localUris = onlyUris(material)
     this.#server = createServer({
       ...contextOptions(material),
       sessionIdContext,
@@ -67,8 +72,19 @@ export class TlsAcceptor {
     const waiter = this.#waiting.get(key)
     this.#waiting.delete(key)
     if (waiter === undefined) socket.destroy()
-    else waiter.onSecure(socket)
+    else waiter.onSecure(socket, this.#localUris ?? urisOf(socket))
   }
+}
+
+function onlyUris({ certificates }: TlsMaterial): readonly string[] | undefined {
+  const [first] = certificates
+  if (certificates.length !== 1 || first?.chain === undefined) return undefined
+  return factsOf(new X509Certificate(first.chain)).uris
+}
+
+function urisOf(socket: TLSSocket): readonly string[] {
+  const own = socket.getX509Certificate()
+  return own === undefined ? [] : factsOf(own).uris
 }
 
 function alpn({ alpnProtocols, takesPeers }: AcceptorOptions): TlsOptions {

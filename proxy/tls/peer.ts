@@ -24,16 +24,15 @@ export interface PeerIdentity extends CertificateFacts {
   chain(): readonly Buffer[]
 }
 
-export function tlsFacts(socket: TLSSocket): TlsFacts {
+export function tlsFacts(socket: TLSSocket, localUris: readonly string[]): TlsFacts {
   const certificate = socket.getPeerX509Certificate()
-  const own = socket.getX509Certificate()
   return {
     version: socket.getProtocol() ?? '',
     cipher: socket.getCipher().standardName,
     serverName: (socket.servername || '').toLowerCase(),
     alpn: socket.alpnProtocol || '',
     isResumed: socket.isSessionReused(),
-    localUris: own === undefined ? [] : factsOf(own).uris,
+    localUris,
     peer: certificate && { ...factsOf(certificate), chain: () => chainOf(socket.getPeerCertificate(true)) },
   }
 }
