@@ -1,10 +1,11 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { JSONWebKeySet } from 'jose'
 import type { Clock } from '../../lib/clock.ts'
 import { errorText, MeshError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
-import { CertificateAuthority } from './authority.ts'
+import { CertificateAuthority, lifeOf } from './authority.ts'
 import { AuthorityWatch } from './authority-watch.ts'
 import type { CallerCheck } from './callers.ts'
 import { LeafFile } from './leaf-file.ts'
@@ -72,7 +73,16 @@ export function openCa(options: CaOptions, { clock, log, metrics }: Around): Ca 
   const { ledger } = file
   const server = new CaServer({ authority, ledger, callers, trustDomain, serverNames, clock, log, metrics })
   const listeners: ((roots: string) => void)[] = []
+  const endsAt = metrics.gauge('ca.expires_at_seconds')
+  const rootsEndAt = metrics.gauge('ca.roots_expire_at_seconds')
+  const showEnds = () => {
+    const { certificate, rootList } = authority.material
+    endsAt.set(lifeOf(certificate).endMs / 1000)
+    rootsEndAt.set(Math.min(...rootList.map((root) => lifeOf(new X509Certificate(root)).endMs)) / 1000)
+  }
+  showEnds()
   const onChange = () => {
+    showEnds()
     server.renew()
     for (const listener of listeners) listener(authority.roots)
   }
