@@ -17,6 +17,8 @@ export interface TlsFacts {
   readonly localUris: readonly string[]
   /** undefined when the peer showed no certificate. */
   readonly peer: PeerIdentity | undefined
+  /** The peer's certificate leads to a trusted root, or is one that the configuration knows by its hash. */
+  readonly isPeerVerified: boolean
 }
 
 /** Who the peer is by its certificate. Only what was verified may be trusted: see the chain's `PeerCheckPlan`. */
@@ -35,7 +37,8 @@ export interface PeerIdentity {
   readonly validToMs: number
 }
 
-export function tlsFacts(socket: TLSSocket): TlsFacts {
+/** `check` is what acceptClient() holds the peer to. */
+export function tlsFacts(socket: TLSSocket, check: PeerCheckPlan | undefined): TlsFacts {
   const certificate = socket.getPeerCertificate()
   return {
     version: socket.getProtocol() ?? '',
@@ -47,7 +50,14 @@ export function tlsFacts(socket: TLSSocket): TlsFacts {
     peer: hasCertificate(certificate)
       ? peerIdentity(certificate, () => chainOf(socket.getPeerCertificate(true)))
       : undefined,
+    isPeerVerified: hasCertificate(certificate) && verifies(check),
   }
+}
+
+/** Names alone prove nothing: whoever shows a certificate has written them. */
+function verifies(check: PeerCheckPlan | undefined): boolean {
+  if (check === undefined) return false
+  return check.verifiesChain || check.certificateHashes.length > 0 || check.keyHashes.length > 0
 }
 
 /** Node gives an empty object where there is no certificate. */
