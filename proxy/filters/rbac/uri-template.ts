@@ -1,10 +1,10 @@
 import { compileSafeRegex, type SafeRegex } from '../../../lib/safe-regex.ts'
 import { refuse } from '../../plan/plan-error.ts'
 
-/** What a variable stands for: RFC 3986's pchar, as Envoy's uri_template_lib has it. */
-const PCHAR = "a-zA-Z0-9\\-._~%!$&'()+,;:@=*"
-const SEGMENT = `[${PCHAR}]+`
-const TAIL = `[${PCHAR}/]*`
+/** What a variable stands for: as Envoy 1.40 has it, every visible character but brackets, and slashes where they divide. */
+const CHARACTERS = '!-.0-Z\\\\^-~'
+const SEGMENT = `[${CHARACTERS}]+`
+const TAIL = `[${CHARACTERS}/]*`
 const MAX_VARIABLES = 5
 const LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/
 const VARIABLE = /^\{([a-zA-Z_][a-zA-Z0-9_]{0,15})(?:=(.+))?\}$/
