@@ -4,6 +4,7 @@ import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { formatExplanation } from '../explain/format.ts'
 import { type ExplainSource, sourceOfBootstrap, sourceOfConfig } from '../explain/source.ts'
+import { readMeshConfig } from '../mesh-config.ts'
 
 interface ExplainFlags {
   config?: string[]
@@ -17,6 +18,8 @@ interface ExplainFlags {
   sni: string
   alpn?: string
   peer: string
+  sourceIp: string
+  meshConfig?: string
   random: number
   json?: true
 }
@@ -45,6 +48,8 @@ export const command: CliCommand = {
       .option('--sni <name>', 'server name of the TLS handshake', '')
       .option('--alpn <list>', 'application protocols of the TLS handshake, separated by commas')
       .option('--peer <spiffe-id>', "the caller's identity", '')
+      .option('--source-ip <ip>', 'where the connection comes from', '')
+      .option('--mesh-config <file>', "the pilot's, with --config")
       .option('--random <n>', 'the dice: below 100, the percentile that this call falls in', parseRandom, 0)
       .option('--json', 'print the explanation as JSON')
       .action(run)
@@ -76,8 +81,10 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
     protocol: url.protocol === 'tcp:' ? 'tcp' : flags.protocol,
     tls: flags.tls,
     sni: flags.sni,
-    alpn: flags.alpn?.split(',') ?? [],
+    // What the mesh's own clients offer.
+    alpn: flags.alpn?.split(',') ?? (flags.tls === 'mtls' ? ['istio'] : []),
     peer: flags.peer,
+    sourceIp: flags.sourceIp,
     randomValue: flags.random,
     faultDraw: (flags.random % 100) / 100,
     assumeHosts: source.assumeHosts,
@@ -96,7 +103,7 @@ async function sourceOf(flags: ExplainFlags): Promise<ExplainSource> {
   if (flags.config === undefined || flags.from === undefined) {
     throw new CliError('needs --config DIR with --from WORKLOAD.NAMESPACE, or --bootstrap FILE', EXIT.usage)
   }
-  return sourceOfConfig(flags.config, flags.from, flags.direction)
+  return sourceOfConfig(flags.config, flags.from, flags.direction, readMeshConfig(flags.meshConfig).options)
 }
 
 function parseUrl(text: string): URL {

@@ -3,6 +3,7 @@ import { formatNodeId } from '../../api/node.ts'
 import { DirectorySource } from '../../config/sources/directory.ts'
 import { systemClock } from '../../lib/clock.ts'
 import type { Generation } from '../../pilot/mesh/generation.ts'
+import type { MeshOptions } from '../../pilot/mesh/options.ts'
 import { Publisher } from '../../pilot/publisher.ts'
 import type { Workload } from '../../pilot/registry/workload.ts'
 import { compileStatic, readBootstrap } from '../../proxy/agent/bootstrap.ts'
@@ -35,11 +36,12 @@ export async function sourceOfConfig(
   paths: readonly string[],
   from: string,
   direction: SymbolicCall['direction'],
+  meshOptions: Partial<MeshOptions> = {},
 ): Promise<ExplainSource> {
   for (const path of paths) if (!existsSync(path)) throw new CliError(`${path}: no such file or directory`)
   const [name, namespace] = splitWorkload(from)
   const source = await DirectorySource.open(paths, { clock: systemClock, watch: false })
-  const publisher = new Publisher({ source, clock: systemClock })
+  const publisher = new Publisher({ source, clock: systemClock, mesh: meshOptions })
   try {
     const notes = source
       .current()
