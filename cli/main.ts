@@ -9,6 +9,7 @@ import { beginSmallStart } from './small-start.ts'
 /** Every verb. Only the one that is asked for is loaded, so that each starts as fast as it can. */
 const COMMANDS: Record<string, () => Promise<{ command: CliCommand }>> = {
   analyze: () => import('./commands/analyze.ts'),
+  authz: () => import('./commands/authz.ts'),
   demo: () => import('./commands/demo.ts'),
   explain: () => import('./commands/explain.ts'),
   pilot: () => import('./commands/pilot.ts'),

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { explainCall, type SymbolicCall } from '../../proxy/decide/explain.ts'
+import { explainCall, portOfUrl, type SymbolicCall } from '../../proxy/decide/explain.ts'
 import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { formatExplanation } from '../explain/format.ts'
@@ -56,7 +56,7 @@ export const command: CliCommand = {
   },
 }
 
-function collectHeader(text: string, before: [string, string][]): [string, string][] {
+export function collectHeader(text: string, before: [string, string][]): [string, string][] {
   const colon = text.indexOf(':')
   if (colon <= 0) throw new InvalidArgumentError(`${JSON.stringify(text)} is not "name: value"`)
   return [...before, [text.slice(0, colon).trim(), text.slice(colon + 1).trim()]]
@@ -76,7 +76,7 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
     url,
     headers: flags.header,
     direction: flags.direction,
-    destination: flags.destination,
+    destination: destinationOf(flags, url, source),
     resolvedAddress: source.resolve(url.hostname),
     protocol: url.protocol === 'tcp:' ? 'tcp' : flags.protocol,
     tls: flags.tls,
@@ -95,6 +95,12 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
   else process.stdout.write(formatExplanation(call, flags.from ?? '', result))
 }
 
+/** A workload is called on its own port, which need not be that of the service. */
+function destinationOf({ destination, direction }: ExplainFlags, url: URL, source: ExplainSource): string {
+  if (destination !== '' || direction !== 'inbound') return destination
+  return source.inboundDestination(portOfUrl(url))
+}
+
 async function sourceOf(flags: ExplainFlags): Promise<ExplainSource> {
   if (flags.bootstrap !== undefined) {
     if (flags.config !== undefined) throw new CliError('give --config or --bootstrap, not both', EXIT.usage)
@@ -106,7 +112,7 @@ async function sourceOf(flags: ExplainFlags): Promise<ExplainSource> {
   return sourceOfConfig(flags.config, flags.from, flags.direction, readMeshConfig(flags.meshConfig).options)
 }
 
-function parseUrl(text: string): URL {
+export function parseUrl(text: string): URL {
   try {
     return new URL(text.includes('://') ? text : `http://${text}`)
   } catch {

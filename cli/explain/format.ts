@@ -48,7 +48,7 @@ function facts(result: Explanation): [label: string, value: string][] {
   return rows.filter((row): row is [string, string] => row[1] !== null)
 }
 
-function authorizationText({ authorization: { verdict, policy, rule, origin } }: Explanation): string {
+export function authorizationText({ authorization: { verdict, policy, rule, origin } }: Explanation): string {
   if (policy === null) return verdict === 'deny' ? 'deny, since no policy allows it' : verdict
   const place = origin === null ? '' : `  [${originText(origin)}]`
   return `${verdict} by ${policy}${rule === null ? '' : ` rule ${rule}`}${place}`

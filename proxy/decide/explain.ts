@@ -158,7 +158,7 @@ function explainHttp(
 /** Why a request that is forwarded to this cluster can reach no host, as far as the configuration tells. */
 function whyNoHost(plan: Plan, listener: ListenerPlan, clusterName: string, assumeHosts: boolean): string | undefined {
   const cluster = plan.clusters.get(clusterName)
-  if (cluster?.discovery === 'original_dst' && listener.bindToPort) {
+  if (cluster?.discovery === 'original_dst' && listener.bindToPort && !listener.useOriginalDst) {
     return `cluster ${clusterName} needs a captured connection, and listener ${listener.name} takes connections of its own`
   }
   if (cluster?.discovery !== 'eds' && cluster?.discovery !== 'static') return undefined
