@@ -50,9 +50,12 @@ export function compilePermission({ rule }: Permission, where: string): Predicat
       const config = any && anyUnpack(any, UriTemplateMatchConfigSchema)
       if (config === undefined) return refuse(`${where}.uri_template`, 'is no UriTemplateMatchConfig')
       const regex = compileUriTemplate(config.pathTemplate, `${where}.uri_template`)
-      return leaf(`path template ${JSON.stringify(config.pathTemplate)}`, ({ path }) => {
-        return path !== undefined && regex.fullMatch(path)
-      })
+      const beginning = /^[^*{]*/.exec(config.pathTemplate)?.[0] ?? ''
+      return leaf(
+        `path template ${JSON.stringify(config.pathTemplate)}`,
+        ({ path }) => path !== undefined && regex.fullMatch(path),
+        { subject: { kind: 'path' }, how: 'prefix', value: beginning },
+      )
     }
     default:
       return refuse(where, `permission ${rule.case ?? 'without a rule'} is not supported`)

@@ -176,10 +176,15 @@ function chooseGuards(policies: readonly PolicyPlan[]): (readonly IndexKey[] | u
     collectKeys(principals, own)
     for (const id of own) uses.set(id, (uses.get(id) ?? 0) + 1)
   }
-  const costOf = (key: IndexKey) => uses.get(keyId(key)) ?? 1
+  const costOf = (key: IndexKey) => (uses.get(keyId(key)) ?? 1) + lookUpCost(key)
   return policies.map(({ permissions, principals }) => {
     return cheaper(guardOf(permissions, costOf), guardOf(principals, costOf))?.keys
   })
+}
+
+/** Among keys that as many policies share: pieces must be cut out for a look-up, and the names of a peer are hashed already. */
+function lookUpCost({ how, subject }: IndexKey): number {
+  return (how === 'exact' ? 0 : 0.5) + (subject.kind === 'peer' ? 0 : 0.1)
 }
 
 interface Guard {
