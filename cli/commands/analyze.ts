@@ -3,9 +3,12 @@ import type { Command } from 'commander'
 import { analyze, sortFindings } from '../../config/analysis/analyze.ts'
 import type { AnalysisOptions } from '../../config/analysis/context.ts'
 import type { Finding, Severity } from '../../config/finding.ts'
+import type { ConfigObject } from '../../config/object.ts'
 import { DirectorySource } from '../../config/sources/directory.ts'
+import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import { systemClock } from '../../lib/clock.ts'
-import type { MeshOptions } from '../../pilot/mesh/options.ts'
+import { unknownProviders } from '../../pilot/mesh/extension-providers.ts'
+import { DEFAULT_MESH_OPTIONS, type MeshOptions } from '../../pilot/mesh/options.ts'
 import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { readMeshConfig } from '../mesh-config.ts'
@@ -53,10 +56,18 @@ export async function findingsOf(paths: readonly string[], meshConfigFile?: stri
   const source = await DirectorySource.open(paths, { clock: systemClock, watch: false })
   try {
     const { objects, findings } = source.current()
-    return sortFindings([...ofMesh, ...findings, ...analyze(objects, analysisOptions(options))])
+    const mesh = { ...DEFAULT_MESH_OPTIONS, ...options }
+    // Without the mesh's configuration nobody knows whom policies may ask.
+    const providers = meshConfigFile === undefined ? [] : unknownProviders(policiesOf(objects), mesh)
+    return sortFindings([...ofMesh, ...findings, ...providers, ...analyze(objects, analysisOptions(options))])
   } finally {
     source.close()
   }
+}
+
+function policiesOf(objects: readonly ConfigObject[]): readonly ConfigObject<AuthorizationPolicyBody>[] {
+  const policies = objects.filter(({ kind }) => kind === 'AuthorizationPolicy')
+  return policies as unknown as readonly ConfigObject<AuthorizationPolicyBody>[]
 }
 
 function analysisOptions({

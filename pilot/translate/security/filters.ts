@@ -4,15 +4,36 @@ import type { MeshOptions } from '../../mesh/options.ts'
 import { httpAuthorization, httpCustomAuthorization, networkAuthorization } from './authorization/filters.ts'
 import type { SecurityPlan } from './plan.ts'
 
+interface Made {
+  readonly options: MeshOptions
+  http?: HttpFilter[]
+  network?: Filter[]
+}
+
+/** All chains of a listener ask the same: what is made for one serves the others. */
+const madeOf = new WeakMap<SecurityPlan, Made>()
+
+function made(plan: SecurityPlan, options: MeshOptions): Made {
+  const known = madeOf.get(plan)
+  if (known?.options === options) return known
+  const fresh = { options }
+  madeOf.set(plan, fresh)
+  return fresh
+}
+
 /** The HTTP filters of a plan, in Istio's order: external authorization, tokens, then our own rules. */
 export function httpSecurityFilters(plan: SecurityPlan, options: MeshOptions): HttpFilter[] {
-  return [
+  const known = made(plan, options)
+  known.http ??= [
     ...httpCustomAuthorization(plan.authorizationPolicies, options),
     ...httpAuthorization(plan.authorizationPolicies, options),
   ]
+  return known.http
 }
 
 /** The network filters of a plan, for ports where no HTTP is spoken. */
 export function networkSecurityFilters(plan: SecurityPlan, options: MeshOptions): Filter[] {
-  return networkAuthorization(plan.authorizationPolicies, options)
+  const known = made(plan, options)
+  known.network ??= networkAuthorization(plan.authorizationPolicies, options)
+  return known.network
 }

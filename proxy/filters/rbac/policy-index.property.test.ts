@@ -66,6 +66,7 @@ function permission(random: Random, depth: number): object {
     () => ({ header: header(random) }),
     () => ({ destination_port: choose(random, [80, 81, 82]) }),
     () => ({ requested_server_name: text(random, ['a.example', 'b']) }),
+    () => ({ uri_template: template(choose(random, ['/a/*', '/{x}/b', '/a/**', '/**', '/d/*/f'])) }),
     () => ({ not_rule: { destination_port: choose(random, [80, 81]) } }),
   ]
   if (randomInt(random, 20) === 0) return { any: true }
@@ -123,6 +124,9 @@ function text(random: Random, pool: readonly string[]): Record<string, unknown> 
       return { exact: whole }
   }
 }
+
+const TEMPLATE = 'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig'
+const template = (path_template: string) => ({ name: 't', typed_config: { '@type': TEMPLATE, path_template } })
 
 const regex = (pattern: string) => ({ safe_regex: { regex: pattern } })
 
