@@ -1,3 +1,4 @@
+import { benchAuthorization } from './authorization/main.ts'
 import { benchDataPath } from './data-path/main.ts'
 import { benchPilot } from './pilot/main.ts'
 import { benchSoak } from './soak/main.ts'
@@ -9,6 +10,7 @@ import { benchSoak } from './soak/main.ts'
 const BENCHES: Record<string, (args: readonly string[]) => Promise<void>> = {
   proxy: benchDataPath,
   pilot: benchPilot,
+  authorization: benchAuthorization,
   soak: benchSoak,
 }
 

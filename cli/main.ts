@@ -10,6 +10,7 @@ import { beginSmallStart } from './small-start.ts'
 const COMMANDS: Record<string, () => Promise<{ command: CliCommand }>> = {
   agent: () => import('./commands/agent.ts'),
   analyze: () => import('./commands/analyze.ts'),
+  authz: () => import('./commands/authz.ts'),
   certs: () => import('./commands/certs.ts'),
   demo: () => import('./commands/demo.ts'),
   explain: () => import('./commands/explain.ts'),

@@ -13,6 +13,8 @@ import type { ConfigSnapshot } from './store.ts'
 export class Assembler {
   #objects = new Map<string, ConfigObject>()
   #built = new WeakMap<PlacedObject, ConfigObject>()
+  /** Those that are in force for what was never valid. */
+  readonly #standIns = new WeakSet<ConfigObject>()
   #ages = new Map<string, number>()
   #nextAge = 0
   #snapshot: ConfigSnapshot = Object.freeze({ objects: Object.freeze([]), findings: Object.freeze([]) })
@@ -30,7 +32,9 @@ export class Assembler {
       this.#age(key)
       findings.push(...duplicates(candidates))
       const chosen = this.#choose(key, candidates)
-      if (chosen !== undefined) objects.set(key, chosen)
+      if (chosen === undefined) continue
+      objects.set(key, chosen)
+      if (this.#standIns.has(chosen)) findings.push(standsClosed(chosen))
     }
     this.#keepUnread(files, objects)
     for (const key of this.#ages.keys()) {
@@ -60,9 +64,14 @@ export class Assembler {
     const valid = candidates.findLast((candidate) => candidate.loaded.valid)
     if (valid === undefined || valid !== candidates.at(-1)) {
       const before = this.#objects.get(key)
-      if (before !== undefined) return before
+      if (before !== undefined && !this.#standIns.has(before)) return before
     }
-    return valid === undefined ? undefined : this.#build(key, valid)
+    if (valid !== undefined) return this.#build(key, valid)
+    const refused = candidates.at(-1)
+    if (refused?.loaded.standIn === undefined) return undefined
+    const standIn = this.#build(key, refused)
+    this.#standIns.add(standIn)
+    return standIn
   }
 
   #build(key: string, placed: PlacedObject): ConfigObject {
@@ -109,6 +118,18 @@ function duplicates(candidates: readonly PlacedObject[]): Finding[] {
     line: lineOf(earlier),
     message: `is defined again at ${place}, which wins`,
   }))
+}
+
+function standsClosed(object: ConfigObject): Finding {
+  const { kind, namespace, name, file, line } = object.origin
+  return {
+    code: 'LTN0106',
+    severity: CODES.LTN0106.severity,
+    object: { kind, namespace, name },
+    file,
+    line,
+    message: 'no valid version of it is known, so that until it is valid it lets nobody through',
+  }
 }
 
 function lineOf(placed: PlacedObject): number {

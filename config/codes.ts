@@ -51,7 +51,7 @@ export const CODES = {
   IST0127: {
     name: 'NoMatchingWorkloadsFound',
     severity: 'warning',
-    meaning: 'The selector of a Gateway or Sidecar matches no workload.',
+    meaning: 'The selector of a Gateway, Sidecar or AuthorizationPolicy matches no workload.',
   },
   IST0130: {
     name: 'VirtualServiceUnreachableRule',
@@ -133,6 +133,21 @@ export const CODES = {
     name: 'UnreadablePath',
     severity: 'error',
     meaning: 'A path cannot be read; what was last known of it stays.',
+  },
+  LTN0106: {
+    name: 'ClosedUntilValid',
+    severity: 'warning',
+    meaning: 'A policy is refused and was never valid; what it selects is closed until it is.',
+  },
+  LTN0201: {
+    name: 'RuleNeverMatches',
+    severity: 'warning',
+    meaning: 'Nothing can ever meet a rule of an AuthorizationPolicy, or a part of it.',
+  },
+  LTN0202: {
+    name: 'RuleShadowed',
+    severity: 'warning',
+    meaning: 'A rule of an AuthorizationPolicy changes nothing, because another already decides all its calls.',
   },
 } as const satisfies Record<string, CodeInfo>
 

@@ -8,6 +8,7 @@ import { objectsOf, type PlainObject, type RawObject } from './parse/objects.ts'
 import { splitDocuments } from './parse/split.ts'
 import { isSuppressed } from './suppress.ts'
 import { judgeKind } from './unknown-kind.ts'
+import { standInFor } from './validate/stand-in.ts'
 import { validateBody } from './validate/validate.ts'
 
 /** Larger files are refused unread. */
@@ -24,6 +25,8 @@ export interface LoadedObject {
   readonly lines: LineTree
   /** False: it is refused, and may still be known in an earlier version. */
   readonly valid: boolean
+  /** Of one that is refused: the body that is in force when no earlier version is known. */
+  readonly standIn: PlainObject | undefined
 }
 
 interface LoadedFinding {
@@ -149,8 +152,10 @@ function loadObject(raw: RawObject, objects: LoadedObject[], findings: LoadedFin
     if (severity !== 'error' && isSuppressed(metadata.annotations, code)) continue
     findings.push({ code, severity, ref, line: lineAt(lines, path), message })
   }
-  if (metadata.name !== '')
-    objects.push({ apiVersion, ref, key: objectKey(ref), metadata, body, lines, valid: !report.hasErrors })
+  if (metadata.name === '') return
+  const valid = !report.hasErrors
+  const standIn = valid ? undefined : standInFor(kind, raw.body)
+  objects.push({ apiVersion, ref, key: objectKey(ref), metadata, body, lines, valid, standIn })
 }
 
 function finding(code: Code, ref: ObjectRef, line: number, message: string): LoadedFinding {

@@ -19,7 +19,7 @@ export class LocatedObject implements ConfigObject {
     this.apiVersion = loaded.apiVersion
     this.kind = loaded.ref.kind
     this.metadata = loaded.metadata
-    this.body = loaded.body
+    this.body = loaded.valid ? loaded.body : (loaded.standIn ?? loaded.body)
     this.age = age
     this.#lines = loaded.lines
     this.#firstLine = firstLine

@@ -1,4 +1,5 @@
 import type { TObject } from '@sinclair/typebox'
+import { AuthorizationPolicyBody } from './kinds/authorization-policy.ts'
 import { DeploymentBody } from './kinds/deployment.ts'
 import { DestinationRuleBody } from './kinds/destination-rule.ts'
 import { EndpointSliceBody } from './kinds/endpoint-slice.ts'
@@ -50,6 +51,7 @@ export const KINDS: readonly KindInfo[] = [
   networking('ServiceEntry', 'serviceentries', ['se'], ServiceEntryBody),
   networking('WorkloadEntry', 'workloadentries', ['we'], WorkloadEntryBody),
   security('PeerAuthentication', 'peerauthentications', ['pa'], PeerAuthenticationBody),
+  security('AuthorizationPolicy', 'authorizationpolicies', ['ap'], AuthorizationPolicyBody),
   kubernetes('', ['v1'], 'Service', 'services', ServiceBody),
   kubernetes('', ['v1'], 'Endpoints', 'endpoints', EndpointsBody),
   kubernetes('discovery.k8s.io', ['v1', 'v1beta1'], 'EndpointSlice', 'endpointslices', EndpointSliceBody),

@@ -6,7 +6,9 @@ import { expect, test } from '@jest/globals'
 import { parse, stringify } from 'yaml'
 import { SHORT_TYPE, type TypeUrl } from '../api/type-urls.ts'
 import { MemorySource } from '../config/sources/memory.ts'
+import type { MeshConfig } from '../crds/mesh-config.ts'
 import { ManualClock } from '../lib/clock.ts'
+import { meshOptionsOf } from './mesh/mesh-config.ts'
 import { Publisher } from './publisher.ts'
 import { decode } from './testing/decode.ts'
 import { readable } from './testing/readable.ts'
@@ -21,6 +23,8 @@ interface Header {
   case: string
   node: string
   metadata?: Record<string, unknown>
+  /** As `--mesh-config` takes it. */
+  meshConfig?: MeshConfig
   /** Short type and name, such as `RDS 9080`; a type alone shows the names of all. */
   show: string[]
 }
@@ -41,7 +45,7 @@ for (const file of readdirSync(directory).sort()) {
   test(`${file}: ${header.case}`, () => {
     const source = new MemorySource({ [file]: config })
     expect(source.current().findings.filter((finding) => finding.severity === 'error')).toEqual([])
-    const publisher = new Publisher({ source, clock: new ManualClock() })
+    const publisher = new Publisher({ source, clock: new ManualClock(), mesh: meshOptionsOf(header.meshConfig ?? {}) })
     const actual = show(header, publisher)
     if (expected === undefined) {
       const body = stringify({ expected: actual }, { lineWidth: 120, aliasDuplicateObjects: false })

@@ -84,7 +84,12 @@ export class Pilot {
   /** All that is wrong now: in the files, between the objects, and in the generation made of them. */
   findings(): Finding[] {
     const { objects, findings } = this.#options.source.current()
-    return sortFindings([...findings, ...analyze(objects), ...this.publisher.findings])
+    return sortFindings([...findings, ...analyze(objects, this.#analysisOptions()), ...this.publisher.findings])
+  }
+
+  #analysisOptions() {
+    const { domain, rootNamespace, trustDomain, trustDomainAliases } = this.publisher.mesh.options
+    return { domain, rootNamespace, trustDomains: [trustDomain, ...trustDomainAliases] }
   }
 
   /** Each new error is logged once, with its file and line. */

@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { explainCall, type SymbolicCall } from '../../proxy/decide/explain.ts'
+import { explainCall, portOfUrl, type SymbolicCall } from '../../proxy/decide/explain.ts'
 import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { formatExplanation } from '../explain/format.ts'
 import { type ExplainSource, sourceOfBootstrap, sourceOfConfig } from '../explain/source.ts'
+import { readMeshConfig } from '../mesh-config.ts'
 
 interface ExplainFlags {
   config?: string[]
@@ -17,6 +18,8 @@ interface ExplainFlags {
   sni: string
   alpn?: string
   peer: string
+  sourceIp: string
+  meshConfig?: string
   random: number
   json?: true
 }
@@ -45,13 +48,15 @@ export const command: CliCommand = {
       .option('--sni <name>', 'server name of the TLS handshake', '')
       .option('--alpn <list>', 'application protocols of the TLS handshake, separated by commas')
       .option('--peer <spiffe-id>', "the caller's identity", '')
+      .option('--source-ip <ip>', 'where the connection comes from', '')
+      .option('--mesh-config <file>', "the pilot's, with --config")
       .option('--random <n>', 'the dice: below 100, the percentile that this call falls in', parseRandom, 0)
       .option('--json', 'print the explanation as JSON')
       .action(run)
   },
 }
 
-function collectHeader(text: string, before: [string, string][]): [string, string][] {
+export function collectHeader(text: string, before: [string, string][]): [string, string][] {
   const colon = text.indexOf(':')
   if (colon <= 0) throw new InvalidArgumentError(`${JSON.stringify(text)} is not "name: value"`)
   return [...before, [text.slice(0, colon).trim(), text.slice(colon + 1).trim()]]
@@ -71,13 +76,15 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
     url,
     headers: flags.header,
     direction: flags.direction,
-    destination: flags.destination,
+    destination: destinationOf(flags, url, source),
     resolvedAddress: source.resolve(url.hostname),
     protocol: url.protocol === 'tcp:' ? 'tcp' : flags.protocol,
     tls: flags.tls,
     sni: flags.sni,
-    alpn: flags.alpn?.split(',') ?? [],
+    // What the mesh's own clients offer.
+    alpn: flags.alpn?.split(',') ?? (flags.tls === 'mtls' ? ['istio'] : []),
     peer: flags.peer,
+    sourceIp: flags.sourceIp,
     randomValue: flags.random,
     faultDraw: (flags.random % 100) / 100,
     assumeHosts: source.assumeHosts,
@@ -88,6 +95,12 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
   else process.stdout.write(formatExplanation(call, flags.from ?? '', result))
 }
 
+/** A workload is called on its own port, which need not be that of the service. */
+function destinationOf({ destination, direction }: ExplainFlags, url: URL, source: ExplainSource): string {
+  if (destination !== '' || direction !== 'inbound') return destination
+  return source.inboundDestination(portOfUrl(url))
+}
+
 async function sourceOf(flags: ExplainFlags): Promise<ExplainSource> {
   if (flags.bootstrap !== undefined) {
     if (flags.config !== undefined) throw new CliError('give --config or --bootstrap, not both', EXIT.usage)
@@ -96,10 +109,10 @@ async function sourceOf(flags: ExplainFlags): Promise<ExplainSource> {
   if (flags.config === undefined || flags.from === undefined) {
     throw new CliError('needs --config DIR with --from WORKLOAD.NAMESPACE, or --bootstrap FILE', EXIT.usage)
   }
-  return sourceOfConfig(flags.config, flags.from, flags.direction)
+  return sourceOfConfig(flags.config, flags.from, flags.direction, readMeshConfig(flags.meshConfig).options)
 }
 
-function parseUrl(text: string): URL {
+export function parseUrl(text: string): URL {
   try {
     return new URL(text.includes('://') ? text : `http://${text}`)
   } catch {

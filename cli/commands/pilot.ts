@@ -3,11 +3,14 @@ import { DirectorySource } from '../../config/sources/directory.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLogger } from '../../lib/log.ts'
 import type { CaOptions } from '../../pilot/ca/open.ts'
+import { DEFAULT_MESH_OPTIONS } from '../../pilot/mesh/options.ts'
 import type { MtlsMode } from '../../pilot/mesh/peer-authentication.ts'
 import { Pilot } from '../../pilot/pilot.ts'
 import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
+import { readMeshConfig } from '../mesh-config.ts'
+import { formatFinding } from '../output/findings.ts'
 
 interface PilotFlags {
   config: string[]
@@ -15,7 +18,8 @@ interface PilotFlags {
   httpAddress: string
   debounceMs: number
   domain: string
-  trustDomain: string
+  meshConfig?: string
+  trustDomain?: string
   defaultMtlsMode?: MtlsMode
   caDir?: string
   caAddress: string
@@ -37,7 +41,8 @@ export const command: CliCommand = {
       .option('--http-address <host:port>', 'metrics and debug pages', '127.0.0.1:15014')
       .option('--debounce-ms <ms>', 'how long a change waits for others', Number, 15)
       .option('--domain <domain>', "the cluster's DNS domain", 'cluster.local')
-      .option('--trust-domain <domain>', 'the first part of every identity', 'cluster.local')
+      .option('--mesh-config <file>', "settings of the whole mesh, with the field names of Istio's MeshConfig")
+      .option('--trust-domain <domain>', 'the first part of every identity (cluster.local unless the mesh says other)')
       .addOption(
         new Option(
           '--default-mtls-mode <mode>',
@@ -76,13 +81,13 @@ const CA_SERVER_NAMES = [
   'istiod.istio-system.svc.cluster.local',
 ]
 
-function caOptions(flags: PilotFlags): CaOptions | undefined {
+function caOptions(flags: PilotFlags, trustDomain: string): CaOptions | undefined {
   if (flags.caDir === undefined) return undefined
   const { caJwks: keysFile, caJwtIssuer: issuer, caJwtAudience: audiences } = flags
   return {
     dir: flags.caDir,
     address: flags.caAddress,
-    trustDomain: flags.trustDomain,
+    trustDomain,
     serverNames: flags.caServerName,
     tokensDir: flags.caTokens,
     serviceAccounts: keysFile === undefined ? undefined : { keysFile, issuer, audiences },
@@ -92,6 +97,9 @@ function caOptions(flags: PilotFlags): CaOptions | undefined {
 async function run(flags: PilotFlags): Promise<void> {
   if (flags.exitWithParent) exitWithParent()
   const log = createLogger('pilot')
+  const meshConfig = readMeshConfig(flags.meshConfig)
+  for (const finding of meshConfig.findings) log.warning(formatFinding(finding))
+  const trustDomain = flags.trustDomain ?? meshConfig.options.trustDomain ?? DEFAULT_MESH_OPTIONS.trustDomain
   const source = await DirectorySource.open(flags.config, {
     clock: systemClock,
     logger: log,
@@ -104,11 +112,12 @@ async function run(flags: PilotFlags): Promise<void> {
     // The source has waited for other changes already.
     debounceMs: 0,
     mesh: {
+      ...meshConfig.options,
       domain: flags.domain,
-      trustDomain: flags.trustDomain,
+      trustDomain,
       ...(flags.defaultMtlsMode && { defaultMtlsMode: flags.defaultMtlsMode }),
     },
-    ca: caOptions(flags),
+    ca: caOptions(flags, trustDomain),
     log,
   })
   const stop = () => {

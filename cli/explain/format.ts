@@ -38,7 +38,7 @@ function facts(result: Explanation): [label: string, value: string][] {
     ['mirrored to', result.mirrors.length === 0 ? null : result.mirrors.join(', ')],
     ['fault', faultText(result)],
     ['tls', result.tls.mode],
-    ['authorization', result.authorization.verdict],
+    ['authorization', authorizationText(result)],
     ...Object.entries(result.requestHeaders ?? {}).map(([k, v]): [string, string] => ['request header', `${k}: ${v}`]),
     ...Object.entries(result.directResponse?.headers ?? {}).map(([k, v]): [string, string] => [
       'response header',
@@ -46,6 +46,12 @@ function facts(result: Explanation): [label: string, value: string][] {
     ]),
   ]
   return rows.filter((row): row is [string, string] => row[1] !== null)
+}
+
+export function authorizationText({ authorization: { verdict, policy, rule, origin } }: Explanation): string {
+  if (policy === null) return verdict === 'deny' ? 'deny, since no policy allows it' : verdict
+  const place = origin === null ? '' : `  [${originText(origin)}]`
+  return `${verdict} by ${policy}${rule === null ? '' : ` rule ${rule}`}${place}`
 }
 
 function faultText(result: Explanation): string | null {

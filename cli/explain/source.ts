@@ -3,8 +3,10 @@ import { formatNodeId } from '../../api/node.ts'
 import { DirectorySource } from '../../config/sources/directory.ts'
 import { systemClock } from '../../lib/clock.ts'
 import type { Generation } from '../../pilot/mesh/generation.ts'
+import type { MeshOptions } from '../../pilot/mesh/options.ts'
 import { Publisher } from '../../pilot/publisher.ts'
 import type { Workload } from '../../pilot/registry/workload.ts'
+import { type SecurityPlan, securityPlan } from '../../pilot/translate/security/plan.ts'
 import { compileStatic, readBootstrap } from '../../proxy/agent/bootstrap.ts'
 import type { SymbolicCall } from '../../proxy/decide/explain.ts'
 import { EMPTY_PLAN, type Plan } from '../../proxy/plan/plan.ts'
@@ -22,24 +24,31 @@ export interface ExplainSource {
   assumeHosts: boolean
   /** The address that a name in a URL stands for, '' when not known. */
   resolve(hostname: string): string
+  /** Where a workload that is called on this port of a service is reached, `ip:port`; '' when that is the same port, or not known. */
+  inboundDestination(port: number): string
+  /** What the workload asks of callers; undefined for nothing. */
+  readonly security: SecurityPlan | undefined
 }
 
 /** The static resources of one Envoy bootstrap file. */
 export function sourceOfBootstrap(file: string): ExplainSource {
   const { listeners, clusters } = compileStatic(readBootstrap(file), file)
-  return { plan: { ...EMPTY_PLAN, listeners, clusters }, notes: [], assumeHosts: false, resolve: () => '' }
+  return { plan: { ...EMPTY_PLAN, listeners, clusters }, notes: [], assumeHosts: false, ...NOTHING_KNOWN }
 }
+
+const NOTHING_KNOWN = { resolve: () => '', inboundDestination: () => '', security: undefined }
 
 /** What the pilot would send to `from` (workload.namespace), with no pilot and no cluster running. */
 export async function sourceOfConfig(
   paths: readonly string[],
   from: string,
   direction: SymbolicCall['direction'],
+  meshOptions: Partial<MeshOptions> = {},
 ): Promise<ExplainSource> {
   for (const path of paths) if (!existsSync(path)) throw new CliError(`${path}: no such file or directory`)
   const [name, namespace] = splitWorkload(from)
   const source = await DirectorySource.open(paths, { clock: systemClock, watch: false })
-  const publisher = new Publisher({ source, clock: systemClock })
+  const publisher = new Publisher({ source, clock: systemClock, mesh: meshOptions })
   try {
     const notes = source
       .current()
@@ -61,11 +70,22 @@ export async function sourceOfConfig(
       cluster: name,
       metadata: { NAMESPACE: namespace, LABELS: workload?.labels ?? (isGateway ? gatewayLabels(mesh) : {}) },
     }
-    const { plan, refused } = planOfView(publisher.viewFor(identity))
+    const view = publisher.viewFor(identity)
+    const { plan, refused } = planOfView(view)
     notes.push(...refused.map((text) => `a Lateen proxy would refuse ${text}`))
     const assumeHosts = !source.current().objects.some((object) => KINDS_WITH_ENDPOINTS.has(object.kind))
     if (assumeHosts) notes.push('the configuration has no Pods or EndpointSlices: every cluster is taken to have hosts')
-    return { plan, notes, assumeHosts, resolve: (hostname) => addressOf(mesh, namespace, hostname) }
+    return {
+      plan,
+      notes,
+      assumeHosts,
+      resolve: (hostname) => addressOf(mesh, namespace, hostname),
+      inboundDestination: (port) => {
+        const target = view.scope.instances.find((instance) => instance.port.number === port)?.targetPort ?? port
+        return target === port ? '' : `${workload?.addresses[0] ?? '0.0.0.0'}:${target}`
+      },
+      security: securityPlan(view.scope.security),
+    }
   } finally {
     publisher.close()
     source.close()

@@ -1,4 +1,6 @@
 import type { Analyzer } from './analyzer.ts'
+import { rulesThatNeverMatch } from './authorization/never.ts'
+import { shadowedRules } from './authorization/shadowed.ts'
 import { conflictingGateways } from './conflicting-gateways.ts'
 import { deploymentPorts } from './deployment-ports.ts'
 import { destinationPorts } from './destination-ports.ts'
@@ -28,4 +30,6 @@ export const ANALYZERS: readonly Analyzer[] = [
   conflictingGateways,
   destinationRuleHosts,
   serviceEntryProtocols,
+  rulesThatNeverMatch,
+  shadowedRules,
 ]

@@ -1,3 +1,4 @@
+import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
@@ -22,6 +23,7 @@ export interface Bodies {
   Sidecar: SidecarBody
   ServiceEntry: ServiceEntryBody
   WorkloadEntry: WorkloadEntryBody
+  AuthorizationPolicy: AuthorizationPolicyBody
   Service: ServiceBody
   Pod: PodBody
   Deployment: DeploymentBody
@@ -45,13 +47,30 @@ export interface KnownHost {
 export interface Workload {
   namespace: string
   labels: Record<string, string>
+  serviceAccount: string
 }
+
+/** What the mesh's settings say, as far as it matters here. */
+export interface AnalysisOptions {
+  domain?: string
+  rootNamespace?: string
+  /** The mesh's own, and those by which it was known before. */
+  trustDomains?: readonly string[]
+}
+
+const DEFAULT_ROOT_NAMESPACE = 'istio-system'
+const DEFAULT_TRUST_DOMAINS = ['cluster.local']
+/** Of a Pod that names none. */
+const DEFAULT_SERVICE_ACCOUNT = 'default'
 
 const POD_MAKERS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const
 
 /** All the objects to be looked at together, indexed, and the findings about them. */
 export class AnalysisContext {
   readonly domain: string
+  /** Where policies are the whole mesh's. */
+  readonly rootNamespace: string
+  readonly trustDomains: readonly string[]
   readonly findings: Finding[] = []
   readonly #byKind = new Map<string, ConfigObject[]>()
   readonly #hosts = new Map<string, KnownHost[]>()
@@ -60,8 +79,10 @@ export class AnalysisContext {
   readonly #workloadsByLabel = new Map<string, Workload[]>()
   readonly #servicesByLabel = new Map<string, ConfigObject<ServiceBody>[]>()
 
-  constructor(objects: readonly ConfigObject[], domain = DEFAULT_DOMAIN) {
-    this.domain = domain
+  constructor(objects: readonly ConfigObject[], options: AnalysisOptions = {}) {
+    this.domain = options.domain ?? DEFAULT_DOMAIN
+    this.rootNamespace = options.rootNamespace ?? DEFAULT_ROOT_NAMESPACE
+    this.trustDomains = options.trustDomains ?? DEFAULT_TRUST_DOMAINS
     for (const object of objects) {
       append(this.#byKind, object.kind, object)
     }
@@ -70,10 +91,15 @@ export class AnalysisContext {
       if (isWildcard(known.host)) this.#wildcards.push(known)
     }
     this.workloads = [
-      ...this.all('Pod').map((pod) => ({ namespace: pod.metadata.namespace, labels: pod.metadata.labels })),
+      ...this.all('Pod').map(({ metadata: { namespace, labels }, body }) => ({
+        namespace,
+        labels,
+        serviceAccount: body.spec?.serviceAccountName || DEFAULT_SERVICE_ACCOUNT,
+      })),
       ...this.podMakers().map((maker) => ({
         namespace: maker.metadata.namespace,
         labels: maker.body.spec.template.metadata?.labels ?? {},
+        serviceAccount: maker.body.spec.template.spec?.serviceAccountName || DEFAULT_SERVICE_ACCOUNT,
       })),
     ]
     for (const workload of this.workloads) {

@@ -1,4 +1,5 @@
 import type { Analyzer } from './analyzer.ts'
+import { reachOf, selectorOf } from './authorization/policies.ts'
 
 /** Selectors should select something, where it is known what runs. */
 export const selectors: Analyzer = {
@@ -19,10 +20,17 @@ export const selectors: Analyzer = {
       const message = `no workload of namespace "${namespace}" has the labels ${show(labels)}`
       context.report('IST0127', sidecar, ['spec', 'workloadSelector'], message)
     }
+    for (const policy of context.all('AuthorizationPolicy')) {
+      const labels = selectorOf(policy)
+      const namespace = reachOf(policy, context.rootNamespace)
+      if (Object.keys(labels).length === 0 || context.workloadsWith(labels, namespace).length > 0) continue
+      const where = namespace === undefined ? '' : ` of namespace "${namespace}"`
+      context.report('IST0127', policy, ['spec', 'selector'], `no workload${where} has the labels ${show(labels)}`)
+    }
   },
 }
 
-function show(labels: Record<string, string>): string {
+function show(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(',')

@@ -64,8 +64,8 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: "system:a"}
 ---
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
 metadata: {name: strict}
 ---
 apiVersion: networking.istio.io/v1

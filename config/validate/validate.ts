@@ -1,3 +1,4 @@
+import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
@@ -10,6 +11,7 @@ import type { PlainObject } from '../parse/objects.ts'
 import type { Report } from '../report.ts'
 import { reportMarkedFields, withoutNulls } from './fields.ts'
 import { modernize } from './modernize.ts'
+import { checkAuthorizationPolicy } from './rules/authorization-policy.ts'
 import { checkDestinationRule } from './rules/destination-rule.ts'
 import { checkGateway } from './rules/gateway.ts'
 import { checkPeerAuthentication } from './rules/peer-authentication.ts'
@@ -49,6 +51,9 @@ function checkRules(kind: string, body: unknown, report: Report): void {
       return
     case 'PeerAuthentication':
       checkPeerAuthentication((body as PeerAuthenticationBody).spec, report)
+      return
+    case 'AuthorizationPolicy':
+      checkAuthorizationPolicy(body as AuthorizationPolicyBody, report)
       return
     case 'ServiceEntry':
       checkServiceEntry((body as ServiceEntryBody).spec, report)

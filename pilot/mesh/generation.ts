@@ -10,6 +10,7 @@ import { objectsByKind } from '../registry/objects.ts'
 import { buildRegistry, type Registry } from '../registry/registry.ts'
 import { danglingReferences } from './dangling.ts'
 import { type DestinationRuleIndex, indexDestinationRules } from './destination-rule.ts'
+import { unknownProviders } from './extension-providers.ts'
 import { type InstanceIndex, instanceIndex } from './instances.ts'
 import type { MeshOptions } from './options.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
@@ -68,8 +69,11 @@ export function buildGeneration(
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
     instances: instanceIndex(registry, memo),
     visibleServices: visible,
-    dangling: memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>
-      danglingReferences(virtualServices.all, visible, destinationRules, memo),
-    ),
+    dangling: [
+      ...memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>
+        danglingReferences(virtualServices.all, visible, destinationRules, memo),
+      ),
+      ...unknownProviders(byKind.of('security.istio.io/AuthorizationPolicy'), options),
+    ],
   }
 }

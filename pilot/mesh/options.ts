@@ -1,4 +1,5 @@
 import type { HTTPRetry } from '../../crds/kinds/virtual-service.ts'
+import type { ExtensionProvider } from '../../crds/mesh-config.ts'
 import type { MtlsMode } from './peer-authentication.ts'
 
 /** The settings of the whole mesh, with the names of Istio's MeshConfig (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1). */
@@ -26,6 +27,10 @@ export interface MeshOptions {
   readonly systemRootsFile: string
   /** The first part of every identity. */
   readonly trustDomain: string
+  /** Those by which the mesh was known before: a rule for its own means these too. */
+  readonly trustDomainAliases: readonly string[]
+  /** Whom policies may ask, by name. */
+  readonly extensionProviders: readonly ExtensionProvider[]
   /** How workloads are called that no PeerAuthentication speaks of. PERMISSIVE needs proxies with an identity. */
   readonly defaultMtlsMode: MtlsMode
   /** Workloads whose labels say that they have a proxy with an identity are called by mutual TLS, unless a rule says how. */
@@ -56,6 +61,8 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   // Debian's and its kin's; also what Envoy's and our images have.
   systemRootsFile: '/etc/ssl/certs/ca-certificates.crt',
   trustDomain: 'cluster.local',
+  trustDomainAliases: [],
+  extensionProviders: [],
   defaultMtlsMode: 'DISABLE',
   enableAutoMtls: false,
   trustBundleFrom: 'agent',

@@ -16,7 +16,10 @@ export function workloadSecurity(namespace: string, labels: Labels, generation: 
   const { rootNamespace } = generation.options
   return {
     requestAuthentications: policiesOf(generation.requestAuthentications, namespace, labels, rootNamespace),
-    authorizationPolicies: policiesOf(generation.authorizationPolicies, namespace, labels, rootNamespace),
+    authorizationPolicies: policiesOf(generation.authorizationPolicies, namespace, labels, rootNamespace).filter(
+      // What they target is not among the workloads that there are here.
+      ({ body: { spec } }) => spec.targetRef === undefined && spec.targetRefs === undefined,
+    ),
   }
 }
 

@@ -6,12 +6,17 @@ import { VirtualHostSchema } from '../../api/gen/envoy/config/route/v3/route_com
 import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/route_pb.js'
 import { FileAccessLogSchema } from '../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
 import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
+import { ExtAuthzSchema } from '../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
+import { RBACSchema } from '../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { OriginalDstSchema } from '../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
 import { TlsInspectorSchema } from '../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
+import { ExtAuthzSchema as NetworkExtAuthzSchema } from '../../api/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js'
 import { HttpConnectionManagerSchema } from '../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { RBACSchema as NetworkRbacSchema } from '../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { TcpProxySchema } from '../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { UriTemplateMatchConfigSchema } from '../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
 import { PreviousHostsPredicateSchema } from '../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import {
   DownstreamTlsContextSchema,
@@ -35,6 +40,11 @@ const SCHEMAS: Partial<Record<TypeUrl, DescMessage>> = {
 const PACKED = createRegistry(
   CorsPolicySchema,
   CorsSchema,
+  ExtAuthzSchema,
+  NetworkExtAuthzSchema,
+  RBACSchema,
+  NetworkRbacSchema,
+  UriTemplateMatchConfigSchema,
   FileAccessLogSchema,
   HTTPFaultSchema,
   HttpConnectionManagerSchema,

@@ -9,10 +9,15 @@ export function readable(value: JsonValue): JsonValue {
   for (const [key, inner] of Object.entries(value)) {
     if (inner === undefined) continue
     if (key === '@type') out[key] = String(inner).split('.').at(-1) ?? ''
-    else if (key === 'metadata') Object.assign(out, readableMetadata(inner))
+    else if (key === 'metadata' && isResourceMetadata(inner)) Object.assign(out, readableMetadata(inner))
     else out[key] = readable(inner)
   }
   return out
+}
+
+/** Rules have a field of that name too, which says what is asked of a call. */
+function isResourceMetadata(value: JsonValue): boolean {
+  return value !== null && typeof value === 'object' && 'filter_metadata' in value
 }
 
 function readableMetadata(metadata: JsonValue): JsonObject {

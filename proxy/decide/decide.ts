@@ -1,6 +1,7 @@
 import { filterByName } from '../filters/http/builtin.ts'
 import type {
   ForwardPlan,
+  HttpFilterPlan,
   HttpManagerPlan,
   Plan,
   RouteConfigPlan,
@@ -46,6 +47,7 @@ export function decide(
   decision.path = head.path
   decision.authority = head.authority
   if (routes === undefined) {
+    if (judgeFilters(manager, undefined, call, decision, trace)) return
     answer(decision, 404, 'route_configuration_not_found', 'NR')
     trace?.push({
       candidate: `route configuration ${manager.routeConfigName}`,
@@ -67,6 +69,8 @@ export function decide(
   }
   if (virtualHost === undefined || route === undefined) {
     decision.virtualHost = virtualHost
+    // Who may not call does not learn what there is.
+    if (judgeFilters(manager, routes, call, decision, trace)) return
     answer(decision, 404, 'route_not_found', 'NR')
     return
   }
@@ -74,7 +78,7 @@ export function decide(
   decision.route = route
   const { action } = route
   if (action.kind === 'forward') decision.choice = pick(action.clusters, call.randomValue)
-  if (manager.filters.length > 0 && judgeFilters(manager, routes, call, decision)) return
+  if (judgeFilters(manager, routes, call, decision, trace)) return
   switch (action.kind) {
     case 'direct_response':
       decision.outcome = 'direct_response'
@@ -114,16 +118,23 @@ export function pick(choice: WeightedChoice, randomValue: number): WeightedClust
 }
 
 /** Runs the filters' pure halves; true when one of them has answered the call. */
-function judgeFilters(manager: HttpManagerPlan, routes: RouteConfigPlan, call: Call, decision: Decision): boolean {
-  for (const filter of manager.filters) {
+function judgeFilters(
+  { filters }: HttpManagerPlan,
+  routes: RouteConfigPlan | undefined,
+  call: Call,
+  decision: Decision,
+  trace: Trace | undefined,
+): boolean {
+  for (let i = 0; i < filters.length; i++) {
+    const filter = filters[i] as HttpFilterPlan
     const { name } = filter
     const config =
       decision.choice?.filterConfigs.get(name) ??
       decision.route?.filterConfigs.get(name) ??
       decision.virtualHost?.filterConfigs.get(name) ??
-      routes.filterConfigs.get(name) ??
+      routes?.filterConfigs.get(name) ??
       filter.config
-    if (filterByName(name)?.judge(config, call, decision)) return true
+    if (filterByName(name)?.judge(config, call, decision, trace)) return true
   }
   return false
 }

@@ -1,5 +1,6 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { GrpcWebCall } from '../filters/http/grpc-web/body.ts'
+import type { PolicyPlan } from '../filters/rbac/policy.ts'
 import type {
   ConnectPlan,
   MirrorPlan,
@@ -9,6 +10,17 @@ import type {
   WeightedClusterPlan,
 } from '../plan/plan.ts'
 import type { DynamicMetadata } from './metadata.ts'
+
+/** What the rules about callers say of a call or connection. Where none was asked the verdict is `none`. */
+export interface AuthorizationDecision {
+  verdict: 'none' | 'allow' | 'deny'
+  /** The one that decided; undefined where none matched. */
+  policy: PolicyPlan | undefined
+}
+
+export function newAuthorization(): AuthorizationDecision {
+  return { verdict: 'none', policy: undefined }
+}
 
 export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
 
@@ -42,6 +54,9 @@ export interface Decision {
   grpcWeb: GrpcWebCall | undefined
   /** What filters have found out for others that come after them, by the name that they keep it under. */
   metadata: DynamicMetadata | undefined
+  readonly authorization: AuthorizationDecision
+  /** Counters of the connection manager that the filters have counted in, by their names. */
+  readonly counted: string[]
   /** Response fields that filters add, names and values in turn. */
   responseHeaders: string[] | undefined
   /** Envoy's response code details, and the flag of the access log ('' for none). */
@@ -69,6 +84,8 @@ export function newDecision(): Decision {
     grpcStatus: undefined,
     grpcWeb: undefined,
     metadata: undefined,
+    authorization: newAuthorization(),
+    counted: [],
     responseHeaders: undefined,
     detail: '',
     flag: '',
@@ -96,6 +113,9 @@ export function resetDecision(decision: Decision): void {
   decision.grpcStatus = undefined
   decision.grpcWeb = undefined
   decision.metadata = undefined
+  decision.authorization.verdict = 'none'
+  decision.authorization.policy = undefined
+  if (decision.counted.length > 0) decision.counted.length = 0
   decision.responseHeaders = undefined
   decision.detail = ''
   decision.flag = ''
@@ -107,6 +127,11 @@ export function answer(decision: Decision, status: number, detail: string, flag:
   decision.status = status
   decision.detail = detail
   if (flag !== '') decision.flag = flag
+}
+
+/** Counts one in a counter of the connection manager. Whoever carries the decision out adds it up: deciding has no effects. */
+export function countIn(decision: Decision, counter: string): void {
+  decision.counted.push(counter)
 }
 
 export function addResponseHeader(decision: Decision, name: string, value: string): void {

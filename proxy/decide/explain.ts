@@ -1,15 +1,17 @@
 import { STATUS_CODES } from 'node:http'
 import { parseClusterName } from '../../api/names.ts'
 import { formatOrigin, type Origin } from '../../api/origin.ts'
+import { judgeConnection } from '../filters/network/rbac/filter.ts'
 import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
 import { RequestHead } from '../stream/message.ts'
 import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
-import { connectionFacts } from './connection-facts.ts'
+import type { ConnectionFacts } from './connection-facts.ts'
 import { decide, pick, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
+import { type AuthorizationExplained, explainAuthorization, factsOf, NOT_ASKED } from './explain-authorization.ts'
 import { addressWithoutPort } from './fields.ts'
 import { findFilterChain } from './filter-chain.ts'
 import { findListener } from './find-listener.ts'
@@ -33,8 +35,10 @@ export interface SymbolicCall {
   tls: 'none' | 'tls' | 'mtls'
   sni: string
   alpn: readonly string[]
-  /** SPIFFE id of the caller; '' for none. */
+  /** SPIFFE id of the caller; '' for none. It counts with `mtls` only. */
   peer: string
+  /** The peer of the connection; a loopback address when absent or ''. */
+  sourceIp?: string
   /** Fixes the weighted pick and the fractions of routes and mirrors. */
   randomValue: number
   /** In [0, 1): fixes whether a fault that meets a part of the calls meets this one. */
@@ -63,7 +67,7 @@ export interface Explanation {
   directResponse: { status: number; body: string; headers: Record<string, string> } | null
   redirect: { status: number; location: string } | null
   tls: { mode: string; sni: string; peer: string }
-  authorization: { verdict: string; policy: string | null; rule: string | null }
+  authorization: AuthorizationExplained
   trace: { candidate: string; matched: boolean; reason: string; origin: Origin | null }[]
   origin: Origin | null
   error: string | null
@@ -73,13 +77,8 @@ export interface Explanation {
 export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
   const trace: Trace = []
   const result = emptyExplanation(call)
-  const facts = connectionFacts({
-    destinationAddress: hostOf(call.destination) || call.resolvedAddress,
-    destinationPort: portOf(call.destination) || portOfUrl(call.url),
-    transportProtocol: call.tls === 'none' ? 'raw_buffer' : 'tls',
-    serverName: call.sni.toLowerCase(),
-    applicationProtocols: call.alpn,
-  })
+  const destination = hostOf(call.destination) || call.resolvedAddress
+  const facts = factsOf(call, destination, portOf(call.destination) || portOfUrl(call.url))
   const listener = findListener(plan, call, trace)
   if (listener === undefined) return finish(result, trace, `no listener takes port ${facts.destinationPort}`)
   result.listener = listener.name
@@ -87,8 +86,11 @@ export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
   const chain = findFilterChain(listener, facts, trace)
   if (chain === undefined) return finish(result, trace, `no filter chain of listener ${listener.name} matches`)
   result.filterChain = chain.name === '' ? `#${listener.filterChains.indexOf(chain) + 1}` : chain.name
+  const found = judgeConnection(chain.authorization, facts, () => {}, trace)
+  result.authorization = explainAuthorization(found)
+  if (found.verdict === 'deny') return finish(result, trace, 'the connection is not authorized')
   if (chain.filter.kind === 'tcp') return explainTcp(plan, listener, chain.filter, call, result, trace)
-  return explainHttp(plan, listener, chain.filter, call, result, trace)
+  return explainHttp(plan, listener, chain.filter, call, facts, result, trace)
 }
 
 function explainTcp(
@@ -112,6 +114,7 @@ function explainHttp(
   listener: ListenerPlan,
   manager: HttpManagerPlan,
   call: SymbolicCall,
+  known: ConnectionFacts,
   result: Explanation,
   trace: Trace,
 ): Explanation {
@@ -121,23 +124,23 @@ function explainHttp(
     result.directResponse = { status: parseError.status, body: STATUS_CODES[parseError.status] ?? '', headers: {} }
     return finish(result, trace, `bad request: ${parseError.detail}`)
   }
+  const source = call.sourceIp || '127.0.0.1'
+  const facts = { ...known, directSourceAddress: source, sourceAddress: source }
+  facts.destinationAddress ||= '127.0.0.1'
   const asked: Call = {
     head,
-    // Of a client's certificate only the name is given, which is too little to say it onward.
-    facts: connectionFacts({
-      directSourceAddress: '127.0.0.1',
-      sourceAddress: '127.0.0.1',
-      destinationAddress: hostOf(call.destination) || '127.0.0.1',
-      destinationPort: portOfUrl(call.url),
-    }),
+    facts,
     random: { next: () => call.faultDraw },
     randomValue: call.randomValue,
     newRequestId: () => '<generated>',
   }
   const decision = newDecision()
   const routes = routesOf(plan, manager)
-  if (prepareRequest(manager, asked, decision)) decide(plan, manager, routes, asked, decision, trace)
+  // Of a client's certificate only the name is given, which is too little to say it onward.
+  const unnamed = { ...asked, facts: { ...facts, tls: undefined } }
+  if (prepareRequest(manager, unnamed, decision)) decide(plan, manager, routes, asked, decision, trace)
   describeDecision(result, decision)
+  if (decision.authorization.verdict !== 'none') result.authorization = explainAuthorization(decision.authorization)
   if (decision.outcome === 'forward' && routes !== undefined) {
     mutateHeaders(routes, decision, asked, head, 'request')
     finishRequestHead(head, decision)
@@ -155,7 +158,7 @@ function explainHttp(
 /** Why a request that is forwarded to this cluster can reach no host, as far as the configuration tells. */
 function whyNoHost(plan: Plan, listener: ListenerPlan, clusterName: string, assumeHosts: boolean): string | undefined {
   const cluster = plan.clusters.get(clusterName)
-  if (cluster?.discovery === 'original_dst' && listener.bindToPort) {
+  if (cluster?.discovery === 'original_dst' && listener.bindToPort && !listener.useOriginalDst) {
     return `cluster ${clusterName} needs a captured connection, and listener ${listener.name} takes connections of its own`
   }
   if (cluster?.discovery !== 'eds' && cluster?.discovery !== 'static') return undefined
@@ -226,6 +229,7 @@ function missOf(decision: Decision, result: Explanation, manager: HttpManagerPla
     case 'fault_filter_abort':
       return null
     default:
+      if (decision.authorization.verdict === 'deny') return null
       return decision.detail
   }
 }
@@ -274,7 +278,7 @@ function emptyExplanation(call: SymbolicCall): Explanation {
     directResponse: null,
     redirect: null,
     tls: { mode: call.tls, sni: call.sni, peer: call.peer },
-    authorization: { verdict: 'none', policy: null, rule: null },
+    authorization: NOT_ASKED,
     trace: [],
     origin: null,
     error: null,

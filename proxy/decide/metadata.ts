@@ -12,8 +12,12 @@ export function setMetadata(decision: Decision, name: string, values: JsonObject
 }
 
 /** What is kept under `name` at the end of a path of keys (envoy.type.matcher.v3.MetadataMatcher); undefined for nothing. */
-export function metadataAt(decision: Decision, name: string, path: readonly string[]): JsonValue | undefined {
-  let at: JsonValue | undefined = decision.metadata?.get(name)
+export function metadataAt(
+  { metadata }: { readonly metadata: DynamicMetadata | undefined },
+  name: string,
+  path: readonly string[],
+): JsonValue | undefined {
+  let at: JsonValue | undefined = metadata?.get(name)
   for (const key of path) {
     if (at === null || typeof at !== 'object' || Array.isArray(at) || !Object.hasOwn(at, key)) return undefined
     at = at[key]

@@ -189,7 +189,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
       return
     }
     try {
-      const tls = tlsFacts(socket, localUris)
+      const tls = tlsFacts(socket, localUris, tlsPlan.peer)
       if (!acceptClient(socket, tls, tlsPlan, stats.ssl, context.clock.wallMs())) {
         this.#phase = 'over'
         socket.on('error', ignore)

@@ -6,6 +6,7 @@ import { Roster } from '../../lib/roster.ts'
 import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
 import { acceptShared } from '../../lib/sockets/shared-read-socket.ts'
 import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
+import { judgeConnection } from '../filters/network/rbac/filter.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import { tlsBySecrets } from '../plan/secret-needs.ts'
 import type { Secrets } from '../plan/secret-plan.ts'
@@ -195,13 +196,19 @@ export class Listener {
 
   /** Gives a connection whose filter chain is known to the chain's filter. */
   serve(socket: Socket, facts: ConnectionFacts, chain: FilterChainPlan): void {
-    const { filter } = chain
+    const { filter, authorization } = chain
+    if (authorization.length > 0 && judgeConnection(authorization, facts, this.#countRbac).verdict === 'deny') {
+      socket.destroy()
+      return
+    }
     if (filter.kind === 'http') this.#serveHttp(socket, facts, filter)
     else {
       const onClosed = (closed: TcpConnection) => this.#tcp.delete(closed)
       this.#tcp.add(new TcpConnection(socket, facts, filter, this.context, this.#metrics, onClosed))
     }
   }
+
+  readonly #countRbac = (name: string): void => this.#metrics.counter(name).inc()
 
   #serveHttp(socket: Socket, facts: ConnectionFacts, manager: HttpManagerPlan): void {
     const source = new ChainSource(this, facts, manager)

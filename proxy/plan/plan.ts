@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import type { Origin } from '../../api/origin.ts'
 import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
+import type { NetworkRbacPlan } from '../filters/network/rbac/config.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
@@ -108,6 +109,8 @@ export interface FilterChainPlan {
   /** Time for the transport socket's handshake. */
   readonly handshakeTimeoutMs: number
   readonly connectionLimit: ConnectionLimitPlan | undefined
+  /** Who may connect; judged in order. */
+  readonly authorization: readonly NetworkRbacPlan[]
   readonly filter: HttpManagerPlan | TcpProxyPlan
 }
 

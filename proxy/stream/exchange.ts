@@ -127,6 +127,8 @@ export class Exchange implements Call, TryOwner {
     } else if (prepareRequest(manager, this, decision)) {
       this.#routes = routesOf(this.#plan, manager)
       decide(this.#plan, manager, this.#routes, this, decision)
+      const { counted } = decision
+      for (let i = 0; i < counted.length; i++) stats.named(counted[i] as string).inc()
       if (decision.delayMs > 0) {
         this.#wait(decision.delayMs)
         return

@@ -22,7 +22,12 @@ const GAUGES = ['downstream_cx_active', 'downstream_rq_active', 'downstream_cx_u
 
 type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
 
-export type ManagerStats = Record<Name, Metric> & { readonly http2: Http2Stats; status(code: number): Metric }
+export type ManagerStats = Record<Name, Metric> & {
+  readonly http2: Http2Stats
+  status(code: number): Metric
+  /** A counter of a filter, by its name below those of the connection manager. */
+  named(name: string): Metric
+}
 
 export function managerStats(store: MetricStore, statPrefix: string): ManagerStats {
   const labels = { http_conn_manager_prefix: statPrefix }
@@ -30,6 +35,7 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
     ...COUNTERS.map((name) => [name, store.counter(`http.${name}`, labels)]),
     ...GAUGES.map((name) => [name, store.gauge(`http.${name}`, labels)]),
   ]) as Record<Name, Metric>
+  const named = new Map<string, Metric>()
   return Object.assign(metrics, {
     http2: http2Stats(store, 'http', labels),
     status(code: number): Metric {
@@ -37,6 +43,14 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
       if (code < 300) return metrics.downstream_rq_2xx
       if (code < 400) return metrics.downstream_rq_3xx
       return code < 500 ? metrics.downstream_rq_4xx : metrics.downstream_rq_5xx
+    },
+    named(name: string): Metric {
+      let metric = named.get(name)
+      if (metric === undefined) {
+        metric = store.counter(`http.${name}`, labels)
+        named.set(name, metric)
+      }
+      return metric
     },
   })
 }

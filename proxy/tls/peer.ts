@@ -16,6 +16,8 @@ export interface TlsFacts {
   readonly localUris: readonly string[]
   /** undefined when the peer showed no certificate. */
   readonly peer: PeerIdentity | undefined
+  /** The peer's certificate leads to a trusted root, or is one that the configuration knows by its hash. */
+  readonly isPeerVerified: boolean
 }
 
 /** Who the peer is by its certificate. Only what was verified may be trusted: see the chain's `PeerCheckPlan`. */
@@ -24,7 +26,8 @@ export interface PeerIdentity extends CertificateFacts {
   chain(): readonly Buffer[]
 }
 
-export function tlsFacts(socket: TLSSocket, localUris: readonly string[]): TlsFacts {
+/** `localUris` are those in our own certificate; `check` is what acceptClient() holds the peer to. */
+export function tlsFacts(socket: TLSSocket, localUris: readonly string[], check: PeerCheckPlan | undefined): TlsFacts {
   const certificate = socket.getPeerX509Certificate()
   return {
     version: socket.getProtocol() ?? '',
@@ -34,7 +37,14 @@ export function tlsFacts(socket: TLSSocket, localUris: readonly string[]): TlsFa
     isResumed: socket.isSessionReused(),
     localUris,
     peer: certificate && { ...factsOf(certificate), chain: () => chainOf(socket.getPeerCertificate(true)) },
+    isPeerVerified: certificate !== undefined && verifies(check),
   }
+}
+
+/** Names alone prove nothing: whoever shows a certificate has written them. */
+function verifies(check: PeerCheckPlan | undefined): boolean {
+  if (check === undefined) return false
+  return check.verifiesChain || check.certificateHashes.length > 0 || check.keyHashes.length > 0
 }
 
 const MAX_CHAIN = 10

@@ -26,9 +26,13 @@ export class StaticPair {
     ports: readonly number[],
     listeners: (address: string) => readonly object[],
     clusters: readonly object[],
+    secrets: readonly object[] = [],
   ): Promise<void> {
     const text = (address: string) =>
-      JSON.stringify({ node: { id: 'n', cluster: 'c' }, static_resources: { listeners: listeners(address), clusters } })
+      JSON.stringify({
+        node: { id: 'n', cluster: 'c' },
+        static_resources: { listeners: listeners(address), clusters, secrets },
+      })
     this.#agent = new Agent(parseBootstrap(text(this.hosts.lateen), 'static'), 'static', { log: silentLogger })
     await this.#agent.start()
     const file = join(this.#dir, 'envoy.json')

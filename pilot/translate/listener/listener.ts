@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { TrafficDirection } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import { type Metadata, MetadataSchema, TrafficDirection } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   type FilterChain,
   type FilterChainMatch,
@@ -13,10 +13,12 @@ import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/lis
 import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { RULES_METADATA_KEY } from '../../../api/rule-names.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { address, cidrRange } from '../address.ts'
 import { any, metadata } from '../messages.ts'
 import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
+import { ruleOrigins } from '../security/rule-origins.ts'
 import { httpConnectionManager } from './http-connection-manager.ts'
 import type { ChainMatch, ChainPlan, ListenerPlan } from './plan.ts'
 import { tcpProxy } from './tcp-proxy.ts'
@@ -34,8 +36,18 @@ export function listener(plan: ListenerPlan, options: MeshOptions): Listener {
     ...(plan.useOriginalDst && { useOriginalDst: true }),
     ...(!plan.bindToPort && { bindToPort: false }),
     trafficDirection: plan.direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
-    ...(plan.origin && { metadata: metadata(plan.origin) }),
+    ...listenerMetadata(plan),
   })
+}
+
+/** Where the listener comes from, and where the rules are written that its chains ask callers. */
+function listenerMetadata({ origin, chains, defaultChain }: ListenerPlan): { metadata?: Metadata } {
+  const security = [...chains, defaultChain].find((chain) => chain?.security !== undefined)?.security
+  const rules = security === undefined ? {} : ruleOrigins(security)
+  if (origin === undefined && Object.keys(rules).length === 0) return {}
+  const own = origin === undefined ? create(MetadataSchema) : metadata(origin)
+  if (Object.keys(rules).length > 0) own.filterMetadata[RULES_METADATA_KEY] = rules
+  return { metadata: own }
 }
 
 function listenerFilters(plan: ListenerPlan) {

@@ -1,6 +1,6 @@
 import type { Origin } from '../../../api/origin.ts'
 import { type ConfigObject, originAt } from '../../../config/object.ts'
-import type { AuthorizationPolicySpec } from '../../../crds/kinds/authorization-policy.ts'
+import { type AuthorizationPolicySpec, DRY_RUN_ANNOTATION } from '../../../crds/kinds/authorization-policy.ts'
 import type { RequestAuthenticationSpec } from '../../../crds/kinds/request-authentication.ts'
 import type { WorkloadSecurity } from '../../mesh/workload-security.ts'
 
@@ -14,6 +14,8 @@ export interface PolicyPlan<Spec> {
   readonly namespace: string
   readonly name: string
   readonly spec: Spec
+  /** It is judged and told of, and nothing more. */
+  readonly isDryRun: boolean
   readonly origin: Origin
   /** Of each of its rules. */
   readonly ruleOrigins: readonly Origin[]
@@ -36,5 +38,6 @@ function policyPlan<Field extends string, Spec extends Readonly<Partial<Record<F
   const { namespace, name } = object.metadata
   const { spec } = object.body
   const ruleOrigins = (spec[rulesField] ?? []).map((_, i) => originAt(object, ['spec', rulesField, i]))
-  return { namespace, name, spec, origin: object.origin, ruleOrigins }
+  const isDryRun = object.metadata.annotations[DRY_RUN_ANNOTATION] === 'true'
+  return { namespace, name, spec, isDryRun, origin: object.origin, ruleOrigins }
 }

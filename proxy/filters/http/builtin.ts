@@ -2,13 +2,20 @@ import type { Any } from '@bufbuild/protobuf/wkt'
 import type { HttpFilter as HttpFilterProto } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { FilterConfigs, HttpFilterPlan } from '../../plan/plan.ts'
 import { refuse } from '../../plan/plan-error.ts'
+import type { RuleOrigins } from '../rbac/policy.ts'
 import { cors } from './cors/filter.ts'
 import { fault } from './fault/filter.ts'
 import type { HttpFilter } from './filter.ts'
 import { grpcWeb } from './grpc-web/filter.ts'
+import { rbac } from './rbac/filter.ts'
 
 /** Every HTTP filter that ships. The router is not in the list: it is what decide() does when the others let a call pass. */
-export const BUILTIN_FILTERS: readonly HttpFilter[] = [cors as HttpFilter, fault as HttpFilter, grpcWeb as HttpFilter]
+export const BUILTIN_FILTERS: readonly HttpFilter[] = [
+  cors as HttpFilter,
+  fault as HttpFilter,
+  grpcWeb as HttpFilter,
+  rbac as HttpFilter,
+]
 
 const ROUTER = 'envoy.extensions.filters.http.router.v3.Router'
 const NO_CONFIGS: FilterConfigs = new Map()
@@ -16,7 +23,11 @@ const NO_CONFIGS: FilterConfigs = new Map()
 const typeNameOf = (any: Any) => any.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1)
 
 /** The chain of one connection manager, without its closing router. */
-export function compileHttpFilters(filters: readonly HttpFilterProto[], path: string): HttpFilterPlan[] {
+export function compileHttpFilters(
+  filters: readonly HttpFilterProto[],
+  path: string,
+  origins?: RuleOrigins,
+): HttpFilterPlan[] {
   const plans: HttpFilterPlan[] = []
   let routed = false
   for (const [i, filter] of filters.entries()) {
@@ -31,7 +42,8 @@ export function compileHttpFilters(filters: readonly HttpFilterProto[], path: st
     const known = BUILTIN_FILTERS.find((f) => f.typeName === typeNameOf(any))
     if (known === undefined) {
       if (!filter.isOptional) refuse(at, `HTTP filter ${filter.name} (${any.typeUrl}) is not supported`)
-    } else if (!filter.disabled) plans.push({ name: known.name, config: known.compile(any, `${at}.typed_config`) })
+    } else if (!filter.disabled)
+      plans.push({ name: known.name, config: known.compile(any, `${at}.typed_config`, origins) })
   }
   if (!routed) refuse(path, 'the chain must end with envoy.filters.http.router')
   return plans

@@ -3,7 +3,8 @@ import type { Address } from '../../../api/gen/envoy/config/core/v3/address_pb.j
 import type { Metadata } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import type { StringMatcher as StringMatcherProto } from '../../../api/gen/envoy/type/matcher/v3/string_pb.js'
 import { type FractionalPercent, FractionalPercent_DenominatorType } from '../../../api/gen/envoy/type/v3/percent_pb.js'
-import { ORIGIN_METADATA_KEY, type Origin, originFromStruct } from '../../../api/origin.ts'
+import { ORIGIN_METADATA_KEY, type Origin, originFromStruct, parseOrigin } from '../../../api/origin.ts'
+import { RULES_METADATA_KEY } from '../../../api/rule-names.ts'
 import { compileSafeRegex, type SafeRegex } from '../../../lib/safe-regex.ts'
 import {
   containsMatcher,
@@ -23,6 +24,18 @@ export function durationMs(duration: Duration | undefined, absent: number): numb
 
 export function originOf(metadata: Metadata | undefined): Origin | undefined {
   return originFromStruct(metadata?.filterMetadata[ORIGIN_METADATA_KEY])
+}
+
+/** Where a listener's authorization rules are written, by the names of their policies; undefined when it does not say. */
+export function ruleOriginsOf(metadata: Metadata | undefined): ReadonlyMap<string, Origin> | undefined {
+  const rules = metadata?.filterMetadata[RULES_METADATA_KEY]
+  if (rules === undefined) return undefined
+  const origins = new Map<string, Origin>()
+  for (const [name, text] of Object.entries(rules)) {
+    const origin = typeof text === 'string' ? parseOrigin(text) : undefined
+    if (origin !== undefined) origins.set(name, origin)
+  }
+  return origins
 }
 
 export function compileRegex(pattern: string, path: string): SafeRegex {

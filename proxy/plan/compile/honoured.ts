@@ -3,6 +3,7 @@ import { type Any, AnySchema } from '@bufbuild/protobuf/wkt'
 import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { GrpcWebSchema } from '../../../api/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
+import { RBACPerRouteSchema, RBACSchema } from '../../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { HttpInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
 import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
@@ -10,6 +11,7 @@ import { ProxyProtocolSchema } from '../../../api/gen/envoy/extensions/filters/l
 import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
 import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { RBACSchema as NetworkRbacSchema } from '../../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import {
   DownstreamTlsContextSchema,
@@ -121,6 +123,11 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
   'envoy.extensions.filters.http.router.v3.Router': '',
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': '',
+  'envoy.extensions.filters.http.rbac.v3.RBAC': `rules matcher shadow_rules shadow_matcher rules_stat_prefix
+    shadow_rules_stat_prefix`,
+  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
+  'envoy.extensions.filters.network.rbac.v3.RBAC': `rules matcher shadow_rules shadow_matcher shadow_rules_stat_prefix
+    stat_prefix enforcement_type`,
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': `allow_origin_string_match allow_methods allow_headers
     expose_headers max_age allow_credentials forward_not_matching_preflights`,
   'envoy.extensions.filters.http.fault.v3.HTTPFault': `delay abort headers response_rate_limit upstream_cluster
@@ -159,6 +166,9 @@ const PACKED: readonly DescMessage[] = [
   GrpcWebSchema,
   CorsPolicySchema,
   HTTPFaultSchema,
+  RBACSchema,
+  RBACPerRouteSchema,
+  NetworkRbacSchema,
   RouterSchema,
   HttpConnectionManagerSchema,
   TcpProxySchema,

@@ -10,6 +10,7 @@ import {
 } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { PrefixTable } from '../../../lib/prefix-table.ts'
 import { compileHttpFilters } from '../../filters/http/builtin.ts'
+import type { RuleOrigins } from '../../filters/rbac/policy.ts'
 import type { ClientCertificatePlan, HttpManagerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { wireText } from '../wire-text.ts'
@@ -28,7 +29,7 @@ const DEFAULT_MAX_CONCURRENT_STREAMS = 256
 /** The Server header's name when the configuration gives none. */
 const DEFAULT_SERVER_NAME = 'lateen'
 
-export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
+export function compileHttpManager(any: Any, path: string, origins?: RuleOrigins): HttpManagerPlan {
   const config = anyUnpack(any, HttpConnectionManagerSchema)
   if (config === undefined) return refuse(path, 'is not an HttpConnectionManager')
   const routes = routesOf(config, path)
@@ -36,7 +37,7 @@ export function compileHttpManager(any: Any, path: string): HttpManagerPlan {
     kind: 'http',
     statPrefix: config.statPrefix,
     ...routes,
-    filters: compileHttpFilters(config.httpFilters, `${path}.http_filters`),
+    filters: compileHttpFilters(config.httpFilters, `${path}.http_filters`, origins),
     useRemoteAddress: config.useRemoteAddress ?? false,
     xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,

@@ -3,9 +3,11 @@ import { TrafficDirection } from '../../../api/gen/envoy/config/core/v3/base_pb.
 import type { Filter, FilterChain } from '../../../api/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { type Listener, ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
+import { compileNetworkRbac, NETWORK_RBAC, type NetworkRbacPlan } from '../../filters/network/rbac/config.ts'
+import type { RuleOrigins } from '../../filters/rbac/policy.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, ListenerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
-import { compileAddress, durationMs, originOf } from './common.ts'
+import { compileAddress, durationMs, originOf, ruleOriginsOf } from './common.ts'
 import { indexFilterChains } from './filter-chain-index.ts'
 import { compileFilterChainMatch, matchesAll } from './filter-chain-match.ts'
 import { notHonoured } from './honoured.ts'
@@ -25,10 +27,11 @@ export function compileListener(listener: Listener): ListenerPlan {
   if (place.unixPath !== '') refuse('address.pipe', 'listening on a unix socket is not supported yet')
   refuseUnserved(listener)
   const filters = listener.listenerFilters.map((one, i) => compileListenerFilter(one, `listener_filters[${i}]`))
-  const chains = listener.filterChains.map((chain, i) => compileFilterChain(chain, `filter_chains[${i}]`))
+  const origins = ruleOriginsOf(listener.metadata)
+  const chains = listener.filterChains.map((chain, i) => compileFilterChain(chain, `filter_chains[${i}]`, origins))
   const fallback = listener.defaultFilterChain
   if (chains.length === 0 && fallback === undefined) refuse('filter_chains', 'at least one filter chain is needed')
-  const defaultFilterChain = fallback && compileFilterChain(fallback, 'default_filter_chain')
+  const defaultFilterChain = fallback && compileFilterChain(fallback, 'default_filter_chain', origins)
   return {
     name: listener.name,
     address: place.address,
@@ -72,29 +75,37 @@ function plainChain(
   return second === undefined && matchesAll(first.match) ? first : undefined
 }
 
-function compileFilterChain(chain: FilterChain, path: string): FilterChainPlan {
+function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigins | undefined): FilterChainPlan {
   if (chain.useProxyProto === true) refuse(`${path}.use_proxy_proto`, 'use the listener filter proxy_protocol')
   const filters = chain.filters
   const last = filters.at(-1)
   if (last === undefined) return refuse(`${path}.filters`, 'at least one network filter is needed')
   let connectionLimit: ConnectionLimitPlan | undefined
+  const authorization: NetworkRbacPlan[] = []
   filters.slice(0, -1).forEach((filter, i) => {
-    const limit = compileConnectionLimit(filter, `${path}.filters[${i}]`)
-    if (connectionLimit !== undefined) refuse(`${path}.filters[${i}]`, 'one connection limit is enough')
+    const at = `${path}.filters[${i}]`
+    const any = configOf(filter, at)
+    if (anyIs(any, NETWORK_RBAC)) {
+      authorization.push(compileNetworkRbac(any, `${at}.typed_config`, origins))
+      return
+    }
+    const limit = compileConnectionLimit(filter, at)
+    if (connectionLimit !== undefined) refuse(at, 'one connection limit is enough')
     connectionLimit = limit
   })
-  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`)
+  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`, origins)
   return {
     name: chain.name,
     match: compileFilterChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`),
     tls: compileDownstreamTls(chain.transportSocket, `${path}.transport_socket`, speaksBoth(filter)),
     handshakeTimeoutMs: durationMs(chain.transportSocketConnectTimeout, 0) || DEFAULT_HANDSHAKE_TIMEOUT_MS,
     connectionLimit,
+    authorization,
     filter,
   }
 }
 
-/** The one network filter that may stand before the last. */
+/** The one network filter beside RBAC that may stand before the last. */
 function compileConnectionLimit(filter: Filter, path: string): ConnectionLimitPlan {
   const limit = anyUnpack(configOf(filter, path), ConnectionLimitSchema)
   if (limit === undefined) return refuse(path, `${filter.name} before the last filter is not supported`)
@@ -104,10 +115,14 @@ function compileConnectionLimit(filter: Filter, path: string): ConnectionLimitPl
   return { statPrefix: limit.statPrefix, maxConnections: Number(max), delayMs: durationMs(limit.delay, 0) }
 }
 
-function compileNetworkFilter(filter: Filter, path: string): FilterChainPlan['filter'] {
+function compileNetworkFilter(
+  filter: Filter,
+  path: string,
+  origins: RuleOrigins | undefined,
+): FilterChainPlan['filter'] {
   const any = configOf(filter, path)
   const at = `${path}.typed_config`
-  if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at)
+  if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at, origins)
   if (anyIs(any, TCP_PROXY)) return compileTcpProxy(any, at)
   return refuse(path, `network filter ${filter.name} (${any.typeUrl}) is not supported`)
 }

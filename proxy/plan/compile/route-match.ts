@@ -72,7 +72,7 @@ export function compileHeaderMatcher(matcher: HeaderMatcherProto, path: string):
  * A value is bytes, read as one character each. Who configures a character beyond ASCII means that of UTF-8: what it is
  * to be compared with must be decoded first, else a rule that forbids it never finds it.
  */
-function byCharacters(matcher: StringMatcher): StringMatcher {
+export function byCharacters(matcher: StringMatcher): StringMatcher {
   const { describe, test } = matcher
   if (/^[\0-\x7f]*$/.test(describe)) return matcher
   return { describe, test: (value) => test(value) || test(Buffer.from(value, 'latin1').toString('utf8')) }
