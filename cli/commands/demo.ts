@@ -4,9 +4,19 @@ import { systemClock } from '../../lib/clock.ts'
 import type { CliCommand } from '../command.ts'
 import { BookinfoMesh } from '../demo/bookinfo-mesh.ts'
 import { interruption } from '../demo/interruption.ts'
-import { hasPassed, introText, resultText, stayText, stepText, summaryText, writtenText } from '../demo/report.ts'
+import {
+  callsText,
+  hasPassed,
+  introText,
+  resultText,
+  stayText,
+  stepText,
+  summaryText,
+  writtenText,
+} from '../demo/report.ts'
 import { SampleFiles } from '../demo/sample-files.ts'
 import { tellStory } from '../demo/story.ts'
+import { tryCalls } from '../demo/who-may-call.ts'
 import { CliError, EXIT } from '../exit.ts'
 
 interface DemoFlags {
@@ -36,6 +46,9 @@ async function run(flags: DemoFlags): Promise<void> {
   try {
     if ((await orFailure(mesh.start())) === 'interrupted') throw new CliError('interrupted', EXIT.internal)
     console.log(introText(mesh, sinceStartMs()).trimEnd())
+    const calls = await orFailure(tryCalls(mesh))
+    if (calls === 'interrupted') throw new CliError('interrupted', EXIT.internal)
+    console.log(callsText(calls))
     const results = await orFailure(
       tellStory(mesh, {
         onStep: (step, number) => console.log(stepText(step, number)),
@@ -45,7 +58,8 @@ async function run(flags: DemoFlags): Promise<void> {
     )
     if (results === 'interrupted') throw new CliError('interrupted', EXIT.internal)
     console.log(summaryText(results, sinceStartMs()))
-    process.exitCode = hasPassed(results) ? EXIT.ok : EXIT.internal
+    const isAsExpected = calls.every((call) => call.isAsExpected)
+    process.exitCode = isAsExpected && hasPassed(results) ? EXIT.ok : EXIT.internal
     if (flags.once) return
     console.log(stayText(mesh))
     await Promise.race([mesh.failed, interrupted])

@@ -8,17 +8,21 @@ import { choosePublicPort, type Endpoint, findFreeBlock, probe } from './address
 import { Child } from './child.ts'
 import { ConfigDirectory } from './config-directory.ts'
 import {
+  accountOf,
   appSpec,
   type BootstrapNode,
   bootstrapYaml,
+  GATEWAY_ACCOUNT,
   GATEWAY_LABELS,
   GATEWAY_NAME,
   gatewayYaml,
   workloadYaml,
 } from './config-text.ts'
 import { waitForOk } from './http.ts'
+import { DemoIdentities } from './identity.ts'
 import { endpointsOf, firstWorkloads, hostPort, type Layout, layoutOf, type Workload } from './layout.ts'
 import type { SampleFiles } from './sample-files.ts'
+import { SECURITY_FILE } from './who-may-call.ts'
 
 const READY_WITHIN_MS = 30_000
 const STOP_WITHIN_MS = 1500
@@ -33,6 +37,7 @@ export class BookinfoMesh {
   readonly folder: string
   readonly config: ConfigDirectory
   readonly samples: SampleFiles
+  readonly identities: DemoIdentities
   /** Rejects, with the end of its log, when a child ends that should not. */
   readonly failed: Promise<never>
   /** Aborted when the mesh is being taken down. */
@@ -50,6 +55,7 @@ export class BookinfoMesh {
     this.gateway = gateway
     this.folder = folder
     this.config = new ConfigDirectory(join(folder, 'config'))
+    this.identities = new DemoIdentities(folder, layout)
     let fail: (error: Error) => void = () => {}
     this.failed = new Promise((_, reject) => {
       fail = reject
@@ -69,7 +75,7 @@ export class BookinfoMesh {
 
   /** Resolves when the page can be opened: everything with v1 of reviews. */
   async start(): Promise<void> {
-    const { layout, config, samples } = this
+    const { layout, config, samples, identities } = this
     const workloads = firstWorkloads(layout)
     const services = await samples.readKinds('bookinfo.yaml', ['Service', 'ServiceAccount'])
     const bookinfoRoutes = await samples.readKinds('gateway.yaml', ['VirtualService'])
@@ -78,14 +84,32 @@ export class BookinfoMesh {
       config.write('destination-rules.yaml', await samples.read('destination-rules.yaml')),
       config.write('gateway.yaml', `${gatewayYaml(layout.gatewayIp, this.gateway)}---\n${bookinfoRoutes}`),
       config.write(ROUTE_FILE, await samples.read('release/1-all-v1.yaml')),
+      config.write(SECURITY_FILE, await samples.read(SECURITY_FILE)),
+      ...[GATEWAY_ACCOUNT, ...workloads.map(({ service }) => accountOf(service))].map((account) =>
+        identities.giveToken(account),
+      ),
       ...workloads.map((workload) => this.#describe(workload)),
     ])
     const { xds, pilot } = layout
     const addresses = ['--xds-address', hostPort(xds), '--http-address', hostPort(pilot)]
-    this.#spawn('pilot', [this.#entry, 'pilot', '--exit-with-parent', '--config', config.path, ...addresses])
+    this.#spawn('pilot', [
+      this.#entry,
+      'pilot',
+      '--exit-with-parent',
+      '--config',
+      config.path,
+      ...addresses,
+      ...identities.pilotArguments,
+    ])
     // Before the proxies: one that finds no pilot waits longer and longer before it looks again.
     await this.#until(waitForOk('pilot', pilot, '/ready', deadline()))
-    const gatewayNode = { type: 'router', name: GATEWAY_NAME, ip: layout.gatewayIp, labels: GATEWAY_LABELS } as const
+    const gatewayNode = {
+      type: 'router',
+      name: GATEWAY_NAME,
+      ip: layout.gatewayIp,
+      labels: GATEWAY_LABELS,
+      account: GATEWAY_ACCOUNT,
+    } as const
     await Promise.all([this.#startProxy(gatewayNode, layout.gatewayAdmin), this.#startWorkloads(workloads)])
     await this.#until(waitForOk('productpage', this.gateway, '/api/v1/products/0/reviews', deadline()))
   }
@@ -122,7 +146,10 @@ export class BookinfoMesh {
     await Promise.all([
       ...workloads.map(({ name, app }) => this.#until(waitForOk(name, app, '/health', deadline()))),
       ...workloads.map(({ name, service, version, ip, admin }) =>
-        this.#startProxy({ type: 'sidecar', name, ip, labels: { app: service, version } }, admin),
+        this.#startProxy(
+          { type: 'sidecar', name, ip, labels: { app: service, version }, account: accountOf(service) },
+          admin,
+        ),
       ),
     ])
   }
@@ -130,8 +157,9 @@ export class BookinfoMesh {
   async #startProxy(node: BootstrapNode, admin: Endpoint): Promise<void> {
     const name = `proxy-${node.name}`
     const file = join(this.folder, `${name}.yaml`)
+    const identity = this.identities.proxyArguments(node.account)
     await writeFile(file, bootstrapYaml(node, admin, this.layout.xds))
-    this.#spawn(name, [this.#entry, 'proxy', '--exit-with-parent', '--drain-time-s', '0', '-c', file])
+    this.#spawn(name, [this.#entry, 'proxy', '--exit-with-parent', '--drain-time-s', '0', '-c', file, ...identity])
     await this.#until(waitForOk(name, admin, '/ready', deadline()))
   }
 

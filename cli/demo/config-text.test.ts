@@ -13,8 +13,8 @@ test('the YAML of a workload is valid and names its addresses', () => {
   expect(loadFile('reviews-v2.yaml', text).findings).toEqual([])
   const [pod, sidecar] = parseAllDocuments(text).map((document) => document.toJS())
   expect(pod.status.podIP).toBe('127.5.6.22')
-  expect(pod.metadata.labels).toEqual({ app: 'reviews', version: 'v2' })
-  expect(sidecar.spec.workloadSelector.labels).toEqual(pod.metadata.labels)
+  expect(pod.metadata.labels).toMatchObject({ app: 'reviews', version: 'v2', 'security.istio.io/tlsMode': 'istio' })
+  expect(pod.metadata.labels).toMatchObject(sidecar.spec.workloadSelector.labels)
   expect(sidecar.spec.ingress[0]).toMatchObject({ bind: '127.5.6.22', defaultEndpoint: '0.0.0.0:9081' })
   expect(sidecar.spec.egress[0]).toMatchObject({ bind: '127.5.6.122', port: { number: 9080 } })
 })
@@ -28,7 +28,13 @@ test('the YAML of the gateway is valid', () => {
 })
 
 test('the bootstrap says who the proxy is and where the pilot is', () => {
-  const node = { type: 'sidecar', name: 'reviews-v1', ip: '127.5.6.21', labels: { app: 'reviews' } } as const
+  const node = {
+    type: 'sidecar',
+    name: 'reviews-v1',
+    ip: '127.5.6.21',
+    labels: { app: 'reviews' },
+    account: 'a',
+  } as const
   const text = bootstrapYaml(node, layout.reviewsV1.admin, layout.xds)
   const bootstrap = parseBootstrap(text, 'bootstrap.yaml')
   expect(bootstrap.node?.id).toBe('sidecar~127.5.6.21~reviews-v1.default~default.svc.cluster.local')

@@ -3,7 +3,13 @@ import { hostPort, SERVICE_PORT, type Workload } from './layout.ts'
 
 export const NAMESPACE = 'default'
 export const GATEWAY_NAME = 'istio-ingressgateway'
+export const GATEWAY_ACCOUNT = 'bookinfo-gateway'
 export const GATEWAY_LABELS: Readonly<Record<string, string>> = { istio: 'ingressgateway' }
+
+/** The service account that the workloads of a service run under, in Bookinfo. */
+export function accountOf(service: string): string {
+  return `bookinfo-${service}`
+}
 
 /** What Kubernetes would know of a running pod, and where its sidecar listens without any capture of traffic. */
 export function workloadYaml({ name, service, version, ip, app, egress }: Workload): string {
@@ -11,9 +17,10 @@ export function workloadYaml({ name, service, version, ip, app, egress }: Worklo
 kind: Pod
 metadata:
   name: ${name}
-  labels: { app: ${service}, version: ${version} }
+  # The last says that its sidecar has an identity: the injector would write it.
+  labels: { app: ${service}, version: ${version}, security.istio.io/tlsMode: istio }
 spec:
-  serviceAccountName: bookinfo-${service}
+  serviceAccountName: ${accountOf(service)}
 status:
   podIP: ${ip}
 ---
@@ -44,6 +51,8 @@ kind: Pod
 metadata:
   name: ${GATEWAY_NAME}
   labels: ${flowMap(GATEWAY_LABELS)}
+spec:
+  serviceAccountName: ${GATEWAY_ACCOUNT}
 status:
   podIP: ${gatewayIp}
 ---
@@ -65,6 +74,7 @@ export interface BootstrapNode {
   readonly name: string
   readonly ip: string
   readonly labels: Readonly<Record<string, string>>
+  readonly account: string
 }
 
 /** The Envoy bootstrap of one proxy: who it is, where its admin page is, and where the pilot is. */

@@ -16,9 +16,15 @@ export interface Answer {
 }
 
 /** One request on a connection of its own. Rejects when nothing answers. */
-export function fetchText({ host, port }: Endpoint, path: string, method = 'GET', form?: string): Promise<Answer> {
+export function fetchText(
+  { host, port }: Endpoint,
+  path: string,
+  method = 'GET',
+  form?: string,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
+    const headers = { ...fields, ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }) }
     const outgoing = request({ host, port, path, method, headers, agent: false, timeout: TIMEOUT_MS })
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)))
     outgoing.on('error', reject)

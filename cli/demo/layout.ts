@@ -21,6 +21,8 @@ export interface Workload {
 export interface Layout {
   readonly xds: Endpoint
   readonly pilot: Endpoint
+  /** Where certificates are given. */
+  readonly ca: Endpoint
   readonly gatewayIp: string
   readonly gatewayAdmin: Endpoint
   readonly productpage: Workload
@@ -53,6 +55,7 @@ export function layoutOf(block: Block): Layout {
   return {
     xds: { host: `${block}.1`, port: 15010 },
     pilot: { host: `${block}.1`, port: 15014 },
+    ca: { host: `${block}.1`, port: 15012 },
     gatewayIp: `${block}.2`,
     gatewayAdmin: { host: `${block}.2`, port: ADMIN_PORT },
     productpage: workload('productpage', 'v1', 11),
@@ -75,6 +78,7 @@ export function endpointsOf(block: Block): Endpoint[] {
   return [
     layout.xds,
     layout.pilot,
+    layout.ca,
     layout.gatewayAdmin,
     ...workloads.flatMap(({ inbound, app, egress, admin }) => [inbound, app, egress, admin]),
   ]

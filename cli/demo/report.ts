@@ -6,6 +6,7 @@ import { hostPort } from './layout.ts'
 import { gist, RELEASE, type Step } from './release.ts'
 import type { MeasuredShare } from './statistics.ts'
 import { RATE_PER_S, type StepResult, TEST_USER } from './story.ts'
+import { type CallResult, SECURITY_FILE } from './who-may-call.ts'
 
 const MAX_FAILURES_SHOWN = 5
 
@@ -32,12 +33,28 @@ const STEP_COLUMNS: readonly Column<StepResult>[] = [
   { header: 'result', value: (result) => (result.hasPassed ? 'ok' : 'FAILED') },
 ]
 
+const CALL_COLUMNS: readonly Column<CallResult>[] = [
+  { header: 'who', value: (result) => result.who },
+  { header: 'calls', value: (result) => result.calls },
+  { header: 'expected', value: (result) => result.expected },
+  { header: 'answered', value: (result) => result.answered },
+  { header: 'by', value: (result) => result.because },
+]
+
 export function introText(mesh: BookinfoMesh, upMs: number): string {
   return `${pc.bold('Bookinfo is up')} after ${seconds(upMs)}: a pilot, a gateway, and a sidecar for each of four services
 page    ${pageUrl(mesh)}
 config  ${mesh.config.path}
 load    ${RATE_PER_S} requests/s through the gateway, one in ten by the signed-in test user "${TEST_USER}"
 `
+}
+
+/** Who may call whom, as it was tried. */
+export function callsText(results: readonly CallResult[]): string {
+  const failed = results.filter((result) => !result.isAsExpected).length
+  const verdict = failed === 0 ? pc.green('ok') : pc.red('FAILED')
+  const line = `${results.length - failed} of ${results.length} calls came out as the rules have it: ${verdict}`
+  return `\n${pc.bold('Who may call whom')}\n${indent(`every call by mutual TLS, as ${SECURITY_FILE} says\n\n${formatTable(CALL_COLUMNS, results)}\n${line}`)}`
 }
 
 export function stepText(step: Step, number: number): string {
@@ -103,6 +120,9 @@ Things to try:
     while sleep 0.2; do curl -s http://${hostPort(mesh.gateway)}/api/v1/products/0/reviews | grep -o '"version":"[^"]*"'; done
   lateen proxy-status --pilot ${pilot}
   lateen proxy-config routes --admin ${hostPort(layout.productpage.admin)}
+  lateen certs status --pilot ${pilot}
+  lateen certs rotate --pilot ${pilot} --ca-dir ${mesh.identities.authority}
+  lateen authz check ${layout.reviewsV1.name}.default --config ${config.path}
   lateen explain GET http://reviews:9080/reviews/0 -H 'end-user: ${TEST_USER}' --config ${config.path} --from ${layout.productpage.name}.default
 `
 }
