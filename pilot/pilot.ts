@@ -6,7 +6,7 @@ import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
 import { type Ca, type CaOptions, openCa } from './ca/open.ts'
 import { PilotHttpServer } from './http/server.ts'
-import type { MeshOptions } from './mesh/options.ts'
+import { MESH_WITH_IDENTITIES, type MeshOptions } from './mesh/options.ts'
 import { Publisher } from './publisher.ts'
 import { XdsServer } from './xds/server.ts'
 
@@ -22,13 +22,6 @@ export interface PilotOptions {
   debounceMs?: number
   /** Certificates for workloads, and discovery over TLS for those that prove who they are; without it there is neither. */
   ca?: CaOptions | undefined
-}
-
-/** What Istio does by default, which needs proxies that have a certificate. */
-const MESH_WITH_IDENTITIES: Partial<MeshOptions> = {
-  defaultMtlsMode: 'PERMISSIVE',
-  enableAutoMtls: true,
-  trustBundleFrom: 'xds',
 }
 
 /** The control plane: configuration in, generations out, over xDS. */

@@ -37,7 +37,7 @@ function facts(result: Explanation): [label: string, value: string][] {
     ['retries', result.retries === null ? null : `${result.retries.attempts} on ${result.retries.on.join(', ')}`],
     ['mirrored to', result.mirrors.length === 0 ? null : result.mirrors.join(', ')],
     ['fault', faultText(result)],
-    ['tls', result.tls.mode],
+    ['tls', tlsText(result)],
     ['authorization', authorizationText(result)],
     ...Object.entries(result.requestHeaders ?? {}).map(([k, v]): [string, string] => ['request header', `${k}: ${v}`]),
     ...Object.entries(result.directResponse?.headers ?? {}).map(([k, v]): [string, string] => [
@@ -46,6 +46,11 @@ function facts(result: Explanation): [label: string, value: string][] {
     ]),
   ]
   return rows.filter((row): row is [string, string] => row[1] !== null)
+}
+
+function tlsText({ tls: { mode, sni, peer } }: Explanation): string {
+  const parts = [mode, ...(sni === '' ? [] : [`asks for ${sni}`]), ...(peer === '' ? [] : [`peer ${peer}`])]
+  return parts.join(', ')
 }
 
 export function authorizationText({ authorization: { verdict, policy, rule, origin } }: Explanation): string {

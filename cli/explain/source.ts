@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { formatNodeId } from '../../api/node.ts'
+import type { ConfigObject } from '../../config/object.ts'
 import { DirectorySource } from '../../config/sources/directory.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { MODE_LABEL } from '../../pilot/mesh/auto-mtls.ts'
 import type { Generation } from '../../pilot/mesh/generation.ts'
-import type { MeshOptions } from '../../pilot/mesh/options.ts'
+import { MESH_WITH_IDENTITIES, type MeshOptions } from '../../pilot/mesh/options.ts'
 import { Publisher } from '../../pilot/publisher.ts'
 import type { Workload } from '../../pilot/registry/workload.ts'
 import { type SecurityPlan, securityPlan } from '../../pilot/translate/security/plan.ts'
@@ -48,7 +50,8 @@ export async function sourceOfConfig(
   for (const path of paths) if (!existsSync(path)) throw new CliError(`${path}: no such file or directory`)
   const [name, namespace] = splitWorkload(from)
   const source = await DirectorySource.open(paths, { clock: systemClock, watch: false })
-  const publisher = new Publisher({ source, clock: systemClock, mesh: meshOptions })
+  const options = { ...(hasIdentities(source.current().objects) && MESH_WITH_IDENTITIES), ...meshOptions }
+  const publisher = new Publisher({ source, clock: systemClock, mesh: options })
   try {
     const notes = source
       .current()
@@ -90,6 +93,11 @@ export async function sourceOfConfig(
     publisher.close()
     source.close()
   }
+}
+
+/** Whether the configuration is for proxies that have certificates: it says how they are called, or that they have them. */
+function hasIdentities(objects: readonly ConfigObject[]): boolean {
+  return objects.some(({ kind, metadata }) => kind === 'PeerAuthentication' || metadata.labels[MODE_LABEL] === 'istio')
 }
 
 function splitWorkload(from: string): [name: string, namespace: string] {

@@ -6,7 +6,7 @@ import type { Generation } from './generation.ts'
 import { mtlsModes } from './peer-authentication.ts'
 
 /** What the injector writes on workloads whose proxy has an identity. */
-const MODE_LABEL = 'security.istio.io/tlsMode'
+export const MODE_LABEL = 'security.istio.io/tlsMode'
 
 /** Which endpoints clients call by mutual TLS where no rule says how. The same object for as long as it says the same. */
 export interface AutoMtls {

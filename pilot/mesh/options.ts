@@ -67,3 +67,10 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   enableAutoMtls: false,
   trustBundleFrom: 'agent',
 }
+
+/** What Istio does by default, which needs proxies that have a certificate. */
+export const MESH_WITH_IDENTITIES: Partial<MeshOptions> = {
+  defaultMtlsMode: 'PERMISSIVE',
+  enableAutoMtls: true,
+  trustBundleFrom: 'xds',
+}

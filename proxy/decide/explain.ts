@@ -12,6 +12,7 @@ import type { ConnectionFacts } from './connection-facts.ts'
 import { decide, pick, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
 import { type AuthorizationExplained, explainAuthorization, factsOf, NOT_ASKED } from './explain-authorization.ts'
+import { explainTls } from './explain-tls.ts'
 import { addressWithoutPort } from './fields.ts'
 import { findFilterChain } from './filter-chain.ts'
 import { findListener } from './find-listener.ts'
@@ -66,6 +67,7 @@ export interface Explanation {
   fault: { delayMs: number; abortStatus: number | null } | null
   directResponse: { status: number; body: string; headers: Record<string, string> } | null
   redirect: { status: number; location: string } | null
+  /** How the cluster is called; of a call that ends here, how it came. */
   tls: { mode: string; sni: string; peer: string }
   authorization: AuthorizationExplained
   trace: { candidate: string; matched: boolean; reason: string; origin: Origin | null }[]
@@ -103,6 +105,7 @@ function explainTcp(
 ): Explanation {
   const choice = pick(proxy.clusters, call.randomValue)
   setCluster(result, choice.cluster)
+  describeTls(plan, call, choice.cluster, result)
   result.choices = choicesOf(proxy.clusters)
   result.origin = listener.origin ?? null
   if (plan.clusters.has(choice.cluster)) return finish(result, trace, null)
@@ -142,6 +145,7 @@ function explainHttp(
   describeDecision(result, decision)
   if (decision.authorization.verdict !== 'none') result.authorization = explainAuthorization(decision.authorization)
   if (decision.outcome === 'forward' && routes !== undefined) {
+    describeTls(plan, call, decision.choice?.cluster ?? '', result)
     mutateHeaders(routes, decision, asked, head, 'request')
     finishRequestHead(head, decision)
     if (decision.virtualHost?.includeAttemptCount === true) head.set('x-envoy-attempt-count', '1')
@@ -232,6 +236,12 @@ function missOf(decision: Decision, result: Explanation, manager: HttpManagerPla
       if (decision.authorization.verdict === 'deny') return null
       return decision.detail
   }
+}
+
+/** A call that comes in has been told how it came; the workload itself is called in plain text. */
+function describeTls(plan: Plan, call: SymbolicCall, clusterName: string, result: Explanation): void {
+  const cluster = plan.clusters.get(clusterName)
+  if (cluster !== undefined && call.direction !== 'inbound') result.tls = explainTls(plan, cluster)
 }
 
 function setCluster(result: Explanation, cluster: string): void {

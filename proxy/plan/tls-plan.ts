@@ -39,7 +39,10 @@ export interface UpstreamTlsPlan {
   /** '' for none. */
   readonly serverName: string
   readonly alpnProtocols: readonly string[]
+  /** While a secret is not there only its names are known. */
   readonly peer: PeerCheckPlan
+  /** Servers that ask for a certificate are shown one. */
+  readonly showsCertificate: boolean
   /** Of HttpProtocolOptions: the name asked for is the request's host, when `serverName` is ''. */
   readonly autoSni: boolean
   /** Of HttpProtocolOptions: the certificate must be for the name asked for. */

@@ -8,6 +8,7 @@ import type { CommonTlsContext } from '../../../api/gen/envoy/extensions/transpo
 import { type CertificateMaterial, secureContext, type TlsMaterial } from '../../tls/material.ts'
 import { orRefuse, refuse } from '../plan-error.ts'
 import type { FoundSecrets, SecretPlan, ValidationPlan } from '../secret-plan.ts'
+import type { SanMatcherPlan } from '../tls-plan.ts'
 import { compileDataSource } from './data-source.ts'
 import { type SecretNeed, type SecretNeeds, secretOf } from './secret-refs.ts'
 import { compileValidation, mergeValidation } from './validation.ts'
@@ -21,6 +22,8 @@ export interface CommonTls {
   /** What is asked of the peer, and the field that it comes from. */
   readonly validationPath: string
   validationWith(secrets: FoundSecrets): ValidationPlan | undefined
+  /** What must be in the peer's certificate as far as no secret says it. */
+  readonly knownNames: readonly SanMatcherPlan[]
   /** Whether validationWith() can be asked already. */
   knowsValidation(found: FoundSecrets): boolean
 }
@@ -80,16 +83,23 @@ function compileValidationSource(
   common: CommonTlsContext | undefined,
   path: string,
   needs: SecretNeeds,
-): Pick<CommonTls, 'validationPath' | 'validationWith' | 'knowsValidation'> {
+): Pick<CommonTls, 'validationPath' | 'validationWith' | 'knownNames' | 'knowsValidation'> {
   const type = common?.validationContextType
   const known = (validationPath: string, validation: ValidationPlan | undefined) => ({
     validationPath,
     validationWith: () => validation,
+    knownNames: validation?.names ?? [],
     knowsValidation: () => true,
   })
-  const awaited = (validationPath: string, { index }: SecretNeed, validationWith: CommonTls['validationWith']) => ({
+  const awaited = (
+    validationPath: string,
+    { index }: SecretNeed,
+    validationWith: CommonTls['validationWith'],
+    knownNames: readonly SanMatcherPlan[] = [],
+  ) => ({
     validationPath,
     validationWith,
+    knownNames,
     knowsValidation: (found: FoundSecrets) => found[index] !== undefined,
   })
   if (type?.case === undefined) return known(`${path}.validation_context`, undefined)
@@ -121,7 +131,7 @@ function compileValidationSource(
       const under = compileValidation(defaultValidationContext, `${at}.default_validation_context`)
       const over = `${at}.validation_context_sds_secret_config`
       const need = needs.add(validationContextSdsSecretConfig, over, 'validation_context')
-      return awaited(at, need, (secrets) => mergeValidation(under, secretOf(secrets, need).validation))
+      return awaited(at, need, (secrets) => mergeValidation(under, secretOf(secrets, need).validation), under.names)
     }
     default:
       return refuse(`${path}.${PROVIDER_FIELDS[type.case]}`, 'not supported yet')
