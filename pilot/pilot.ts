@@ -76,7 +76,7 @@ export class Pilot {
   /** All that is wrong now: in the files, between the objects, and in the generation made of them. */
   findings(): Finding[] {
     const { objects, findings } = this.#options.source.current()
-    return sortFindings([...findings, ...analyze(objects), ...this.publisher.findings])
+    return sortFindings([...findings, ...analyze(objects, { nowMs: this.clock.wallMs() }), ...this.publisher.findings])
   }
 
   /** Each new error is logged once, with its file and line. */

@@ -45,7 +45,7 @@ export async function findingsOf(paths: readonly string[]): Promise<Finding[]> {
   const source = await DirectorySource.open(paths, { clock: systemClock, watch: false })
   try {
     const { objects, findings } = source.current()
-    return sortFindings([...findings, ...analyze(objects)])
+    return sortFindings([...findings, ...analyze(objects, { nowMs: systemClock.wallMs() })])
   } finally {
     source.close()
   }

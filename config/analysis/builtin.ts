@@ -1,5 +1,6 @@
 import type { Analyzer } from './analyzer.ts'
 import { conflictingGateways } from './conflicting-gateways.ts'
+import { credentials } from './credentials.ts'
 import { deploymentPorts } from './deployment-ports.ts'
 import { destinationPorts } from './destination-ports.ts'
 import { destinationRuleHosts } from './destination-rule-hosts.ts'
@@ -28,4 +29,5 @@ export const ANALYZERS: readonly Analyzer[] = [
   conflictingGateways,
   destinationRuleHosts,
   serviceEntryProtocols,
+  credentials,
 ]

@@ -2,6 +2,7 @@ import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
@@ -24,6 +25,7 @@ export interface Bodies {
   WorkloadEntry: WorkloadEntryBody
   Service: ServiceBody
   Pod: PodBody
+  Secret: SecretBody
   Deployment: DeploymentBody
   StatefulSet: DeploymentBody
   DaemonSet: DeploymentBody
@@ -47,11 +49,18 @@ export interface Workload {
   labels: Record<string, string>
 }
 
+export interface AnalysisOptions {
+  readonly domain?: string | undefined
+  readonly nowMs?: number | undefined
+}
+
 const POD_MAKERS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const
 
 /** All the objects to be looked at together, indexed, and the findings about them. */
 export class AnalysisContext {
   readonly domain: string
+  /** Of the wall clock; undefined where it is not to be asked what has expired. */
+  readonly nowMs: number | undefined
   readonly findings: Finding[] = []
   readonly #byKind = new Map<string, ConfigObject[]>()
   readonly #hosts = new Map<string, KnownHost[]>()
@@ -60,8 +69,9 @@ export class AnalysisContext {
   readonly #workloadsByLabel = new Map<string, Workload[]>()
   readonly #servicesByLabel = new Map<string, ConfigObject<ServiceBody>[]>()
 
-  constructor(objects: readonly ConfigObject[], domain = DEFAULT_DOMAIN) {
+  constructor(objects: readonly ConfigObject[], { domain = DEFAULT_DOMAIN, nowMs }: AnalysisOptions = {}) {
     this.domain = domain
+    this.nowMs = nowMs
     for (const object of objects) {
       append(this.#byKind, object.kind, object)
     }

@@ -179,7 +179,6 @@ describe('fields without effect', () => {
 trafficPolicy:
   tls:
     mode: SIMPLE
-    credentialName: x
   loadBalancer:
     consistentHash: {useSourceIp: true}
 subsets:
@@ -189,17 +188,12 @@ subsets:
     expect(of('DestinationRule', spec)).toEqual([
       [
         'LTN0101',
-        9,
-        'spec.trafficPolicy.tls.credentialName: has no effect: credentials from Secrets are not honoured yet',
-      ],
-      [
-        'LTN0101',
-        11,
+        10,
         'spec.trafficPolicy.loadBalancer.consistentHash: has no effect: consistent hashing is not honoured yet',
       ],
       [
         'LTN0101',
-        15,
+        14,
         'spec.subsets[0].trafficPolicy.connectionPool.http.h2UpgradePolicy: has no effect: the choice of HTTP version is not honoured yet',
       ],
     ])

@@ -12,6 +12,7 @@ import { danglingReferences } from './dangling.ts'
 import { type DestinationRuleIndex, indexDestinationRules } from './destination-rule.ts'
 import { type InstanceIndex, instanceIndex } from './instances.ts'
 import type { MeshOptions } from './options.ts'
+import { indexSecrets, type SecretIndex } from './secrets.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
 import { indexVirtualServices, type VirtualServiceIndex } from './virtual-service-index.ts'
 
@@ -33,6 +34,7 @@ export interface Generation {
   readonly requestAuthentications: readonly ConfigObject<RequestAuthenticationBody>[]
   /** By age. */
   readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicyBody>[]
+  readonly secrets: SecretIndex
   readonly instances: InstanceIndex
   /** The services that a namespace sees. */
   visibleServices(namespace: string): ServiceScope
@@ -62,6 +64,7 @@ export function buildGeneration(
     peerAuthentications: byKind.of('security.istio.io/PeerAuthentication'),
     requestAuthentications: byKind.of('security.istio.io/RequestAuthentication'),
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
+    secrets: indexSecrets(byKind.of('/Secret'), memo),
     instances: instanceIndex(registry, memo),
     visibleServices: visible,
     dangling: memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>

@@ -6,6 +6,7 @@ import type { EncodedResource, ResourceView } from '../xds/view.ts'
 import { clusterResources, endpointResources } from './clusters.ts'
 import { listenerResources, openPlan } from './listeners.ts'
 import { type RouteTable, routeTable } from './routes.ts'
+import { givenSecret } from './secrets.ts'
 
 /**
  * What the proxies of one scope see of one generation. Nothing is made before somebody asks for it, and what did not
@@ -14,15 +15,18 @@ import { type RouteTable, routeTable } from './routes.ts'
 export class ScopedView implements ResourceView {
   readonly generation: number
   readonly scope: NodeScope
+  /** Whose Secrets its proxies may have; undefined where they have proven nothing. */
+  readonly #provenNamespace: string | undefined
   readonly #generation: Generation
   readonly #memo: Memo
   readonly #lists = new Map<TypeUrl, readonly EncodedResource[]>()
   readonly #tables = new Map<string, RouteTable | undefined>()
   #byName = new Map<TypeUrl, ReadonlyMap<string, EncodedResource>>()
 
-  constructor(scope: NodeScope, generation: Generation, memo: Memo) {
+  constructor(scope: NodeScope, generation: Generation, memo: Memo, provenNamespace?: string) {
     this.generation = generation.number
     this.scope = scope
+    this.#provenNamespace = provenNamespace
     this.#generation = generation
     this.#memo = memo
   }
@@ -42,9 +46,23 @@ export class ScopedView implements ResourceView {
         return this.#table(name)?.configuration
       case TYPE_URL.virtualHost:
         return this.#virtualHost(name)
+      case TYPE_URL.secret: {
+        const given = this.#secret(name)
+        return 'resource' in given ? given.resource : undefined
+      }
       default:
         return this.#named(type).get(name)
     }
+  }
+
+  withheld(type: TypeUrl, name: string): string | undefined {
+    if (type !== TYPE_URL.secret) return undefined
+    const given = this.#secret(name)
+    return 'withheld' in given ? given.withheld : undefined
+  }
+
+  #secret(name: string) {
+    return givenSecret(name, this.#provenNamespace, this.#generation, this.#memo)
   }
 
   #make(type: TypeUrl): readonly EncodedResource[] {

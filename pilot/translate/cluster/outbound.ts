@@ -9,15 +9,16 @@ import {
   ClusterSchema,
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { PercentSchema } from '../../../api/gen/envoy/type/v3/percent_pb.js'
+import { formatSniName } from '../../../api/names.ts'
 import type { OutlierDetection } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
-import { effectivePolicy } from '../../mesh/traffic-policy.ts'
+import { type EffectivePolicy, effectivePolicy } from '../../mesh/traffic-policy.ts'
 import type { Endpoint } from '../../registry/endpoint.ts'
 import { inSubset, loadAssignment } from '../endpoint.ts'
 import { adsSource, duration, metadata } from '../messages.ts'
 import { lbPolicy } from './load-balancer.ts'
 import { outlierDetection } from './outlier.ts'
-import type { ClusterPlan } from './plan.ts'
+import { type ClusterPlan, clusterNameOf } from './plan.ts'
 import { poolFields } from './pool.ts'
 import { transportSocket } from './transport-socket.ts'
 
@@ -31,14 +32,15 @@ export function outboundCluster(
   identities: readonly string[],
   options: MeshOptions,
 ): Cluster | undefined {
-  const policy = effectivePolicy(plan.rule, plan.subset?.name ?? '', plan.port.number)
+  const { tls, ...policy } = clusterPolicy(plan)
+  const protocol = plan.passesTls ? 'TCP' : plan.port.protocol
   const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), options)
   if (found === undefined) return undefined
-  const peers = { serverName: meshServerName(plan), identities }
-  const socket = transportSocket(policy.tls, plan.port.protocol, peers, options)
+  const peers = { serverName: formatSniName(clusterNameOf(plan.service, plan.port, plan.subset)), identities }
+  const socket = transportSocket(tls, protocol, peers, plan.takesCredential, options)
   return create(ClusterSchema, {
     name: plan.name,
-    ...poolFields(policy.connectionPool, plan.port.protocol, policy.tls, options),
+    ...poolFields(policy.connectionPool, protocol, tls, options),
     ...(socket && { transportSocket: socket }),
     lbPolicy:
       plan.discovery === 'ORIGINAL_DST'
@@ -51,13 +53,13 @@ export function outboundCluster(
 }
 
 /** Whether what a cluster is depends on who the workloads behind it are: their names must be in their certificates. */
-export function namesItsPeers({ rule, subset, port }: ClusterPlan): boolean {
-  return effectivePolicy(rule, subset?.name ?? '', port.number).tls?.mode === 'ISTIO_MUTUAL'
+export function namesItsPeers(plan: ClusterPlan): boolean {
+  return clusterPolicy(plan).tls?.mode === 'ISTIO_MUTUAL'
 }
 
-/** Istio's name of a cluster for SNI, by which an east-west gateway finds it. */
-function meshServerName({ port, subset, service }: ClusterPlan): string {
-  return `outbound_.${port.number}_.${subset?.name ?? ''}_.${service.host}`
+function clusterPolicy({ rule, subset, port, passesTls }: ClusterPlan): EffectivePolicy {
+  const { tls, ...policy } = effectivePolicy(rule, subset?.name ?? '', port.number)
+  return passesTls || tls === undefined ? policy : { ...policy, tls }
 }
 
 function discoveryFields({ name, discovery }: ClusterPlan, endpoints: readonly Endpoint[], options: MeshOptions) {
