@@ -4,21 +4,28 @@ import { join } from 'node:path'
 import { MemorySource } from '../../config/sources/memory.ts'
 import { EnvoyProcess } from '../support/envoy-process.ts'
 import { eventually } from '../support/eventually.ts'
-import { bootstrapText, canConnect, Mesh, type Workload } from '../support/mesh.ts'
+import { canConnect, Mesh, type Workload } from '../support/mesh.ts'
+import type { MeshAuthority } from '../support/mesh-authority.ts'
 
 export const PLANES = ['envoy', 'lateen'] as const
 export type Plane = (typeof PLANES)[number]
 
 /** A pilot with one real Envoy and one proxy of ours, beside workloads that differ by name and address only. */
 export class MeshPair {
-  readonly #source: MemorySource
+  /** Its only file is `mesh.yaml`, until a test sets others. */
+  readonly source: MemorySource
   readonly #mesh: Mesh
   readonly #dir = mkdtempSync(join(tmpdir(), 'lateen-pair-'))
   #envoy: EnvoyProcess | undefined
 
-  constructor(configuration: string) {
-    this.#source = new MemorySource({ 'mesh.yaml': configuration })
-    this.#mesh = new Mesh(this.#source)
+  /** With an authority both come over TLS. */
+  constructor(configuration: string, authority?: MeshAuthority) {
+    this.source = new MemorySource({ 'mesh.yaml': configuration })
+    this.#mesh = new Mesh(this.source, authority)
+  }
+
+  get caPort(): number {
+    return this.#mesh.pilot.caPort
   }
 
   /** Resolves when both listen on this port. `envoy` is the path of the real one; without it only ours runs. */
@@ -28,7 +35,7 @@ export class MeshPair {
     await eventually(() => canConnect(workloads.lateen.ip, port))
     if (envoy === undefined) return
     const file = join(this.#dir, 'envoy.yaml')
-    writeFileSync(file, bootstrapText(workloads.envoy, this.#mesh.pilot.xdsPort))
+    writeFileSync(file, this.#mesh.bootstrap(workloads.envoy))
     const running = new EnvoyProcess(envoy, file)
     this.#envoy = running
     await eventually(() => canConnect(workloads.envoy.ip, port), 30_000).catch((thrown) => {
@@ -39,7 +46,7 @@ export class MeshPair {
   async stop(): Promise<void> {
     await this.#envoy?.stop()
     await this.#mesh.stop()
-    this.#source.close()
+    this.source.close()
     rmSync(this.#dir, { recursive: true, force: true })
   }
 }
