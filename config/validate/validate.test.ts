@@ -129,6 +129,13 @@ describe("TLS of a Gateway's server", () => {
     '{mode: SIMPLE, serverCertificate: /a.pem, privateKey: /a.key, minProtocolVersion: TLSV1_3}',
     '{mode: SIMPLE, tlsCertificates: [{serverCertificate: /a.pem, privateKey: /a.key}]}',
     '{mode: MUTUAL, serverCertificate: /a.pem, privateKey: /a.key, caCertificates: /roots.pem}',
+    '{mode: SIMPLE, credentialName: a.b-c}',
+    '{mode: SIMPLE, credentialNames: [rsa, ecdsa]}',
+    '{mode: MUTUAL, credentialName: a}',
+    '{mode: OPTIONAL_MUTUAL, credentialName: a, caCertCredentialName: a-cacert}',
+    '{mode: MUTUAL, serverCertificate: /a.pem, privateKey: /a.key, caCertCredentialName: roots}',
+    '{mode: ISTIO_MUTUAL, subjectAltNames: ["spiffe://a/ns/b/sa/c"], minProtocolVersion: TLSV1_3}',
+    '{mode: AUTO_PASSTHROUGH}',
     '{mode: PASSTHROUGH}',
   ])('%s is well', (tls) => {
     expect(messages(tls)).toEqual([])
@@ -147,6 +154,24 @@ describe("TLS of a Gateway's server", () => {
     [
       '{mode: SIMPLE, serverCertificate: /a.pem, privateKey: /a.key, cipherSuites: [ROT13]}',
       `${at}.cipherSuites[0]: ROT13 is not known, and left out`,
+    ],
+    [
+      '{mode: SIMPLE, credentialName: a, credentialNames: [b]}',
+      `${at}.credentialNames: cannot stand beside credentialName`,
+    ],
+    ['{mode: SIMPLE, credentialNames: [a, b, c]}', `${at}.credentialNames: may have at most 2 entries`],
+    [
+      '{mode: SIMPLE, credentialName: a, tlsCertificates: [{serverCertificate: /a.pem, privateKey: /a.key}]}',
+      `${at}.tlsCertificates: cannot stand beside credentialName`,
+    ],
+    [
+      '{mode: SIMPLE, credentialName: other/a}',
+      `${at}.credentialName: "other/a" is no name of a Secret; nor can it name one of another namespace`,
+    ],
+    ['{mode: SIMPLE, credentialName: a-cacert}', `${at}.credentialName: a name that ends in -cacert stands for roots`],
+    [
+      '{mode: ISTIO_MUTUAL, credentialName: a}',
+      `${at}.credentialName: must be empty: ISTIO_MUTUAL takes the mesh's own`,
     ],
   ])('%s is not', (tls, message) => {
     expect(messages(tls)).toEqual([message])

@@ -1,4 +1,5 @@
 import { type GatewaySpec, isCipherSuite, type Server, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
+import { ROOTS_SUFFIX } from '../../credential/uses.ts'
 import { isDnsLabel } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
@@ -96,15 +97,19 @@ function checkCredentialNames(tls: ServerTLSSettings, path: FieldPath, report: R
   if (credentialName !== '' && credentialNames.length > 0) {
     report.error([...path, 'credentialNames'], 'cannot stand beside credentialName')
   }
-  const named: [string, FieldPath][] = [
-    [credentialName, ['credentialName']],
-    [caCertCredentialName, ['caCertCredentialName']],
+  if (caCertCredentialName !== '') checkSecretName(caCertCredentialName, [...path, 'caCertCredentialName'], report)
+  const shown: [string, FieldPath][] = [
+    ...(credentialName === '' ? [] : [[credentialName, ['credentialName']] satisfies [string, FieldPath]]),
+    ...credentialNames.map((name, index): [string, FieldPath] => [name, ['credentialNames', index]]),
   ]
-  for (const [name, field] of named) if (name !== '') checkSecretName(name, [...path, ...field], report)
-  credentialNames.forEach((name, index) => {
-    checkSecretName(name, [...path, 'credentialNames', index], report)
-  })
-  return credentialNames.length + (credentialName === '' ? 0 : 1)
+  for (const [name, field] of shown) {
+    checkSecretName(name, [...path, ...field], report)
+    // Proxies ask for the roots by such a name.
+    if (name.endsWith(ROOTS_SUFFIX)) {
+      report.error([...path, ...field], `a name that ends in ${ROOTS_SUFFIX} stands for roots`)
+    }
+  }
+  return shown.length
 }
 
 const MESH_TLS_FIELDS = [
