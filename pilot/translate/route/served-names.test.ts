@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import type { GatewayPort, GatewayServer } from '../../mesh/gateway.ts'
-import { isOwn, servedNames } from './served-names.ts'
+import type { GatewayServer } from '../../mesh/gateway.ts'
+import { ServerNames } from './served-names.ts'
 
 function server(
   hosts: readonly string[],
@@ -21,10 +21,7 @@ const deep = server(['*.dev.example.com'])
 const raw = server(['raw.example.com'], 'PASSTHROUGH')
 const clusters = server(['*.local'], 'AUTO_PASSTHROUGH')
 const all = server(['*'])
-const port = (...servers: GatewayServer[]): GatewayPort => {
-  return { bind: '0.0.0.0', port: 443, serverPort: 443, mode: 'tls', servers }
-}
-const five = port(exact, wild, deep, raw, clusters)
+const five = new ServerNames([exact, wild, deep, raw, clusters])
 
 test.each<[string, GatewayServer, boolean]>([
   ['api.example.com', exact, true],
@@ -37,18 +34,25 @@ test.each<[string, GatewayServer, boolean]>([
   ['raw.example.com', wild, false],
   ['elsewhere.org', wild, false],
 ])('%s is own to the server of %j: %j', (name, of, expected) => {
-  expect(isOwn(name, of, five)).toBe(expected)
+  expect(five.isOwn(name, of)).toBe(expected)
 })
 
 test('what has no virtual host is the server’s own and empty, or another’s', () => {
-  expect(servedNames(wild, five, ['example.com', 'www.example.com'])).toEqual({
+  expect(five.left(wild, ['example.com', 'www.example.com'])).toEqual({
     unbound: ['*.example.com'],
     misdirected: ['api.example.com', '*.dev.example.com', 'raw.example.com', '*'],
   })
-  expect(servedNames(exact, five, ['api.example.com'])).toEqual({ unbound: [], misdirected: ['*'] })
+  expect(five.left(exact, ['api.example.com'])).toEqual({ unbound: [], misdirected: ['*'] })
 })
 
 test('where all names are the server’s own, only those that others name are not', () => {
-  expect(servedNames(all, port(all, exact), [])).toEqual({ unbound: ['*'], misdirected: ['api.example.com'] })
-  expect(servedNames(all, port(all), ['*'])).toEqual({ unbound: [], misdirected: [] })
+  expect(new ServerNames([all, exact]).left(all, [])).toEqual({ unbound: ['*'], misdirected: ['api.example.com'] })
+  expect(new ServerNames([all]).left(all, ['*'])).toEqual({ unbound: [], misdirected: [] })
+})
+
+test('a thousand servers take no time', () => {
+  const many = Array.from({ length: 1000 }, (_, i) => server([`${i}.example.com`]))
+  const names = new ServerNames([...many, wild])
+  expect(many.every((one, i) => names.isOwn(`${i}.example.com`, one))).toBe(true)
+  expect(names.left(wild, []).misdirected.length).toBe(1001)
 })
