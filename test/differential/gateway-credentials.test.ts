@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
+import { createServer as createTcpServer, type Server as TcpServer } from 'node:net'
 import { type ConnectionOptions, connect, createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { peerOrSkip } from '../peers/peers.ts'
@@ -37,6 +38,7 @@ const late = ca.issue('late.example.com')
 
 let http: Server
 let tls: TlsServer
+let tcp: TcpServer
 let pair: MeshPair
 
 beforeAll(async () => {
@@ -45,6 +47,8 @@ beforeAll(async () => {
   const { cert, key } = simple
   tls = createTlsServer({ cert, key, ALPNProtocols: ['istio'] }, (socket) => socket.on('error', () => {}).pipe(socket))
   await new Promise<void>((resolve) => tls.listen(9443, BACKEND, resolve))
+  tcp = createTcpServer((socket) => socket.on('error', () => {}).pipe(socket))
+  await new Promise<void>((resolve) => tcp.listen(9081, BACKEND, resolve))
   pair = new MeshPair(configuration(), authority)
   pair.source.set('secrets.yaml', secrets())
   await pair.start(envoy, { envoy: workload('envoy'), lateen: workload('lateen') }, HTTPS)
@@ -57,6 +61,7 @@ afterAll(async () => {
   http.closeAllConnections()
   http.close()
   tls.close()
+  tcp.close()
   authority.remove()
   for (const one of [ca, clientCa, otherCa]) one.remove()
 }, 20_000)
@@ -192,6 +197,12 @@ test('lateen: the certificates of the mesh', async () => {
   await eventually(async () => expect(await asked(own)).toMatch(/^TLSv1.3 - \S* ?200 mesh.example.com$/))
   expect(await asked({})).toBe('refused')
   expect(await asked(shown(stranger))).toBe('refused')
+  // Whose mesh it is does not make it everybody's: this server is for another caller.
+  expect(await asked({ ...own, servername: 'others.example.com' })).toBe('refused')
+  const bytes = { host: 'bytes.example.com', bytes: 'hello', tls: { ...meshTls, ...own } }
+  const offered = { ...bytes.tls, ALPNProtocols: ['istio-peer-exchange', 'istio'] }
+  expect(await tlsCall(ip.lateen, MESH, { ...bytes, tls: offered })).toMatch(/^TLSv1.3 istio-peer-exchange .*hello$/)
+  expect(await tlsCall(ip.lateen, MESH, { ...bytes, tls: meshTls })).toBe('refused')
 })
 
 // Last: it changes what is served.
@@ -276,6 +287,8 @@ function secrets(): string {
 function configuration(): string {
   const https = (plane: Plane, host: string, settings: string, name = host) =>
     `    - { bind: ${ip[plane]}, port: { number: ${HTTPS}, name: ${name}, protocol: HTTPS }, hosts: ["${host}.example.com"], tls: { ${settings} } }`
+  const mesh = (plane: Plane, host: string, protocol: string, settings: string) =>
+    `    - { bind: ${ip[plane]}, port: { number: ${MESH}, name: ${host}, protocol: ${protocol} }, hosts: [${host}.example.com], tls: { mode: ISTIO_MUTUAL${settings} } }`
   const servers = (plane: Plane) => [
     https(plane, 'simple', 'mode: SIMPLE, credentialName: simple'),
     https(plane, '*', 'mode: SIMPLE, credentialName: wild', 'wild'),
@@ -295,7 +308,9 @@ function configuration(): string {
     `    - { bind: ${ip[plane]}, port: { number: ${PASSED}, name: tls, protocol: TLS }, hosts: ["*.internal", "*.org"], tls: { mode: AUTO_PASSTHROUGH } }`,
     ...(plane === 'lateen'
       ? [
-          `    - { bind: ${ip[plane]}, port: { number: ${MESH}, name: mesh, protocol: HTTPS }, hosts: [mesh.example.com], tls: { mode: ISTIO_MUTUAL } }`,
+          mesh(plane, 'mesh', 'HTTPS', ''),
+          mesh(plane, 'others', 'HTTPS', ', subjectAltNames: ["spiffe://cluster.local/ns/bank/sa/default"]'),
+          mesh(plane, 'bytes', 'TLS', ''),
         ]
       : []),
   ]
@@ -309,7 +324,20 @@ spec:
 ${servers(plane).join('\n')}
 ---`,
   )
-  const served = ['simple', 'www', 'blog', 'pair', 'mutual', 'optional', 'old', 'twice', 'foreign', 'late', 'mesh']
+  const served = [
+    'simple',
+    'www',
+    'blog',
+    'pair',
+    'mutual',
+    'optional',
+    'old',
+    'twice',
+    'foreign',
+    'late',
+    'mesh',
+    'others',
+  ]
   return `${gateways.join('\n')}
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -318,7 +346,7 @@ spec:
   hosts: [backend.internal]
   location: MESH_INTERNAL
   resolution: STATIC
-  ports: [{ number: 9080, name: http, protocol: HTTP }, { number: 9443, name: tls, protocol: TLS }]
+  ports: [{ number: 9080, name: http, protocol: HTTP }, { number: 9443, name: tls, protocol: TLS }, { number: 9081, name: tcp, protocol: TCP }]
   endpoints: [{ address: ${BACKEND} }]
 ---
 apiVersion: networking.istio.io/v1
@@ -338,5 +366,13 @@ spec:
   hosts: [${served.map((name) => `${name}.example.com`).join(', ')}]
   gateways: [${PLANES.join(', ')}]
   http: [{ route: [{ destination: { host: backend.internal, port: { number: 9080 } } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: bytes }
+spec:
+  hosts: [bytes.example.com]
+  gateways: [lateen]
+  tcp: [{ route: [{ destination: { host: backend.internal, port: { number: 9081 } } }] }]
 `
 }
