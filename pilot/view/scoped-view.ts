@@ -4,9 +4,9 @@ import type { Generation } from '../mesh/generation.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import type { EncodedResource, ResourceView } from '../xds/view.ts'
 import { clusterResources, endpointResources } from './clusters.ts'
+import { givenCredential } from './credentials.ts'
 import { listenerResources, openPlan } from './listeners.ts'
 import { type RouteTable, routeTable } from './routes.ts'
-import { givenSecret } from './secrets.ts'
 
 /**
  * What the proxies of one scope see of one generation. Nothing is made before somebody asks for it, and what did not
@@ -46,23 +46,27 @@ export class ScopedView implements ResourceView {
         return this.#table(name)?.configuration
       case TYPE_URL.virtualHost:
         return this.#virtualHost(name)
-      case TYPE_URL.secret: {
-        const given = this.#secret(name)
-        return 'resource' in given ? given.resource : undefined
-      }
+      case TYPE_URL.secret:
+        return this.#named(type).get(name) ?? this.#credential(name)
       default:
         return this.#named(type).get(name)
     }
   }
 
   withheld(type: TypeUrl, name: string): string | undefined {
-    if (type !== TYPE_URL.secret) return undefined
-    const given = this.#secret(name)
+    if (type !== TYPE_URL.secret || this.#named(type).has(name)) return undefined
+    const given = this.#given(name)
     return 'withheld' in given ? given.withheld : undefined
   }
 
-  #secret(name: string) {
-    return givenSecret(name, this.#provenNamespace, this.#generation, this.#memo)
+  /** What Secrets hold is in no list: each is asked for by name. */
+  #credential(name: string): EncodedResource | undefined {
+    const given = this.#given(name)
+    return 'resource' in given ? given.resource : undefined
+  }
+
+  #given(name: string) {
+    return givenCredential(name, this.#provenNamespace, this.#generation, this.#memo)
   }
 
   #make(type: TypeUrl): readonly EncodedResource[] {

@@ -53,7 +53,7 @@ test.each<[string, string, string]>([
   ['one that is asked for by its namespace', 'kubernetes://bank/vault', 'its own namespace only'],
   ['one whose key is another’s', 'kubernetes://odd', 'its key belongs to another certificate'],
   ['roots where there are none', 'kubernetes://odd-cacert', 'has no ca.crt'],
-  ['what is no Secret', 'default', 'only kubernetes://'],
+  ['what is no Secret', 'default', 'no such secret'],
 ])('%s is withheld, and it is known why', (_what, name, reason) => {
   expect(get(name)).toBeUndefined()
   expect(why(name)).toContain(reason)

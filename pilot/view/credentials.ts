@@ -10,25 +10,28 @@ import { secretResource } from '../translate/secret/resource.ts'
 import type { EncodedResource } from '../xds/view.ts'
 
 /** A secret, or why there is none to give. */
-export type GivenSecret = { readonly resource: EncodedResource } | { readonly withheld: string }
+export type GivenCredential = { readonly resource: EncodedResource } | { readonly withheld: string }
 
 /**
  * The secret of this name for a proxy of a namespace, which it has proven: only Secrets of its own are given, as in Istio. Without a
  * proven namespace there is none.
  */
-export function givenSecret(
+export function givenCredential(
   name: string,
   provenNamespace: string | undefined,
   { secrets }: Generation,
   memo: Memo,
-): GivenSecret {
+): GivenCredential {
   const asked = parseCredentialName(name)
-  if (asked === undefined) return withheld('only kubernetes://<name> and kubernetes://<name>-cacert are served')
+  if (asked === undefined)
+    return withheld(
+      'there is no such secret; those of Kubernetes are called kubernetes://<name> and kubernetes://<name>-cacert',
+    )
   if (provenNamespace === undefined) return withheld('who asks is not proven: secrets are given over TLS only')
   if (asked.secret.includes('/')) return withheld('a proxy is given Secrets of its own namespace only')
   const object = find(asked, provenNamespace, secrets)
   if (object === undefined) return withheld(`namespace ${provenNamespace} has no Secret ${asked.secret}`)
-  return memo.get('secret', [object, name], () => {
+  return memo.get('credential', [object, name], () => {
     const made = secretResource(name, object.body, asked.needs)
     if (typeof made === 'string') return withheld(`Secret ${provenNamespace}/${object.metadata.name} ${made}`)
     return { resource: encoded(TYPE_URL.secret, name, SecretSchema, made, memo) }
@@ -41,6 +44,6 @@ function find({ secret, needs }: CredentialName, namespace: string, secrets: Sec
   return apart ?? secrets.get(`${namespace}/${secret}`)
 }
 
-function withheld(reason: string): GivenSecret {
+function withheld(reason: string): GivenCredential {
   return { withheld: reason }
 }
