@@ -18,6 +18,11 @@ export function parseClusterName(text: string): ClusterName | undefined {
   return { direction, port: Number(port), subset, host }
 }
 
+/** The same names as TLS asks for them by SNI: `outbound_.9080_.v2_.reviews.default.svc.cluster.local`. */
+export function formatSniName({ direction, port, subset, host }: ClusterName): string {
+  return `${direction}_.${port}_.${subset}_.${host}`
+}
+
 /** Clusters that exist in every sidecar whatever its configuration. */
 export const BLACK_HOLE_CLUSTER = 'BlackHoleCluster'
 export const PASSTHROUGH_CLUSTER = 'PassthroughCluster'

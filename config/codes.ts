@@ -15,7 +15,7 @@ export const CODES = {
   IST0101: {
     name: 'ReferencedResourceNotFound',
     severity: 'error',
-    meaning: 'A host, gateway, subset or delegate that is referred to does not exist.',
+    meaning: 'A host, gateway, subset, delegate or Secret that is referred to does not exist.',
   },
   IST0106: { name: 'SchemaValidationError', severity: 'error', meaning: 'The object is not valid and is refused.' },
   IST0109: {
@@ -88,6 +88,12 @@ export const CODES = {
     severity: 'error',
     meaning: 'Two Gateways open the same port for the same hosts on the same workloads.',
   },
+  IST0161: {
+    name: 'InvalidGatewayCredential',
+    severity: 'error',
+    meaning:
+      'A Secret that a Gateway or DestinationRule names holds no usable certificate, key or roots, or one has expired.',
+  },
   IST0173: {
     name: 'DestinationRuleSubsetNotSelectPods',
     severity: 'warning',
@@ -148,6 +154,11 @@ export const CODES = {
     name: 'RuleShadowed',
     severity: 'warning',
     meaning: 'A rule of an AuthorizationPolicy changes nothing, because another already decides all its calls.',
+  },
+  LTN0110: {
+    name: 'CredentialForGatewaysOnly',
+    severity: 'warning',
+    meaning: 'A DestinationRule names a Secret that only gateways could take, and there is no Gateway.',
   },
 } as const satisfies Record<string, CodeInfo>
 

@@ -7,6 +7,7 @@ import { EndpointsBody } from './kinds/endpoints.ts'
 import { GatewayBody } from './kinds/gateway.ts'
 import { PeerAuthenticationBody } from './kinds/peer-authentication.ts'
 import { PodBody } from './kinds/pod.ts'
+import { SecretBody } from './kinds/secret.ts'
 import { ServiceBody } from './kinds/service.ts'
 import { ServiceEntryBody } from './kinds/service-entry.ts'
 import { SidecarBody } from './kinds/sidecar.ts'
@@ -56,6 +57,7 @@ export const KINDS: readonly KindInfo[] = [
   kubernetes('', ['v1'], 'Endpoints', 'endpoints', EndpointsBody),
   kubernetes('discovery.k8s.io', ['v1', 'v1beta1'], 'EndpointSlice', 'endpointslices', EndpointSliceBody),
   kubernetes('', ['v1'], 'Pod', 'pods', PodBody),
+  kubernetes('', ['v1'], 'Secret', 'secrets', SecretBody),
   kubernetes('apps', ['v1'], 'Deployment', 'deployments', DeploymentBody),
   kubernetes('apps', ['v1'], 'StatefulSet', 'statefulsets', DeploymentBody),
   kubernetes('apps', ['v1'], 'DaemonSet', 'daemonsets', DeploymentBody),

@@ -82,7 +82,8 @@ export class Pilot {
 
   #analysisOptions() {
     const { domain, rootNamespace, trustDomain, trustDomainAliases } = this.publisher.mesh.options
-    return { domain, rootNamespace, trustDomains: [trustDomain, ...trustDomainAliases] }
+    const trustDomains = [trustDomain, ...trustDomainAliases]
+    return { domain, rootNamespace, trustDomains, nowMs: this.clock.wallMs() }
   }
 
   /** Each new error is logged once, with its file and line. */

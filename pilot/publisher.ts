@@ -86,8 +86,10 @@ export class Publisher implements ViewSource {
     let view = this.#viewOfNode.get(node)
     if (view === undefined) {
       const scope = scopeOfNode(this.resolve(node), this.#generation, this.#memo)
-      view = this.#views.get(scope.key) ?? new ScopedView(scope, this.#generation, this.#memo)
-      this.#views.set(scope.key, view)
+      const namespace = node.proven?.namespace
+      const key = namespace === undefined ? scope.key : `${scope.key} proven ${namespace}`
+      view = this.#views.get(key) ?? new ScopedView(scope, this.#generation, this.#memo, namespace)
+      this.#views.set(key, view)
       this.#viewOfNode.set(node, view)
     }
     return view

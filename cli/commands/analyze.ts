@@ -59,7 +59,12 @@ export async function findingsOf(paths: readonly string[], meshConfigFile?: stri
     const mesh = { ...DEFAULT_MESH_OPTIONS, ...options }
     // Without the mesh's configuration nobody knows whom policies may ask.
     const providers = meshConfigFile === undefined ? [] : unknownProviders(policiesOf(objects), mesh)
-    return sortFindings([...ofMesh, ...findings, ...providers, ...analyze(objects, analysisOptions(options))])
+    return sortFindings([
+      ...ofMesh,
+      ...findings,
+      ...providers,
+      ...analyze(objects, { ...analysisOptions(options), nowMs: systemClock.wallMs() }),
+    ])
   } finally {
     source.close()
   }

@@ -2,6 +2,7 @@ import type { Analyzer } from './analyzer.ts'
 import { rulesThatNeverMatch } from './authorization/never.ts'
 import { shadowedRules } from './authorization/shadowed.ts'
 import { conflictingGateways } from './conflicting-gateways.ts'
+import { credentials } from './credentials.ts'
 import { deploymentPorts } from './deployment-ports.ts'
 import { destinationPorts } from './destination-ports.ts'
 import { destinationRuleHosts } from './destination-rule-hosts.ts'
@@ -32,4 +33,5 @@ export const ANALYZERS: readonly Analyzer[] = [
   serviceEntryProtocols,
   rulesThatNeverMatch,
   shadowedRules,
+  credentials,
 ]

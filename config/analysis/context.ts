@@ -3,6 +3,7 @@ import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
@@ -26,6 +27,7 @@ export interface Bodies {
   AuthorizationPolicy: AuthorizationPolicyBody
   Service: ServiceBody
   Pod: PodBody
+  Secret: SecretBody
   Deployment: DeploymentBody
   StatefulSet: DeploymentBody
   DaemonSet: DeploymentBody
@@ -56,6 +58,8 @@ export interface AnalysisOptions {
   rootNamespace?: string
   /** The mesh's own, and those by which it was known before. */
   trustDomains?: readonly string[]
+  /** Of the wall clock; undefined where it is not to be asked what has expired. */
+  nowMs?: number
 }
 
 const DEFAULT_ROOT_NAMESPACE = 'istio-system'
@@ -71,6 +75,8 @@ export class AnalysisContext {
   /** Where policies are the whole mesh's. */
   readonly rootNamespace: string
   readonly trustDomains: readonly string[]
+  /** Of the wall clock; undefined where it is not to be asked what has expired. */
+  readonly nowMs: number | undefined
   readonly findings: Finding[] = []
   readonly #byKind = new Map<string, ConfigObject[]>()
   readonly #hosts = new Map<string, KnownHost[]>()
@@ -83,6 +89,7 @@ export class AnalysisContext {
     this.domain = options.domain ?? DEFAULT_DOMAIN
     this.rootNamespace = options.rootNamespace ?? DEFAULT_ROOT_NAMESPACE
     this.trustDomains = options.trustDomains ?? DEFAULT_TRUST_DOMAINS
+    this.nowMs = options.nowMs
     for (const object of objects) {
       append(this.#byKind, object.kind, object)
     }

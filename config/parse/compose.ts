@@ -50,6 +50,19 @@ class Refusal extends Error {
  * text they are written as. Never throws.
  */
 export function composeDocument(text: string): Composed {
+  const composed = compose(text)
+  return composed.ok || !MAY_BE_SECRET.test(text) ? composed : { ok: false, problems: composed.problems.map(untold) }
+}
+
+/** A document that cannot be read may still say what it was meant to be. */
+const MAY_BE_SECRET = /\bkind["']?\s*:\s*["']?Secret/
+
+/** The reader's messages quote what it stumbled over. */
+function untold({ code, line }: ComposeProblem): ComposeProblem {
+  return { code, line, message: 'cannot be read as YAML; why is not said, since it seems to be a Secret' }
+}
+
+function compose(text: string): Composed {
   const lineCounter = new LineCounter()
   try {
     const tokens = [...new Parser(lineCounter.addNewLine).parse(text)]

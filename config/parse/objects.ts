@@ -35,10 +35,12 @@ export function objectsOf(value: unknown, lines: LineTree, depth = 0): (RawObjec
     return value.items.flatMap((item, index) => objectsOf(item, subtree(lines, ['items', index]) ?? line, depth + 1))
   }
   const report = new Report()
-  return [{ apiVersion, kind, metadata: readMetadata(value.metadata, report), body: value, lines, report }]
+  const metadata = readMetadata(value.metadata, report, kind === 'Secret')
+  return [{ apiVersion, kind, metadata, body: value, lines, report }]
 }
 
-function readMetadata(value: unknown, report: Report): ObjectMeta {
+/** Of what `isSecret` no value is shown: kubectl writes the whole object into an annotation. */
+function readMetadata(value: unknown, report: Report, isSecret: boolean): ObjectMeta {
   const metadata = isPlainObject(value) ? value : {}
   const { name, namespace, creationTimestamp } = metadata
   if (typeof name !== 'string' || name === '') {
@@ -54,8 +56,8 @@ function readMetadata(value: unknown, report: Report): ObjectMeta {
   return Object.freeze({
     name: typeof name === 'string' ? name : '',
     namespace: typeof namespace === 'string' && namespace !== '' ? namespace : DEFAULT_NAMESPACE,
-    labels: readStrings(metadata.labels, 'labels', isLabelValue, report),
-    annotations: readStrings(metadata.annotations, 'annotations', () => true, report),
+    labels: readStrings(metadata.labels, 'labels', isLabelValue, report, isSecret),
+    annotations: readStrings(metadata.annotations, 'annotations', () => true, report, isSecret),
     creationTimestamp: typeof creationTimestamp === 'string' ? creationTimestamp : '',
   })
 }
@@ -65,6 +67,7 @@ function readStrings(
   field: 'labels' | 'annotations',
   isValue: (text: string) => boolean,
   report: Report,
+  isSecret: boolean,
 ): Record<string, string> {
   if (value === undefined || value === null) return Object.freeze({})
   if (!isPlainObject(value)) {
@@ -77,9 +80,9 @@ function readStrings(
     const text = given ?? ''
     const path = ['metadata', field, key]
     if (typeof text !== 'string') {
-      report.error(path, `must be a string, found ${JSON.stringify(text)}; quote it`)
+      report.error(path, `must be a string${isSecret ? '' : `, found ${JSON.stringify(text)}`}; quote it`)
     } else if (!isLabelKey(key) || !isValue(text)) {
-      report.error(path, `"${key}: ${text}" is not allowed by Kubernetes`)
+      report.error(path, `"${key}${isSecret ? '' : `: ${text}`}" is not allowed by Kubernetes`)
     } else kept.push([key, text])
   }
   return Object.freeze(Object.fromEntries(kept))

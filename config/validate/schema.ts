@@ -21,15 +21,21 @@ ajv.addFormat('byte', BASE64)
 
 const compiled = new Map<object, ValidateFunction>()
 
+/** Kinds of which no value may be shown. */
+export function isSecretKind(kind: string): boolean {
+  return kind === 'Secret'
+}
+
 /** Reports every way in which `body` departs from the schema of its kind. */
-export function checkSchema(info: Pick<KindInfo, 'schema'>, body: unknown, report: Report): void {
+export function checkSchema(info: Pick<KindInfo, 'schema'> & { kind?: string }, body: unknown, report: Report): void {
   let validate = compiled.get(info)
   if (validate === undefined) {
     validate = ajv.compile(info.schema)
     compiled.set(info, validate)
   }
   if (validate(body)) return
-  for (const error of validate.errors ?? []) reportError(error, toPath(error.instancePath, body), report)
+  const shown = isSecretKind(info.kind ?? '') ? kindOf : show
+  for (const error of validate.errors ?? []) reportError(error, toPath(error.instancePath, body), report, shown)
 }
 
 /** A JSON pointer as a path; steps into lists become numbers. */
@@ -44,7 +50,10 @@ function toPath(pointer: string, body: unknown): FieldPath {
   return path
 }
 
-function reportError(error: ErrorObject, path: FieldPath, report: Report): void {
+/** `shown` says what was found. */
+type Shown = (data: unknown) => string
+
+function reportError(error: ErrorObject, path: FieldPath, report: Report, shown: Shown): void {
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String(error.params.additionalProperty)
@@ -57,22 +66,22 @@ function reportError(error: ErrorObject, path: FieldPath, report: Report): void 
       report.error([...path, String(error.params.missingProperty)], 'must be given')
       return
     case 'type':
-      report.error(path, wrongType(error))
+      report.error(path, wrongType(error, shown))
       return
     case 'enum': {
       const allowed = error.params.allowedValues as string[]
       const found = typeof error.data === 'string' ? didYouMean(error.data, allowed) : ''
-      report.error(path, `must be one of ${allowed.join(', ')}, found ${show(error.data)}${found}`)
+      report.error(path, `must be one of ${allowed.join(', ')}, found ${shown(error.data)}${found}`)
       return
     }
     case 'format':
-      report.error(path, `${FORMATS[String(error.params.format)] ?? 'is not well-formed'}, found ${show(error.data)}`)
+      report.error(path, `${FORMATS[String(error.params.format)] ?? 'is not well-formed'}, found ${shown(error.data)}`)
       return
     case 'minimum':
     case 'maximum':
       report.error(
         path,
-        `must be ${String(error.params.comparison)} ${String(error.params.limit)}, found ${show(error.data)}`,
+        `must be ${String(error.params.comparison)} ${String(error.params.limit)}, found ${shown(error.data)}`,
       )
       return
     case 'minItems':
@@ -101,14 +110,21 @@ const NAMES: Record<string, string> = {
   array: 'a list',
 }
 
-function wrongType(error: ErrorObject): string {
+function wrongType(error: ErrorObject, shown: Shown): string {
   const wanted = [error.params.type as string | string[]].flat()
-  const text = `must be ${wanted.map((type) => NAMES[type] ?? type).join(' or ')}, found ${show(error.data)}`
+  const text = `must be ${wanted.map((type) => NAMES[type] ?? type).join(' or ')}, found ${shown(error.data)}`
   if (!wanted.includes('string')) return text
   if (typeof error.data === 'number') return `${text}; quote it to make it a string`
   // Whoever wrote `y` or `on` does not expect to hear of a boolean.
   if (typeof error.data === 'boolean') return `${text}; yes, no, on, off, y and n are booleans too, so quote it`
   return text
+}
+
+/** Of what may not be shown. */
+function kindOf(data: unknown): string {
+  if (Array.isArray(data)) return 'a list'
+  if (data === null) return 'nothing'
+  return typeof data === 'object' ? 'a map' : `a ${typeof data}`
 }
 
 function show(data: unknown): string {

@@ -129,6 +129,13 @@ describe("TLS of a Gateway's server", () => {
     '{mode: SIMPLE, serverCertificate: /a.pem, privateKey: /a.key, minProtocolVersion: TLSV1_3}',
     '{mode: SIMPLE, tlsCertificates: [{serverCertificate: /a.pem, privateKey: /a.key}]}',
     '{mode: MUTUAL, serverCertificate: /a.pem, privateKey: /a.key, caCertificates: /roots.pem}',
+    '{mode: SIMPLE, credentialName: a.b-c}',
+    '{mode: SIMPLE, credentialNames: [rsa, ecdsa]}',
+    '{mode: MUTUAL, credentialName: a}',
+    '{mode: OPTIONAL_MUTUAL, credentialName: a, caCertCredentialName: a-cacert}',
+    '{mode: MUTUAL, serverCertificate: /a.pem, privateKey: /a.key, caCertCredentialName: roots}',
+    '{mode: ISTIO_MUTUAL, subjectAltNames: ["spiffe://a/ns/b/sa/c"], minProtocolVersion: TLSV1_3}',
+    '{mode: AUTO_PASSTHROUGH}',
     '{mode: PASSTHROUGH}',
   ])('%s is well', (tls) => {
     expect(messages(tls)).toEqual([])
@@ -147,6 +154,24 @@ describe("TLS of a Gateway's server", () => {
     [
       '{mode: SIMPLE, serverCertificate: /a.pem, privateKey: /a.key, cipherSuites: [ROT13]}',
       `${at}.cipherSuites[0]: ROT13 is not known, and left out`,
+    ],
+    [
+      '{mode: SIMPLE, credentialName: a, credentialNames: [b]}',
+      `${at}.credentialNames: cannot stand beside credentialName`,
+    ],
+    ['{mode: SIMPLE, credentialNames: [a, b, c]}', `${at}.credentialNames: may have at most 2 entries`],
+    [
+      '{mode: SIMPLE, credentialName: a, tlsCertificates: [{serverCertificate: /a.pem, privateKey: /a.key}]}',
+      `${at}.tlsCertificates: cannot stand beside credentialName`,
+    ],
+    [
+      '{mode: SIMPLE, credentialName: other/a}',
+      `${at}.credentialName: "other/a" is no name of a Secret; nor can it name one of another namespace`,
+    ],
+    ['{mode: SIMPLE, credentialName: a-cacert}', `${at}.credentialName: a name that ends in -cacert stands for roots`],
+    [
+      '{mode: ISTIO_MUTUAL, credentialName: a}',
+      `${at}.credentialName: must be empty: ISTIO_MUTUAL takes the mesh's own`,
     ],
   ])('%s is not', (tls, message) => {
     expect(messages(tls)).toEqual([message])
@@ -179,7 +204,6 @@ describe('fields without effect', () => {
 trafficPolicy:
   tls:
     mode: SIMPLE
-    credentialName: x
   loadBalancer:
     consistentHash: {useSourceIp: true}
 subsets:
@@ -189,17 +213,12 @@ subsets:
     expect(of('DestinationRule', spec)).toEqual([
       [
         'LTN0101',
-        9,
-        'spec.trafficPolicy.tls.credentialName: has no effect: credentials from Secrets are not honoured yet',
-      ],
-      [
-        'LTN0101',
-        11,
+        10,
         'spec.trafficPolicy.loadBalancer.consistentHash: has no effect: consistent hashing is not honoured yet',
       ],
       [
         'LTN0101',
-        15,
+        14,
         'spec.subsets[0].trafficPolicy.connectionPool.http.h2UpgradePolicy: has no effect: the choice of HTTP version is not honoured yet',
       ],
     ])

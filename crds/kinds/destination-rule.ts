@@ -17,7 +17,6 @@ import { body } from './object.ts'
 
 export { MatchLabelsSelector, PortSelector } from './common.ts'
 
-const NO_CREDENTIALS = 'credentials from Secrets are not honoured yet'
 const NO_LOCALITY = 'localities are not honoured yet'
 const NO_HASH = 'consistent hashing is not honoured yet'
 const NO_WARMUP = 'warm-up is not honoured yet'
@@ -28,7 +27,11 @@ export const ClientTLSSettings = message({
   privateKey: Type.Optional(Type.String()),
   caCertificates: Type.Optional(Type.String()),
   caCrl: Type.Optional(Type.String()),
-  credentialName: Type.Optional(unsupported(Type.String(), NO_CREDENTIALS)),
+  credentialName: Type.Optional(
+    Type.String({
+      description: "A Secret of the proxy's namespace: of gateways, and of sidecars that the rule selects.",
+    }),
+  ),
   subjectAltNames: Type.Optional(strings()),
   sni: Type.Optional(Type.String()),
   insecureSkipVerify: Type.Optional(Type.Boolean()),

@@ -1,5 +1,5 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { deprecated, message, oneOf, stringMap, strings, uint32, unsupported, unsupportedValues } from '../schema.ts'
+import { type Static, Type } from '@sinclair/typebox'
+import { deprecated, message, oneOf, stringMap, strings, uint32, unsupported } from '../schema.ts'
 import { body } from './object.ts'
 
 const TLS_PROTOCOLS = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'] as const
@@ -33,27 +33,20 @@ const TLSCertificate = message({
   caCertificates: Type.Optional(Type.String()),
 })
 
-const notYet = <T extends TSchema>(schema: T) =>
-  Type.Optional(unsupported(schema, 'credentials from Secrets are not honoured yet'))
-
 export const ServerTLSSettings = message({
   httpsRedirect: Type.Optional(Type.Boolean({ description: 'Answers plain HTTP with a redirect to https.' })),
   mode: Type.Optional(
-    unsupportedValues(
-      oneOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']),
-      {
-        AUTO_PASSTHROUGH: 'the names of clusters are not honoured yet',
-        ISTIO_MUTUAL: "the mesh's own certificates are not honoured yet",
-      },
-    ),
+    oneOf(['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']),
   ),
   serverCertificate: Type.Optional(Type.String()),
   privateKey: Type.Optional(Type.String()),
   caCertificates: Type.Optional(Type.String()),
   caCrl: Type.Optional(Type.String()),
-  credentialName: notYet(Type.String()),
-  credentialNames: notYet(Type.Array(Type.String(), { maxItems: 2 })),
-  caCertCredentialName: notYet(Type.String()),
+  credentialName: Type.Optional(Type.String({ description: "A Secret of the gateway's namespace." })),
+  credentialNames: Type.Optional(
+    Type.Array(Type.String(), { maxItems: 2, description: 'One of RSA and one of ECDSA perhaps.' }),
+  ),
+  caCertCredentialName: Type.Optional(Type.String({ description: 'The Secret with the roots of clients.' })),
   tlsCertificates: Type.Optional(Type.Array(TLSCertificate, { maxItems: 2 })),
   subjectAltNames: Type.Optional(strings()),
   verifyCertificateSpki: Type.Optional(strings()),

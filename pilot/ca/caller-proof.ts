@@ -49,7 +49,7 @@ export class CallerProof {
     const { clock, trustDomain } = this.#options
     // A resumed session shows what was valid once.
     const nowMs = clock.wallMs()
-    if (nowMs < Date.parse(certificate.valid_from) || nowMs > Date.parse(certificate.valid_to)) {
+    if (!(nowMs >= Date.parse(certificate.valid_from) && nowMs <= Date.parse(certificate.valid_to))) {
       throw unknown('the certificate is not valid now')
     }
     const uri = ONLY_A_URI.exec(certificate.subjectaltname ?? '')?.[1]

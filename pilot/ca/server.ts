@@ -24,6 +24,9 @@ import { ServerIdentity } from './server-identity.ts'
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 /** Of one connection: a proxy has one stream, and asks for a certificate now and then. */
 const MAX_CALLS = 100
+/** Who is let in must prove who it is again after so long (a tenth more or less); a stream that this ends is opened anew at once. */
+const MAX_AGE_MS = 3_600_000
+const MAX_AGE_GRACE_MS = 5_000
 
 export interface CaServerOptions {
   readonly authority: CertificateAuthority
@@ -62,6 +65,8 @@ export class CaServer {
     this.#server = new Server({
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_concurrent_streams': MAX_CALLS,
+      'grpc.max_connection_age_ms': MAX_AGE_MS,
+      'grpc.max_connection_age_grace_ms': MAX_AGE_GRACE_MS,
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
       // The first is the innermost.

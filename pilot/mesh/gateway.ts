@@ -1,4 +1,5 @@
 import type { Origin } from '../../api/origin.ts'
+import { serverCredentials } from '../../config/credential/uses.ts'
 import { hostsOverlap, hostWithin, splitNamespacedHost } from '../../config/hosts.ts'
 import { type ConfigObject, originAt } from '../../config/object.ts'
 import type { GatewayBody, Server, ServerTLSSettings } from '../../crds/kinds/gateway.ts'
@@ -69,12 +70,28 @@ export function mergeGateways(
   return [...ports.values()]
 }
 
-/** The TLS that a server ends itself, by certificates that it has; undefined where it passes on, and where it has none. */
+/** The TLS that a server ends itself, by certificates that it is given; undefined where it passes on, and where it has none. */
 export function terminatedTls({ protocol, server: { tls } }: GatewayServer): ServerTLSSettings | undefined {
   if (tls === undefined || !isTls(protocol)) return undefined
   const { mode } = tls
+  if (mode === 'ISTIO_MUTUAL') return tls
   if (mode !== 'SIMPLE' && mode !== 'MUTUAL' && mode !== 'OPTIONAL_MUTUAL') return undefined
-  return certificatesOf(tls).length > 0 ? tls : undefined
+  const isNamed = serverCredentials(tls).some(({ needs }) => needs === 'certificate')
+  return isNamed || certificatesOf(tls).length > 0 ? tls : undefined
+}
+
+/** Whether a server passes TLS on to the cluster that its clients name by SNI, which are sidecars of the mesh. */
+export function isAutoPassthrough({ protocol, server: { tls } }: GatewayServer): boolean {
+  return isTls(protocol) && tls?.mode === 'AUTO_PASSTHROUGH'
+}
+
+/** The hosts whose clusters can be named so at any port of a gateway. */
+export function autoPassthroughHosts(ports: readonly GatewayPort[]): readonly string[] {
+  return ports.flatMap(({ servers }) => servers.filter(isAutoPassthrough)).flatMap(hostNames)
+}
+
+export function hostNames({ hosts }: GatewayServer): readonly string[] {
+  return hosts.map(({ host }) => host)
 }
 
 /** The pairs that a server shows: one of RSA and one of ECDSA perhaps. */

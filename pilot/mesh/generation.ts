@@ -13,6 +13,7 @@ import { type DestinationRuleIndex, indexDestinationRules } from './destination-
 import { unknownProviders } from './extension-providers.ts'
 import { type InstanceIndex, instanceIndex } from './instances.ts'
 import type { MeshOptions } from './options.ts'
+import { indexSecrets, type SecretIndex } from './secrets.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
 import { indexVirtualServices, type VirtualServiceIndex } from './virtual-service-index.ts'
 
@@ -36,6 +37,7 @@ export interface Generation {
   readonly requestAuthentications: readonly ConfigObject<RequestAuthenticationBody>[]
   /** By age. */
   readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicyBody>[]
+  readonly secrets: SecretIndex
   readonly instances: InstanceIndex
   /** The services that a namespace sees. */
   visibleServices(namespace: string): ServiceScope
@@ -67,6 +69,7 @@ export function buildGeneration(
     peerAuthentications: byKind.of('security.istio.io/PeerAuthentication'),
     requestAuthentications: byKind.of('security.istio.io/RequestAuthentication'),
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
+    secrets: indexSecrets(byKind.of('/Secret'), memo),
     instances: instanceIndex(registry, memo),
     visibleServices: visible,
     dangling: [

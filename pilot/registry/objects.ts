@@ -8,6 +8,7 @@ import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
+import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
@@ -22,6 +23,7 @@ interface Bodies {
   '/Endpoints': EndpointsBody
   'discovery.k8s.io/EndpointSlice': EndpointSliceBody
   '/Pod': PodBody
+  '/Secret': SecretBody
   'apps/Deployment': DeploymentBody
   'apps/StatefulSet': DeploymentBody
   'apps/DaemonSet': DeploymentBody

@@ -7,4 +7,11 @@ export { encodeRouteConfiguration } from './route/configuration.ts'
 export { gatewayRoutePlans } from './route/gateway.ts'
 export type { Otherwise, RoutePlan } from './route/plan.ts'
 export { ruleIndex, sidecarRoutePlan } from './route/sidecar.ts'
-export { nobodyBound, type PlanContext, unknownHosts, type VirtualHostPlan, virtualHost } from './route/virtual-host.ts'
+export {
+  nobodyBound,
+  otherServers,
+  type PlanContext,
+  unknownHosts,
+  type VirtualHostPlan,
+  virtualHost,
+} from './route/virtual-host.ts'

@@ -39,8 +39,8 @@ export function plannedClusters(scope: NodeScope, generation: Generation, memo: 
 
 /** A plan that says what one of the generation before said is that one. */
 function samePlan(plan: ClusterPlan, memo: Memo): ClusterPlan {
-  const { name, service, port, subset, rule, discovery } = plan
-  return memo.get('cluster plan', [name, service, port, subset, rule, discovery], () => plan)
+  const { name, service, port, subset, rule, discovery, takesCredential } = plan
+  return memo.get('cluster plan', [name, service, port, subset, rule, discovery, takesCredential], () => plan)
 }
 
 export function plannedInbound(scope: NodeScope, generation: Generation, memo: Memo): readonly InboundPlan[] {

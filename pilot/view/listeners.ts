@@ -57,7 +57,12 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
 
 function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
   const boundTo = (gateway: string) => generation.virtualServices.boundTo(gateway, scope.namespace)
-  const context = { ...chainContext(scope, generation), boundTo }
+  const context = {
+    ...chainContext(scope, generation),
+    boundTo,
+    services: scope.services.services,
+    ruleOf: (service: Service) => generation.destinationRules.find(scope, service),
+  }
   const security = securityPlan(scope.security)
   const listeners = scope.gatewayPorts
     .flatMap((port) => gatewayListener(port, context) ?? [])

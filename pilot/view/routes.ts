@@ -11,6 +11,7 @@ import {
   encodeRouteConfiguration,
   nobodyBound,
   type Otherwise,
+  otherServers,
   type RoutePlan,
   unknownHosts,
   type VirtualHostPlan,
@@ -34,13 +35,14 @@ export function routeTable(plan: RoutePlan, scope: NodeScope, { options }: Gener
 
 /** A change of one rule makes anew only the virtual hosts that it rules, and puts the table together again. */
 function makeTable(plan: RoutePlan, scope: NodeScope, options: MeshOptions, memo: Memo): RouteTable {
+  const withoutRoutes: string[] = []
   const made: { resource: EncodedResource; names: readonly string[] }[] = []
   for (const host of plan.virtualHosts) {
     const resource = virtualHostResource(plan.name, host, scope, options, memo)
     if (resource !== undefined) made.push({ resource, names: [host.name, ...host.domains] })
+    else withoutRoutes.push(...host.domains)
   }
-  const last = otherwise(plan, made.length === 0, memo)
-  if (last !== undefined) made.push({ resource: last.resource, names: [last.name, '*'] })
+  made.push(...otherwise(plan, made.length === 0, withoutRoutes, memo))
   const virtualHosts = memo.list(
     'virtual hosts',
     made.map(({ resource }) => resource),
@@ -97,16 +99,29 @@ function destinations(virtualService: VirtualService, memo: Memo): readonly stri
   return memo.get('destination hosts', [virtualService], () => [...destinationHosts([virtualService])])
 }
 
-function otherwise({ name, otherwise: rest }: RoutePlan, isEmpty: boolean, memo: Memo) {
-  const message = fallback(rest, isEmpty)
-  if (message === undefined) return undefined
-  const resource = memo.get('fallback virtual host', [name, message.name], () => hostResource(name, message, memo))
-  return { name: message.name, resource }
+/** `withoutRoutes`: domains of virtual hosts that there would be nothing in. */
+function otherwise(
+  { name, otherwise: rest }: RoutePlan,
+  isEmpty: boolean,
+  withoutRoutes: readonly string[],
+  memo: Memo,
+) {
+  return fallbacks(rest, isEmpty, withoutRoutes).map((message) => {
+    const inputs = [name, message.name, message.domains.join(' ')]
+    const resource = memo.get('fallback virtual host', inputs, () => hostResource(name, message, memo))
+    return { resource, names: [message.name, ...message.domains] }
+  })
 }
 
-function fallback(rest: Otherwise, isEmpty: boolean): VirtualHost | undefined {
-  if (rest.kind === 'unknownHosts') return unknownHosts(rest.policy)
-  return isEmpty ? nobodyBound(rest.port) : undefined
+function fallbacks(rest: Otherwise, isEmpty: boolean, withoutRoutes: readonly string[]): readonly VirtualHost[] {
+  switch (rest.kind) {
+    case 'unknownHosts':
+      return [unknownHosts(rest.policy)]
+    case 'nobodyBound':
+      return isEmpty ? [nobodyBound(rest.port)] : []
+    case 'otherServers':
+      return otherServers({ ...rest, unbound: [...rest.unbound, ...withoutRoutes] })
+  }
 }
 
 function hostResource(table: string, message: VirtualHost, memo: Memo): EncodedResource {

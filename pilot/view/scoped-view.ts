@@ -4,6 +4,7 @@ import type { Generation } from '../mesh/generation.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import type { EncodedResource, ResourceView } from '../xds/view.ts'
 import { clusterResources, endpointResources } from './clusters.ts'
+import { givenCredential } from './credentials.ts'
 import { listenerResources, openPlan } from './listeners.ts'
 import { type RouteTable, routeTable } from './routes.ts'
 import { secretResources } from './secrets.ts'
@@ -15,15 +16,18 @@ import { secretResources } from './secrets.ts'
 export class ScopedView implements ResourceView {
   readonly generation: number
   readonly scope: NodeScope
+  /** Whose Secrets its proxies may have; undefined where they have proven nothing. */
+  readonly #provenNamespace: string | undefined
   readonly #generation: Generation
   readonly #memo: Memo
   readonly #lists = new Map<TypeUrl, readonly EncodedResource[]>()
   readonly #tables = new Map<string, RouteTable | undefined>()
   #byName = new Map<TypeUrl, ReadonlyMap<string, EncodedResource>>()
 
-  constructor(scope: NodeScope, generation: Generation, memo: Memo) {
+  constructor(scope: NodeScope, generation: Generation, memo: Memo, provenNamespace?: string) {
     this.generation = generation.number
     this.scope = scope
+    this.#provenNamespace = provenNamespace
     this.#generation = generation
     this.#memo = memo
   }
@@ -43,9 +47,27 @@ export class ScopedView implements ResourceView {
         return this.#table(name)?.configuration
       case TYPE_URL.virtualHost:
         return this.#virtualHost(name)
+      case TYPE_URL.secret:
+        return this.#named(type).get(name) ?? this.#credential(name)
       default:
         return this.#named(type).get(name)
     }
+  }
+
+  withheld(type: TypeUrl, name: string): string | undefined {
+    if (type !== TYPE_URL.secret || this.#named(type).has(name)) return undefined
+    const given = this.#given(name)
+    return 'withheld' in given ? given.withheld : undefined
+  }
+
+  /** What Secrets hold is in no list: each is asked for by name. */
+  #credential(name: string): EncodedResource | undefined {
+    const given = this.#given(name)
+    return 'resource' in given ? given.resource : undefined
+  }
+
+  #given(name: string) {
+    return givenCredential(name, this.#provenNamespace, this.#generation, this.#memo)
   }
 
   #make(type: TypeUrl): readonly EncodedResource[] {

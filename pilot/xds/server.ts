@@ -16,7 +16,7 @@ import {
   DeltaDiscoveryRequestSchema,
 } from '../../api/gen/envoy/service/discovery/v3/discovery_pb.js'
 import type { SpiffeId } from '../../api/spiffe.ts'
-import { isTypeUrl, type TypeUrl } from '../../api/type-urls.ts'
+import { isTypeUrl, SHORT_TYPE, type TypeUrl } from '../../api/type-urls.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { errorText } from '../../lib/errors.ts'
 import { createLogger, type Logger } from '../../lib/log.ts'
@@ -237,7 +237,11 @@ export class XdsServer {
           return
         }
         try {
-          stream = open(identity, { write: (message) => call.write(message) })
+          stream = open(identity, {
+            write: (message) => call.write(message),
+            onWithheld: (type, name, reason) =>
+              this.#log.warning('withheld', { node: node.id, type: SHORT_TYPE[type], name: shortened(name), reason }),
+          })
         } catch (thrown) {
           fail(GrpcStatus.INVALID_ARGUMENT, errorText(thrown))
           return
@@ -257,6 +261,13 @@ export class XdsServer {
       call.end()
     })
   }
+}
+
+/** A name is the client's word. */
+const MAX_LOGGED_CHARS = 200
+
+function shortened(name: string): string {
+  return name.length > MAX_LOGGED_CHARS ? `${name.slice(0, MAX_LOGGED_CHARS)}...` : name
 }
 
 function identityOf(node: Node, proven: SpiffeId | undefined): NodeIdentity {

@@ -9,6 +9,8 @@ import type { EncodedResource, NodeIdentity, ResourceView } from './view.ts'
 export interface StreamSink {
   /** False asks to wait for XdsStream.onWritable(). */
   write(message: Message): boolean
+  /** A name was asked for that there is nothing of, for a reason that somebody should be told. */
+  onWithheld?(type: TypeUrl, name: string, reason: string): void
 }
 
 /** What is counted for all streams together. */
@@ -70,6 +72,7 @@ export abstract class XdsStream {
   #pushType(subscription: Subscription): void {
     const { type } = subscription
     const { updated, removed } = difference(subscription, this.view)
+    if (this.view.withheld !== undefined) this.#noteWithheld(subscription)
     const gone = type === TYPE_URL.cluster ? this.#holdBack(subscription, removed) : removed
     if (updated.length === 0 && gone.length === 0 && !subscription.mustAnswer) {
       this.#remember(subscription)
@@ -81,6 +84,21 @@ export abstract class XdsStream {
     }
     this.send(subscription, updated, gone)
     this.#remember(subscription)
+  }
+
+  /** Once for each reason, as long as it lasts. */
+  #noteWithheld({ type, names, withheld }: Subscription): void {
+    if (type !== TYPE_URL.secret) return
+    for (const name of withheld.keys()) if (!names.has(name)) withheld.delete(name)
+    for (const name of names) {
+      const reason = this.view.withheld?.(type, name)
+      if (reason === withheld.get(name)) continue
+      if (reason === undefined) withheld.delete(name)
+      else {
+        withheld.set(name, reason)
+        this.#sink.onWithheld?.(type, name, reason)
+      }
+    }
   }
 
   #remember(subscription: Subscription): void {

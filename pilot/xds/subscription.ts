@@ -23,6 +23,8 @@ export class Subscription {
   readonly forced = new Set<string>()
   /** Clusters gone from the view that are held back until routes no longer name them. */
   readonly lingering = new Map<string, EncodedResource>()
+  /** Why names that are asked for are not given, where that was said. */
+  readonly withheld = new Map<string, string>()
   nonce = ''
   version = ''
   isAwaitingAck = false

@@ -38,6 +38,10 @@ export class VhdsView implements ResourceView {
     const resource = this.#view.get(type, name)
     return type === TYPE_URL.route && resource !== undefined ? shellOf(resource) : resource
   }
+
+  withheld(type: TypeUrl, name: string): string | undefined {
+    return this.#view.withheld?.(type, name)
+  }
 }
 
 const wrappers = new WeakMap<ResourceView, VhdsView>()

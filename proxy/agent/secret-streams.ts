@@ -93,7 +93,7 @@ function secretSink(resources: ResourceSet, source: string): ResourceSink {
   return {
     usesVhds: false,
     acceptSotw: (_type, incoming) => resources.acceptSecrets(source, incoming),
-    acceptDelta: (_type, incoming) => resources.acceptSecrets(source, incoming),
+    acceptDelta: (_type, incoming, removed) => resources.acceptSecrets(source, incoming, removed),
     versions: () => resources.secrets.versions(source),
     wantedNames: () => resources.wantedSecrets(source),
   }

@@ -113,7 +113,7 @@ export class ResourceSet implements ResourceSink {
   take({ type, source, isWhole, resources, removed }: RelayedResources): void {
     // Copies: what decodes bytes does not take shared memory everywhere.
     const own = resources.map((resource) => ({ ...resource, bytes: Uint8Array.from(resource.bytes) }))
-    if (type === 'secret') this.acceptSecrets(source, own)
+    if (type === 'secret') this.acceptSecrets(source, own, removed)
     else if (isWhole) this.acceptSotw(type, own)
     else this.acceptDelta(type, own, removed)
   }
@@ -170,8 +170,7 @@ export class ResourceSet implements ResourceSink {
   }
 
   acceptDelta(type: ClientType, incoming: readonly IncomingResource[], removedNames: readonly string[]): string {
-    // As in Envoy, a secret that is in use is not taken away.
-    if (type === 'secret') return this.acceptSecrets(ADS_SOURCE, incoming)
+    if (type === 'secret') return this.acceptSecrets(ADS_SOURCE, incoming, removedNames)
     const cache = this.caches[type]
     const wanted = RESOURCE_TYPES[type].isWildcard ? undefined : this.wantedNames(type)
     const { changed, error } = cache.accept(incoming, wanted, this.#options.clock.wallMs())
@@ -183,15 +182,24 @@ export class ResourceSet implements ResourceSink {
   }
 
   /**
-   * Takes secrets from one source over: those that something refers to, and all of this process' own. Returns the text of
-   * the refusal, or ''.
+   * Takes secrets from one source over: those that something refers to, and all of this process' own. One that is in use is not taken
+   * away, as in Envoy; one that is said not to be there is not waited for. Returns the text of the refusal, or ''.
    */
-  acceptSecrets(source: string, incoming: readonly IncomingResource[]): string {
+  acceptSecrets(source: string, incoming: readonly IncomingResource[], removedNames: readonly string[] = []): string {
     const wanted = source === LOCAL_SOURCE ? this.secrets.localNames : this.wantedSecrets(source)
     const { changed, error } = this.secrets.cacheOf(source).accept(incoming, wanted, this.#options.clock.wallMs())
-    if (changed) this.#schedule()
-    if (this.#options.relay !== undefined) this.#relay('secret', false, incoming, [], source)
+    const isLess = removedNames.length > 0 && this.#giveUpSecrets(source, new Set(removedNames))
+    if (changed || isLess) this.#schedule()
+    if (this.#options.relay !== undefined) this.#relay('secret', false, incoming, removedNames, source)
     return error
+  }
+
+  #giveUpSecrets(source: string, names: ReadonlySet<string>): boolean {
+    const missing = [...this.secretRefs()].filter(
+      (ref) => names.has(ref.name) && this.secrets.sourceOf(ref) === source && this.secrets.find(ref) === undefined,
+    )
+    for (const { key } of missing) this.#waits.giveUp('secret', key)
+    return missing.length > 0
   }
 
   /** Versions held, to tell a server on a new delta stream. */

@@ -36,3 +36,11 @@ test('what is no longer needed is waited for anew when it is again', () => {
   expect(waits.isOver('secret', 'b', 1_000)).toBe(true)
   expect(waits.isOver('route', 'a', 1_000)).toBe(true)
 })
+
+test('what is said not to come is not waited for, unless it is to be for ever', () => {
+  const waits = new Waits(new ManualClock())
+  for (const name of ['a', 'b']) waits.giveUp('secret', name)
+  waits.begin()
+  expect([waits.isOver('secret', 'a', 1_000), waits.isOver('secret', 'b', 0)]).toEqual([true, false])
+  expect(waits.nextMs).toBe(Number.POSITIVE_INFINITY)
+})

@@ -31,6 +31,11 @@ export class Waits {
     return false
   }
 
+  /** It was said that there is nothing to come: a wait that would end by itself ends now. */
+  giveUp(type: string, name: string): void {
+    this.#sinceMs.set(`${type}\n${name}`, Number.NEGATIVE_INFINITY)
+  }
+
   /** How long until one more wait is over; Infinity when none will be. */
   get nextMs(): number {
     return this.#nextMs

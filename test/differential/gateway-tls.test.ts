@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:http'
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net'
-import { type ConnectionOptions, connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { peerOrSkip } from '../peers/peers.ts'
 import { type Issued, TestCa } from '../support/certificates.ts'
 import { loopbackBlock, type Workload } from '../support/mesh.ts'
 import { MeshPair, PLANES, type Plane } from './mesh-pair.ts'
+import { type Call, shown, tlsCall } from './tls-call.ts'
 
 /** A Gateway's servers that end TLS by files: real Envoy and our proxy under one pilot must do the same. */
 
@@ -51,39 +51,7 @@ afterAll(async () => {
   for (const authority of [ca, clientCa, otherCa]) authority.remove()
 }, 20_000)
 
-interface Call {
-  readonly host: string
-  readonly tls?: ConnectionOptions
-  /** What is sent instead of a request for this host. */
-  readonly bytes?: string
-}
-
-/** What a client gets, or `refused` when the handshake fails or the connection ends without a byte. */
-function call(plane: Plane, { host, tls = {}, bytes }: Call): Promise<string> {
-  const request = bytes ?? `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
-  return new Promise((resolve) => {
-    let text = ''
-    const socket = connect({ host: ip[plane], port: PORT, servername: host, ca: ca.cert, ...tls }, () => {
-      text = `${socket.getProtocol()} ${socket.alpnProtocol || '-'} ${socket.getPeerCertificate().subject.CN} `
-      socket.write(request)
-    })
-    let received = ''
-    socket.on('data', (chunk: Buffer) => {
-      received += chunk.toString('latin1')
-      if (bytes !== undefined) socket.end()
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      const body = received.includes('\r\n\r\n') ? received.slice(received.indexOf('\r\n\r\n') + 4) : received
-      const status = /^HTTP\/1\.1 (\d+)/.exec(received)?.[1] ?? ''
-      resolve(received === '' ? 'refused' : `${text}${status} ${dechunked(body)}`.trim())
-    })
-  })
-}
-
-const dechunked = (body: string) => /^[0-9a-f]+\r\n(.*)\r\n0\r\n\r\n$/s.exec(body)?.[1] ?? body
-
-const shown = ({ cert, key }: Issued): ConnectionOptions => ({ cert, key })
+const call = (plane: Plane, asked: Call) => tlsCall(ip[plane], PORT, { ...asked, tls: { ca: ca.cert, ...asked.tls } })
 
 const CASES: Record<string, { readonly call: Call; readonly gets: string }> = {
   'a server is chosen by name': {

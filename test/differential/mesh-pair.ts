@@ -2,23 +2,39 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemorySource } from '../../config/sources/memory.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { silentLogger } from '../../lib/log.ts'
+import { MetricStore } from '../../lib/metrics/store.ts'
+import { systemRandom } from '../../lib/random.ts'
+import { IdentitySecrets } from '../../proxy/agent/identity/identity-secrets.ts'
+import { SecretServer } from '../../proxy/agent/identity/secret-server.ts'
 import { EnvoyProcess } from '../support/envoy-process.ts'
 import { eventually } from '../support/eventually.ts'
-import { bootstrapText, canConnect, Mesh, type Workload } from '../support/mesh.ts'
+import { accountOf, canConnect, Mesh, type Workload } from '../support/mesh.ts'
+import type { MeshAuthority } from '../support/mesh-authority.ts'
 
 export const PLANES = ['envoy', 'lateen'] as const
 export type Plane = (typeof PLANES)[number]
 
 /** A pilot with one real Envoy and one proxy of ours, beside workloads that differ by name and address only. */
 export class MeshPair {
-  readonly #source: MemorySource
+  /** Its only file is `mesh.yaml`, until a test sets others. */
+  readonly source: MemorySource
   readonly #mesh: Mesh
+  readonly #authority: MeshAuthority | undefined
+  readonly #closing: (() => void)[] = []
   readonly #dir = mkdtempSync(join(tmpdir(), 'lateen-pair-'))
   #envoy: EnvoyProcess | undefined
 
-  constructor(configuration: string) {
-    this.#source = new MemorySource({ 'mesh.yaml': configuration })
-    this.#mesh = new Mesh(this.#source)
+  /** With an authority both come over TLS. */
+  constructor(configuration: string, authority?: MeshAuthority) {
+    this.source = new MemorySource({ 'mesh.yaml': configuration })
+    this.#authority = authority
+    this.#mesh = new Mesh(this.source, authority)
+  }
+
+  get caPort(): number {
+    return this.#mesh.pilot.caPort
   }
 
   /** Resolves when both listen on this port. `envoy` is the path of the real one; without it only ours runs. */
@@ -28,7 +44,7 @@ export class MeshPair {
     await eventually(() => canConnect(workloads.lateen.ip, port))
     if (envoy === undefined) return
     const file = join(this.#dir, 'envoy.yaml')
-    writeFileSync(file, bootstrapText(workloads.envoy, this.#mesh.pilot.xdsPort))
+    writeFileSync(file, this.#mesh.bootstrap(workloads.envoy, await this.#agentOf(workloads.envoy)))
     const running = new EnvoyProcess(envoy, file)
     this.#envoy = running
     await eventually(() => canConnect(workloads.envoy.ip, port), 30_000).catch((thrown) => {
@@ -36,10 +52,27 @@ export class MeshPair {
     })
   }
 
+  /** What a real Envoy has its own certificate of. */
+  async #agentOf(workload: Workload): Promise<object | undefined> {
+    if (this.#authority === undefined) return undefined
+    const path = join(this.#dir, 'agent.sock')
+    const server = new SecretServer(silentLogger)
+    await server.listen(`unix:${path}`)
+    const around = { clock: systemClock, random: systemRandom, log: silentLogger, metrics: new MetricStore() }
+    const secrets = new IdentitySecrets(this.#authority.identity(accountOf(workload), this.caPort), around)
+    secrets.start(server)
+    this.#closing.push(() => {
+      secrets.close()
+      server.close()
+    })
+    return { pipe: { path } }
+  }
+
   async stop(): Promise<void> {
     await this.#envoy?.stop()
+    for (const close of this.#closing) close()
     await this.#mesh.stop()
-    this.#source.close()
+    this.source.close()
     rmSync(this.#dir, { recursive: true, force: true })
   }
 }

@@ -6,6 +6,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { makeSigningRequest } from '../../lib/x509/signing-request.ts'
 import type { CaOptions } from '../../pilot/ca/open.ts'
 import { CaClient } from '../../proxy/agent/identity/ca-client.ts'
+import type { IdentityOptions } from '../../proxy/agent/identity/identity-secrets.ts'
 
 /** The folder of a pilot's authority, with the tokens of the workloads that it believes. */
 export class MeshAuthority {
@@ -35,6 +36,12 @@ export class MeshAuthority {
   /** Made when the pilot opens the authority. */
   get rootFile(): string {
     return join(this.#dir, 'ca/root-cert.pem')
+  }
+
+  /** How a proxy of this account gets its certificate. */
+  identity(account: string, caPort: number): IdentityOptions {
+    const [caAddress, caRootFile] = [`127.0.0.1:${caPort}`, this.rootFile]
+    return { caAddress, caRootFile, tokenFile: this.tokenFile(account), lifeSeconds: 3600 }
   }
 
   file(name: string): string {

@@ -8,6 +8,7 @@ import { Pilot } from '../../pilot/pilot.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
 import type { Plan } from '../../proxy/plan/plan.ts'
+import type { MeshAuthority } from './mesh-authority.ts'
 
 const DEBOUNCE_MS = 10
 
@@ -18,18 +19,27 @@ export interface Workload {
   namespace?: string
   ip: string
   labels: Record<string, string>
+  /** Its service account; `default` without. */
+  account?: string
+}
+
+export function accountOf({ namespace = 'default', account = 'default' }: Workload): string {
+  return `${namespace}/${account}`
 }
 
 /** A pilot and proxies in this process, on a configuration that the test gives. The caller closes the source. */
 export class Mesh {
   readonly #source: ConfigSource
+  readonly #authority: MeshAuthority | undefined
   readonly #agents: Agent[] = []
   pilot: Pilot
 
-  constructor(source: ConfigSource) {
+  /** With an authority proxies come over TLS, each by the token of its account. */
+  constructor(source: ConfigSource, authority?: MeshAuthority) {
     const errors = source.current().findings.filter((finding) => finding.severity === 'error')
     if (errors.length > 0) throw new Error(JSON.stringify(errors, null, 1))
     this.#source = source
+    this.#authority = authority
     this.pilot = this.#newPilot(0)
   }
 
@@ -51,13 +61,24 @@ export class Mesh {
   /** `random` are the dice of all its decisions. */
   async addProxy(workload: Workload, random: Random = systemRandom): Promise<Agent> {
     const file = `${workload.name}.json`
-    const agent = new Agent(parseBootstrap(bootstrapText(workload, this.pilot.xdsPort), file), file, {
+    const identity = this.#authority?.identity(accountOf(workload), this.pilot.caPort)
+    const agent = new Agent(parseBootstrap(this.bootstrap(workload), file), file, {
       log: silentLogger,
       random,
+      identity,
+      tokenFile: identity?.tokenFile,
     })
     this.#agents.push(agent)
     await agent.start()
     return agent
+  }
+
+  /** The bootstrap file of a proxy of this mesh, for Envoy or for ours; `agent` is what serves a real Envoy's own certificate. */
+  bootstrap(workload: Workload, agent?: object): string {
+    const authority = this.#authority
+    if (authority === undefined) return bootstrapText(workload, this.pilot.xdsPort)
+    const token = authority.token(accountOf(workload))
+    return bootstrapText(workload, this.pilot.caPort, { rootFile: authority.rootFile, token }, agent)
   }
 
   /** The plan that a proxy of this workload has, made anew from what the pilot would send it. */
@@ -80,6 +101,7 @@ export class Mesh {
       httpAddress: '127.0.0.1:0',
       log: silentLogger,
       debounceMs: DEBOUNCE_MS,
+      ca: this.#authority?.options,
     })
   }
 }

@@ -1,6 +1,14 @@
 import type { Destination, StringMatch } from '../../../crds/kinds/common.ts'
 import { compileSafeRegex } from '../../../lib/safe-regex.ts'
-import { isDnsLabel, isHostPattern, isIpAddress, isLabelKey, isLabelValue, isSubnet } from '../../names.ts'
+import {
+  isDnsLabel,
+  isDnsSubdomain,
+  isHostPattern,
+  isIpAddress,
+  isLabelKey,
+  isLabelValue,
+  isSubnet,
+} from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
 
@@ -155,4 +163,10 @@ export function isUnixAddress(address: string): boolean {
 export function checkBind(bind: string | undefined, path: FieldPath, report: Report): void {
   if (bind === undefined || bind === '' || isIpAddress(bind) || isUnixAddress(bind)) return
   report.error(path, `"${bind}" is neither an IP address nor unix:// with an absolute path`)
+}
+
+/** Of a Secret in the proxy's own namespace: Istio's other forms (`kubernetes-gateway://`, `configmap://`) are not taken. */
+export function checkSecretName(name: string, path: FieldPath, report: Report): void {
+  if (!isDnsSubdomain(name))
+    report.error(path, `"${name}" is no name of a Secret; nor can it name one of another namespace`)
 }

@@ -9,7 +9,7 @@ import type {
 import { isDnsLabel } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
-import { checkExportTo, checkHost, checkLabels, checkPort, checkUnique } from './common.ts'
+import { checkExportTo, checkHost, checkLabels, checkPort, checkSecretName, checkUnique } from './common.ts'
 
 export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
   checkHost(spec.host, ['spec', 'host'], report)
@@ -70,6 +70,10 @@ const CERTIFICATE_FIELDS = ['clientCertificate', 'privateKey', 'caCertificates']
 function checkTls(tls: ClientTLSSettings | undefined, path: FieldPath, report: Report): void {
   if (tls === undefined) return
   const isNamed = (tls.credentialName ?? '') !== ''
+  if (isNamed) checkSecretName(tls.credentialName as string, [...path, 'credentialName'], report)
+  if (isNamed && tls.mode === 'ISTIO_MUTUAL') {
+    report.error([...path, 'credentialName'], "must be empty: ISTIO_MUTUAL takes the mesh's own")
+  }
   for (const field of CERTIFICATE_FIELDS) {
     if (!tls[field]) continue
     if (isNamed) report.error([...path, field], 'cannot stand beside credentialName')

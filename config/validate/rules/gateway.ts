@@ -1,8 +1,18 @@
 import { type GatewaySpec, isCipherSuite, type Server, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
+import { ROOTS_SUFFIX } from '../../credential/uses.ts'
 import { isDnsLabel } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
-import { checkBind, checkHost, checkLabels, checkPort, checkProtocol, checkUnique, wireProtocol } from './common.ts'
+import {
+  checkBind,
+  checkHost,
+  checkLabels,
+  checkPort,
+  checkProtocol,
+  checkSecretName,
+  checkUnique,
+  wireProtocol,
+} from './common.ts'
 
 export function checkGateway(spec: GatewaySpec, report: Report): void {
   const servers = spec.servers ?? []
@@ -58,10 +68,13 @@ function checkTerminatedTls(tls: ServerTLSSettings, path: FieldPath, report: Rep
   cipherSuites.forEach((name, index) => {
     if (!isCipherSuite(name)) report.warning([...path, 'cipherSuites', index], `${name} is not known, and left out`)
   })
+  if (mode === 'ISTIO_MUTUAL') checkMeshTls(tls, path, report)
   if (mode !== 'SIMPLE' && mode !== 'MUTUAL' && mode !== 'OPTIONAL_MUTUAL') return
-  const isNamed = Boolean(tls.credentialName) || (tls.credentialNames?.length ?? 0) > 0
-  if (isNamed) {
+  const names = checkCredentialNames(tls, path, report)
+  if (names > 0) {
     if (serverCertificate) report.error([...path, 'serverCertificate'], 'cannot stand beside credentialName')
+    if (privateKey) report.error([...path, 'privateKey'], 'cannot stand beside credentialName')
+    if (tlsCertificates.length > 0) report.error([...path, 'tlsCertificates'], 'cannot stand beside credentialName')
     return
   }
   if (tlsCertificates.length === 0) {
@@ -75,5 +88,46 @@ function checkTerminatedTls(tls: ServerTLSSettings, path: FieldPath, report: Rep
   })
   if (mode !== 'SIMPLE' && !caCertificates && !tls.caCertCredentialName) {
     report.error([...path, 'caCertificates'], `must be given for mode ${mode}: clients are verified by them`)
+  }
+}
+
+/** How many Secrets it shows certificates of. */
+function checkCredentialNames(tls: ServerTLSSettings, path: FieldPath, report: Report): number {
+  const { credentialName = '', credentialNames = [], caCertCredentialName = '' } = tls
+  if (credentialName !== '' && credentialNames.length > 0) {
+    report.error([...path, 'credentialNames'], 'cannot stand beside credentialName')
+  }
+  if (caCertCredentialName !== '') checkSecretName(caCertCredentialName, [...path, 'caCertCredentialName'], report)
+  const shown: [string, FieldPath][] = [
+    ...(credentialName === '' ? [] : [[credentialName, ['credentialName']] satisfies [string, FieldPath]]),
+    ...credentialNames.map((name, index): [string, FieldPath] => [name, ['credentialNames', index]]),
+  ]
+  for (const [name, field] of shown) {
+    checkSecretName(name, [...path, ...field], report)
+    // Proxies ask for the roots by such a name.
+    if (name.endsWith(ROOTS_SUFFIX)) {
+      report.error([...path, ...field], `a name that ends in ${ROOTS_SUFFIX} stands for roots`)
+    }
+  }
+  return shown.length
+}
+
+const MESH_TLS_FIELDS = [
+  'serverCertificate',
+  'privateKey',
+  'caCertificates',
+  'caCrl',
+  'credentialName',
+  'credentialNames',
+  'caCertCredentialName',
+  'tlsCertificates',
+  'verifyCertificateSpki',
+  'verifyCertificateHash',
+] as const
+
+function checkMeshTls(tls: ServerTLSSettings, path: FieldPath, report: Report): void {
+  for (const field of MESH_TLS_FIELDS) {
+    if ((tls[field]?.length ?? 0) > 0)
+      report.error([...path, field], "must be empty: ISTIO_MUTUAL takes the mesh's own")
   }
 }

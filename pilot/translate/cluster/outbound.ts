@@ -9,16 +9,17 @@ import {
   ClusterSchema,
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { PercentSchema } from '../../../api/gen/envoy/type/v3/percent_pb.js'
+import { formatSniName } from '../../../api/names.ts'
 import type { OutlierDetection } from '../../../crds/kinds/destination-rule.ts'
 import type { AutoMtls } from '../../mesh/auto-mtls.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
-import { effectivePolicy } from '../../mesh/traffic-policy.ts'
+import { type EffectivePolicy, effectivePolicy } from '../../mesh/traffic-policy.ts'
 import type { Endpoint } from '../../registry/endpoint.ts'
 import { inSubset, loadAssignment } from '../endpoint.ts'
 import { adsSource, duration, metadata } from '../messages.ts'
 import { lbPolicy } from './load-balancer.ts'
 import { outlierDetection } from './outlier.ts'
-import type { ClusterPlan } from './plan.ts'
+import { type ClusterPlan, clusterNameOf } from './plan.ts'
 import { poolFields } from './pool.ts'
 import { autoMtlsMatches, transportSocket } from './transport-socket.ts'
 
@@ -33,14 +34,15 @@ export function outboundCluster(
   mtls: AutoMtls,
   options: MeshOptions,
 ): Cluster | undefined {
-  const policy = effectivePolicy(plan.rule, plan.subset?.name ?? '', plan.port.number)
+  const { tls, ...policy } = clusterPolicy(plan)
+  const protocol = plan.passesTls ? 'TCP' : plan.port.protocol
   const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), mtls, options)
   if (found === undefined) return undefined
-  const peers = { serverName: meshServerName(plan), identities }
-  const socket = transportSocket(policy.tls, plan.port.protocol, peers, options)
+  const peers = { serverName: formatSniName(clusterNameOf(plan.service, plan.port, plan.subset)), identities }
+  const socket = transportSocket(tls, protocol, peers, plan.takesCredential, options)
   return create(ClusterSchema, {
     name: plan.name,
-    ...poolFields(policy.connectionPool, plan.port.protocol, policy.tls, options),
+    ...poolFields(policy.connectionPool, protocol, tls, options),
     ...(socket && { transportSocket: socket }),
     transportSocketMatches: usesAutoMtls(plan, options) ? autoMtlsMatches(plan.port.protocol, peers, options) : [],
     lbPolicy:
@@ -55,21 +57,17 @@ export function outboundCluster(
 
 /** Whether what a cluster is depends on who the workloads behind it are: their names must be in their certificates. */
 export function namesItsPeers(plan: ClusterPlan, options: MeshOptions): boolean {
-  return tlsSettings(plan)?.mode === 'ISTIO_MUTUAL' || usesAutoMtls(plan, options)
+  return clusterPolicy(plan).tls?.mode === 'ISTIO_MUTUAL' || usesAutoMtls(plan, options)
 }
 
 /** Where no rule says how it is called, each endpoint does. Those of ORIGINAL_DST clusters are not known. */
 function usesAutoMtls(plan: ClusterPlan, { enableAutoMtls }: MeshOptions): boolean {
-  return enableAutoMtls && plan.discovery !== 'ORIGINAL_DST' && tlsSettings(plan) === undefined
+  return enableAutoMtls && !plan.passesTls && plan.discovery !== 'ORIGINAL_DST' && clusterPolicy(plan).tls === undefined
 }
 
-function tlsSettings({ rule, subset, port }: ClusterPlan) {
-  return effectivePolicy(rule, subset?.name ?? '', port.number).tls
-}
-
-/** Istio's name of a cluster for SNI, by which an east-west gateway finds it. */
-function meshServerName({ port, subset, service }: ClusterPlan): string {
-  return `outbound_.${port.number}_.${subset?.name ?? ''}_.${service.host}`
+function clusterPolicy({ rule, subset, port, passesTls }: ClusterPlan): EffectivePolicy {
+  const { tls, ...policy } = effectivePolicy(rule, subset?.name ?? '', port.number)
+  return passesTls || tls === undefined ? policy : { ...policy, tls }
 }
 
 function discoveryFields(

@@ -10,15 +10,18 @@ import {
   TlsCertificateSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
+  type CommonTlsContext,
   CommonTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { type CredentialUse, clientCredentials } from '../../../config/credential/uses.ts'
 import type { ClientTLSSettings } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { isHttp, isHttp2, type Protocol } from '../../registry/protocol.ts'
 import { MTLS_ENDPOINT } from '../endpoint.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
 import { any } from '../messages.ts'
+import { credentialConfig, credentialValidation } from '../secret/names.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
 import { fileSource, modernTls, tlsSocket } from '../tls-messages.ts'
 
@@ -31,7 +34,8 @@ export interface MeshPeers {
 }
 
 /**
- * The transport socket of a DestinationRule's TLS settings; undefined for plain text. Files are those of the proxy's machine.
+ * The transport socket of a DestinationRule's TLS settings; undefined for plain text. Files are those of the proxy's machine; where it
+ * `takesCredential`, certificate and roots are secrets in the place of files.
  * Unless it is switched off the server's certificate is verified, by the roots of the operating system if none are given (Istio's
  * VERIFY_CERTIFICATE_AT_CLIENT).
  */
@@ -39,10 +43,12 @@ export function transportSocket(
   tls: ClientTLSSettings | undefined,
   protocol: Protocol,
   peers: MeshPeers,
+  takesCredential: boolean,
   options: MeshOptions,
 ): TransportSocket | undefined {
   if (tls?.mode === 'ISTIO_MUTUAL') return meshSocket(tls, protocol, peers, options)
   if (!originatesTls(tls)) return undefined
+  const uses = takesCredential ? clientCredentials(tls) : []
   const hasOwnCertificate = tls.mode === 'MUTUAL' && tls.clientCertificate !== undefined
   const context = create(UpstreamTlsContextSchema, {
     sni: tls.sni ?? '',
@@ -57,9 +63,8 @@ export function transportSocket(
             }),
           ]
         : [],
-      ...(tls.insecureSkipVerify !== true && {
-        validationContextType: { case: 'validationContext', value: validation(tls, options) },
-      }),
+      tlsCertificateSdsSecretConfigs: uses.filter(({ needs }) => needs === 'certificate').map(credentialConfig),
+      ...(tls.insecureSkipVerify !== true && { validationContextType: validation(tls, uses, options) }),
     }),
   })
   return tlsSocket(UpstreamTlsContextSchema, context)
@@ -123,10 +128,16 @@ export function autoNames(tls: ClientTLSSettings | undefined): { autoSni: boolea
   return { autoSni, autoSanValidation: autoSni && !isMatched }
 }
 
-function validation(tls: ClientTLSSettings, options: MeshOptions) {
-  return create(CertificateValidationContextSchema, {
-    trustedCa: fileSource(tls.caCertificates || options.systemRootsFile),
+function validation(
+  tls: ClientTLSSettings,
+  uses: readonly CredentialUse[],
+  options: MeshOptions,
+): CommonTlsContext['validationContextType'] {
+  const roots = uses.find(({ needs }) => needs === 'roots')
+  const value = create(CertificateValidationContextSchema, {
+    ...(roots === undefined && { trustedCa: fileSource(tls.caCertificates || options.systemRootsFile) }),
     ...(tls.caCrl && { crl: fileSource(tls.caCrl) }),
     matchTypedSubjectAltNames: subjectAltNames(tls.subjectAltNames ?? []),
   })
+  return roots === undefined ? { case: 'validationContext', value } : credentialValidation(value, roots)
 }

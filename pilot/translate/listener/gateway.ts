@@ -1,12 +1,20 @@
 import { hostWithin } from '../../../config/hosts.ts'
 import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
-import { type GatewayPort, type GatewayServer, servedHosts, terminatedTls } from '../../mesh/gateway.ts'
+import {
+  type GatewayPort,
+  type GatewayServer,
+  hostNames,
+  isAutoPassthrough,
+  servedHosts,
+  terminatedTls,
+} from '../../mesh/gateway.ts'
 import type { VirtualService } from '../../mesh/virtual-service.ts'
 import { gatewayRouteName, httpsRouteName } from '../route/gateway.ts'
 import { distinctChains, type L4Context, tcpChains, tlsChains } from './l4-routes.ts'
+import { type PassthroughContext, passthroughChains } from './passthrough.ts'
 import { type ChainMatch, type ChainPlan, type ListenerPlan, listenerName } from './plan.ts'
 
-export interface GatewayContext extends Omit<L4Context, 'gateways' | 'port'> {
+export interface GatewayContext extends Omit<L4Context, 'gateways' | 'port'>, PassthroughContext {
   /** The VirtualServices of a Gateway, oldest first. */
   boundTo(gateway: string): readonly VirtualService[]
 }
@@ -41,6 +49,8 @@ function tcpServerChains(
 
 /** Browsers and gRPC choose HTTP/2, all others HTTP/1.1. */
 const HTTPS_PROTOCOLS = ['h2', 'http/1.1']
+/** Sidecars offer these for bytes (Istio's ALPNDownstreamWithMxc). */
+const MESH_PROTOCOLS = ['istio-peer-exchange', 'h2', 'http/1.1']
 
 function httpsChain(
   port: GatewayPort,
@@ -89,11 +99,12 @@ function serverChains(port: GatewayPort, server: GatewayServer, context: Gateway
   }
   const settings = terminatedTls(server)
   if (settings !== undefined) {
-    const match = { serverNames: server.hosts.map(({ host }) => host) }
+    const match = { serverNames: hostNames(server) }
     if (server.protocol === 'HTTPS') return [httpsChain(port, server, match, settings)]
-    const tls = { settings, alpnProtocols: [] }
+    const tls = { settings, alpnProtocols: settings.mode === 'ISTIO_MUTUAL' ? MESH_PROTOCOLS : [] }
     return tcpServerChains(server, match, l4, bound).map((chain) => ({ ...chain, tls }))
   }
+  if (isAutoPassthrough(server)) return passthroughChains(server, context)
   if ((server.server.tls?.mode ?? 'PASSTHROUGH') !== 'PASSTHROUGH') return []
   return bound.flatMap((vs) => {
     const hosts = servedHosts(server, vs)

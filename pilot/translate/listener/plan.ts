@@ -25,6 +25,8 @@ export interface ChainPlan {
   readonly target: HttpTarget | TcpTarget
   /** How TLS is ended before the target sees a byte; undefined where it is not. */
   readonly tls?: ServerTls
+  /** Set where nothing is known of callers, nor may be asked: what they say is for the workload behind. */
+  readonly passesTls?: true
   /** What is asked of callers before the target is reached. */
   readonly security?: SecurityPlan | undefined
   readonly origin: Origin | undefined
@@ -81,6 +83,6 @@ export function listenerName(bind: string, port: number): string {
 /** Whatever chain a connection finds, the same is asked of its caller. */
 export function withSecurity(plan: ListenerPlan, security: SecurityPlan | undefined): ListenerPlan {
   if (security === undefined) return plan
-  const secured = (chain: ChainPlan): ChainPlan => ({ ...chain, security })
+  const secured = (chain: ChainPlan): ChainPlan => (chain.passesTls ? chain : { ...chain, security })
   return { ...plan, chains: plan.chains.map(secured), defaultChain: plan.defaultChain && secured(plan.defaultChain) }
 }

@@ -7,45 +7,54 @@ import {
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
+  type CommonTlsContext,
   CommonTlsContextSchema,
   type DownstreamTlsContext,
   DownstreamTlsContextSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { type CredentialUse, serverCredentials } from '../../../config/credential/uses.ts'
 import { isCipherSuite, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import { certificatesOf } from '../../mesh/gateway.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
+import { credentialConfig, credentialValidation } from '../secret/names.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
 import { fileSource, tlsSocket } from '../tls-messages.ts'
 import type { ServerTls } from './plan.ts'
 
-/** How TLS is ended: by the mesh's own certificates, or as a gateway's server says, whose files are those of the proxy's machine. */
+/** How TLS is ended: by the mesh's own certificates, by Secrets, or by files of the proxy's machine, as a gateway's server says. */
 export function downstreamTransportSocket(
   { settings, alpnProtocols }: ServerTls,
   options: MeshOptions,
 ): TransportSocket {
+  const isOfMesh = settings === 'mesh' || settings.mode === 'ISTIO_MUTUAL'
   return tlsSocket(
     DownstreamTlsContextSchema,
-    settings === 'mesh'
-      ? create(DownstreamTlsContextSchema, {
-          requireClientCertificate: true,
-          commonTlsContext: meshTlsContext([], alpnProtocols, options),
-        })
+    isOfMesh
+      ? meshContext(settings === 'mesh' ? {} : settings, alpnProtocols, options)
       : serverContext(settings, alpnProtocols),
   )
 }
 
+/** A gateway's server may still ask for certain callers, versions and ciphers. */
+function meshContext(
+  settings: ServerTLSSettings,
+  alpnProtocols: readonly string[],
+  options: MeshOptions,
+): DownstreamTlsContext {
+  const commonTlsContext = meshTlsContext(settings.subjectAltNames ?? [], alpnProtocols, options)
+  if (settings.mode !== undefined) commonTlsContext.tlsParams = parameters(settings)
+  return create(DownstreamTlsContextSchema, { requireClientCertificate: true, commonTlsContext })
+}
+
 function serverContext(settings: ServerTLSSettings, alpnProtocols: readonly string[]): DownstreamTlsContext {
-  const { minProtocolVersion, maxProtocolVersion, cipherSuites = [], mode } = settings
+  const { mode } = settings
+  const uses = serverCredentials(settings)
   const asksClient = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL'
   return create(DownstreamTlsContextSchema, {
     requireClientCertificate: mode === 'MUTUAL',
     commonTlsContext: create(CommonTlsContextSchema, {
-      tlsParams: create(TlsParametersSchema, {
-        tlsMinimumProtocolVersion: protocolOf(minProtocolVersion) ?? TlsProtocol.TLSv1_2,
-        tlsMaximumProtocolVersion: protocolOf(maxProtocolVersion) ?? TlsProtocol.TLSv1_3,
-        cipherSuites: cipherSuites.filter(isCipherSuite),
-      }),
+      tlsParams: parameters(settings),
       alpnProtocols: [...alpnProtocols],
       tlsCertificates: certificatesOf(settings).map(({ serverCertificate, privateKey }) =>
         create(TlsCertificateSchema, {
@@ -53,20 +62,34 @@ function serverContext(settings: ServerTLSSettings, alpnProtocols: readonly stri
           privateKey: fileSource(privateKey),
         }),
       ),
-      ...(asksClient && { validationContextType: { case: 'validationContext', value: clientValidation(settings) } }),
+      tlsCertificateSdsSecretConfigs: uses.filter(({ needs }) => needs === 'certificate').map(credentialConfig),
+      ...(asksClient && { validationContextType: clientValidation(settings, uses) }),
     }),
   })
 }
 
-function clientValidation(settings: ServerTLSSettings) {
+function parameters({ minProtocolVersion, maxProtocolVersion, cipherSuites = [] }: ServerTLSSettings) {
+  return create(TlsParametersSchema, {
+    tlsMinimumProtocolVersion: protocolOf(minProtocolVersion) ?? TlsProtocol.TLSv1_2,
+    tlsMaximumProtocolVersion: protocolOf(maxProtocolVersion) ?? TlsProtocol.TLSv1_3,
+    cipherSuites: cipherSuites.filter(isCipherSuite),
+  })
+}
+
+function clientValidation(
+  settings: ServerTLSSettings,
+  uses: readonly CredentialUse[],
+): CommonTlsContext['validationContextType'] {
   const { caCertificates = '', caCrl = '', subjectAltNames: names = [] } = settings
-  return create(CertificateValidationContextSchema, {
-    trustedCa: fileSource(caCertificates),
+  const roots = uses.find(({ needs }) => needs === 'roots')
+  const value = create(CertificateValidationContextSchema, {
+    ...(roots === undefined && { trustedCa: fileSource(caCertificates) }),
     ...(caCrl !== '' && { crl: fileSource(caCrl) }),
     matchTypedSubjectAltNames: subjectAltNames(names),
     verifyCertificateSpki: [...(settings.verifyCertificateSpki ?? [])],
     verifyCertificateHash: [...(settings.verifyCertificateHash ?? [])],
   })
+  return roots === undefined ? { case: 'validationContext', value } : credentialValidation(value, roots)
 }
 
 function protocolOf(name: ServerTLSSettings['minProtocolVersion']): TlsProtocol | undefined {

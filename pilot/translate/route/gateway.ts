@@ -1,6 +1,7 @@
 import { type GatewayPort, type GatewayServer, servedHosts, terminatedTls } from '../../mesh/gateway.ts'
 import type { VirtualService } from '../../mesh/virtual-service.ts'
 import { claimDomains, type RoutePlan } from './plan.ts'
+import { ServerNames } from './served-names.ts'
 import type { VirtualHostPlan } from './virtual-host.ts'
 
 /** Istio's gatewayRDSRouteName. The address is part of the name only when a server gives one. */
@@ -22,7 +23,17 @@ type BoundTo = (gateway: string) => readonly VirtualService[]
 export function gatewayRoutePlans(port: GatewayPort, boundTo: BoundTo): readonly RoutePlan[] {
   if (port.mode === 'http') return [gatewayRoutePlan(gatewayRouteName(port), port, boundTo)]
   const ending = port.servers.filter((server) => server.protocol === 'HTTPS' && terminatedTls(server) !== undefined)
-  return ending.map((server) => gatewayRoutePlan(httpsRouteName(port, server), { ...port, servers: [server] }, boundTo))
+  const names = new ServerNames(port.servers)
+  return ending.map((server) => httpsRoutePlan(port, server, names, boundTo))
+}
+
+/** A client that asked for one of the server's names is answered for those, and for no other's: see `served-names.ts`. */
+function httpsRoutePlan(port: GatewayPort, server: GatewayServer, names: ServerNames, boundTo: BoundTo): RoutePlan {
+  const bound = gatewayRoutePlan(httpsRouteName(port, server), { ...port, servers: [server] }, boundTo)
+  const virtualHosts = bound.virtualHosts.filter(({ domains }) => domains.every((one) => names.isOwn(one, server)))
+  const taken = virtualHosts.flatMap(({ domains }) => domains)
+  const otherwise = { kind: 'otherServers' as const, port: port.serverPort, ...names.left(server, taken) }
+  return { ...bound, virtualHosts, otherwise }
 }
 
 /**

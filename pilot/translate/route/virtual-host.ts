@@ -14,6 +14,7 @@ import type { Service, ServicePort } from '../../registry/service.ts'
 import { metadata } from '../messages.ts'
 import type { RouteContext } from './context.ts'
 import { isCatchAll, routeMatch } from './match.ts'
+import type { ServedNames } from './plan.ts'
 import { clusterRoute, serviceRoute, virtualServiceRoutes } from './route.ts'
 
 /** What a virtual host is made from; the routes themselves come when somebody asks for them. */
@@ -76,10 +77,18 @@ export function nobodyBound(port: number): VirtualHost {
   return answering(`blackhole:${port}`, 404)
 }
 
-function answering(name: string, status: number): VirtualHost {
+/** Of a server that ends TLS: what there is nothing of, and what is another's (RFC 9110 section 15.5.20). */
+export function otherServers({ port, unbound, misdirected }: { readonly port: number } & ServedNames): VirtualHost[] {
+  const hosts: VirtualHost[] = []
+  if (unbound.length > 0) hosts.push(answering(`blackhole:${port}`, 404, unbound))
+  if (misdirected.length > 0) hosts.push(answering(`misdirected:${port}`, 421, misdirected))
+  return hosts
+}
+
+function answering(name: string, status: number, domains: readonly string[] = ['*']): VirtualHost {
   return create(VirtualHostSchema, {
     name,
-    domains: ['*'],
+    domains: [...domains],
     routes: [
       create(RouteSchema, {
         name,

@@ -1,6 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { redact } from './redact.ts'
 
+const gone = '[redacted]'
+const bytes = Buffer.from(gone).toString('base64')
+
 test('what is sensitive is gone, wherever it stands, and its shape stays', () => {
   const listener = {
     typed_config: {
@@ -19,8 +22,6 @@ test('what is sensitive is gone, wherever it stands, and its shape stays', () =>
       },
     },
   }
-  const gone = '[redacted]'
-  const bytes = Buffer.from(gone).toString('base64')
   expect(redact({ configs: [listener, { generic_secret: { secret: { inline_string: 's' } } }] })).toEqual({
     configs: [
       {
@@ -48,4 +49,23 @@ test('what is sensitive is gone, wherever it stands, and its shape stays', () =>
 test('alike names elsewhere are left alone', () => {
   const other = { node: { metadata: { secret: 's', keys: ['k'] } }, private_key: 'text' }
   expect(redact(structuredClone(other))).toEqual(other)
+})
+
+test('tokens that are sent with streams are hidden', () => {
+  const service = {
+    initial_metadata: [
+      { key: 'Authorization', value: 'Bearer x' },
+      { key: 'authorization', raw_value: 'eA==' },
+      { key: 'tenant', value: 'a' },
+    ],
+    google_grpc: { call_credentials: [{ access_token: 'x' }, { service_account_jwt_access: { json_key: 'x' } }] },
+  }
+  expect(redact(service)).toEqual({
+    initial_metadata: [
+      { key: 'Authorization', value: gone },
+      { key: 'authorization', raw_value: bytes },
+      { key: 'tenant', value: 'a' },
+    ],
+    google_grpc: { call_credentials: [{ access_token: gone }, { service_account_jwt_access: { json_key: gone } }] },
+  })
 })

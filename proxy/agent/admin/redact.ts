@@ -7,6 +7,8 @@ const REDACTED_BYTES = Buffer.from(REDACTED).toString('base64')
  * common name. They are known by name wherever they stand, in whatever was packed.
  */
 const SENSITIVE = new Set(['private_key', 'pkcs12', 'password'])
+/** Tokens that are written out. */
+const TOKENS = new Set(['access_token', 'google_refresh_token', 'json_key'])
 const SENSITIVE_WITHIN: Readonly<Record<string, readonly string[]>> = {
   session_ticket_keys: ['keys'],
   generic_secret: ['secret', 'secrets'],
@@ -27,10 +29,20 @@ function walk(value: unknown, sensitive: readonly string[]): void {
   else if (typeof value === 'object' && value !== null) {
     const fields = value as Record<string, unknown>
     for (const [key, inner] of Object.entries(fields)) {
+      if (TOKENS.has(key)) fields[key] = REDACTED
+      if (key === 'initial_metadata' && Array.isArray(inner)) inner.forEach(redactHeader)
       if (typeof inner !== 'object') continue
       if (SENSITIVE.has(key) || sensitive.includes(key)) fields[key] = blank(inner, key)
       else walk(inner, SENSITIVE_WITHIN[key] ?? [])
     }
+  }
+}
+
+/** Of what is sent with each stream, what says who sends it. */
+function redactHeader(header: Record<string, unknown>): void {
+  if (String(header.key).toLowerCase() !== 'authorization') return
+  for (const field of ['value', 'raw_value']) {
+    if (header[field] !== undefined) header[field] = field === 'value' ? REDACTED : REDACTED_BYTES
   }
 }
 

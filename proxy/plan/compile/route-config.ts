@@ -12,6 +12,7 @@ import { RouteIndex } from '../route-index.ts'
 import { originOf } from './common.ts'
 import { notHonoured } from './honoured.ts'
 import { compileMutations } from './mutations.ts'
+import { tlsRedirects } from './require-tls.ts'
 import { compileRetry } from './retry.ts'
 import { compileAction } from './route-action.ts'
 import { compileRouteMatch } from './route-match.ts'
@@ -35,10 +36,10 @@ export function compileRouteConfig(config: RouteConfiguration, path = ''): Route
 
 export function compileVirtualHost(host: VirtualHost, path: string): VirtualHostPlan {
   if (host.matcher !== undefined) refuse(`${path}.matcher`, 'matcher trees are not supported')
-  if (host.requireTls !== 0) refuse(`${path}.require_tls`, 'not supported')
   if (host.domains.length === 0) refuse(`${path}.domains`, 'at least one domain is needed')
   const origin = originOf(host.metadata)
-  const routes = host.routes.map((route, i) => compileRoute(route, `${path}.routes[${i}]`, origin))
+  const own = host.routes.map((route, i) => compileRoute(route, `${path}.routes[${i}]`, origin))
+  const routes = [...tlsRedirects(host.requireTls, origin), ...own]
   return {
     name: host.name,
     domains: host.domains,
