@@ -65,7 +65,7 @@ function judge(method: string, url: URL, flags: AuthzFlags, source: ExplainSourc
     method: method.toUpperCase(),
     url,
     headers: flags.header,
-    direction: 'inbound',
+    direction: source.isGateway ? 'gateway' : 'inbound',
     destination: source.inboundDestination(portOfUrl(url)),
     resolvedAddress: source.resolve(url.hostname),
     protocol: flags.protocol,

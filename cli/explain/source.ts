@@ -28,6 +28,8 @@ export interface ExplainSource {
   resolve(hostname: string): string
   /** Where a workload that is called on this port of a service is reached, `ip:port`; '' when that is the same port, or not known. */
   inboundDestination(port: number): string
+  /** It is a gateway, which is called by its own ports. */
+  readonly isGateway: boolean
   /** What the workload asks of callers; undefined for nothing. */
   readonly security: SecurityPlan | undefined
 }
@@ -38,7 +40,7 @@ export function sourceOfBootstrap(file: string): ExplainSource {
   return { plan: { ...EMPTY_PLAN, listeners, clusters }, notes: [], assumeHosts: false, ...NOTHING_KNOWN }
 }
 
-const NOTHING_KNOWN = { resolve: () => '', inboundDestination: () => '', security: undefined }
+const NOTHING_KNOWN = { resolve: () => '', inboundDestination: () => '', isGateway: false, security: undefined }
 
 /** What the pilot would send to `from` (workload.namespace), with no pilot and no cluster running. */
 export async function sourceOfConfig(
@@ -87,6 +89,7 @@ export async function sourceOfConfig(
         const target = view.scope.instances.find((instance) => instance.port.number === port)?.targetPort ?? port
         return target === port ? '' : `${workload?.addresses[0] ?? '0.0.0.0'}:${target}`
       },
+      isGateway,
       security: securityPlan(view.scope.security),
     }
   } finally {

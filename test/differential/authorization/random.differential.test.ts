@@ -31,6 +31,7 @@ const certificates = new Map<Identity, Issued>(
 const server = ca.issue('server', { altNames: ['URI:spiffe://cluster.local/ns/a/sa/server'] })
 const mesh = new PolicedWorkloads(
   Array.from({ length: HTTP_WORKLOADS + TCP_WORKLOADS }, (_, i) => randomWorkload(random, i)),
+  { trustDomainAliases: ['old-td'] },
 )
 const pair = new StaticPair()
 const upstream = createServer((_request, response) => response.end('passed'))

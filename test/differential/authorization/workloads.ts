@@ -3,6 +3,7 @@ import { formatNodeId } from '../../../api/node.ts'
 import { TYPE_URL } from '../../../api/type-urls.ts'
 import { MemorySource } from '../../../config/sources/memory.ts'
 import { ManualClock } from '../../../lib/clock.ts'
+import type { MeshOptions } from '../../../pilot/mesh/options.ts'
 import { Publisher } from '../../../pilot/publisher.ts'
 import { decode } from '../../../pilot/testing/decode.ts'
 import type { Issued } from '../../support/certificates.ts'
@@ -22,12 +23,11 @@ export class PolicedWorkloads {
   readonly #publisher: Publisher
   readonly #source: MemorySource
 
-  constructor(workloads: readonly PolicedWorkload[]) {
+  constructor(workloads: readonly PolicedWorkload[], mesh: Partial<MeshOptions> = {}) {
     this.workloads = workloads
     this.#source = new MemorySource({ 'mesh.yaml': workloads.map(yamlOf).join('---\n') + PERMISSIVE })
     const errors = this.#source.current().findings.filter(({ severity }) => severity === 'error')
     if (errors.length > 0) throw new Error(JSON.stringify(errors, null, 1))
-    const mesh = { trustDomainAliases: ['old-td'] }
     this.#publisher = new Publisher({ source: this.#source, clock: new ManualClock(), mesh })
   }
 
