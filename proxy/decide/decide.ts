@@ -21,7 +21,7 @@ import type { Trace } from './trace.ts'
  *
  *   prepare.ts    checks, normalisation and forwarding headers, before anything is matched
  *   route.ts      virtual host and route
- *   filters/http  CORS, faults: in the order of the connection manager's chain
+ *   filters/http  tokens, policies, CORS, faults: in the order of the connection manager's chain
  *   rewrite.ts    path, host, redirect
  *   mutate.ts     header fields, request and response
  */
@@ -42,9 +42,6 @@ export function decide(
   decision: Decision,
   trace?: Trace,
 ): void {
-  const { head } = call
-  decision.path = head.path
-  decision.authority = head.authority
   if (routes === undefined) {
     answer(decision, 404, 'route_configuration_not_found', 'NR')
     trace?.push({
@@ -55,26 +52,65 @@ export function decide(
     })
     return
   }
-  const virtualHost = findVirtualHost(routes, head.authority)
-  if (trace !== undefined) traceVirtualHosts(trace, routes, head.authority, virtualHost)
-  const route = virtualHost === undefined ? undefined : findRoute(virtualHost, call, trace)
-  if (!mayUpgrade(manager, route, head)) {
-    decision.virtualHost = virtualHost
+  lookUp(routes, call, decision, trace)
+  if (!mayUpgrade(manager, decision.route, call.head)) {
     // Not one byte of what may follow is believed to be a request: the answer ends the connection.
-    head.keepAlive = false
+    call.head.keepAlive = false
     answer(decision, 403, 'upgrade_failed', '')
     return
   }
-  if (virtualHost === undefined || route === undefined) {
-    decision.virtualHost = virtualHost
+  judgeAndAct(plan, manager, routes, call, decision, undefined, trace)
+}
+
+/**
+ * Goes on with a decision that waited for the answer to its question, at the filter that has asked. Nothing before is done
+ * anew: the dice that were drawn and the changes to the head stay.
+ */
+export function resume(
+  plan: Plan,
+  manager: HttpManagerPlan,
+  routes: RouteConfigPlan,
+  call: Call,
+  decision: Decision,
+  found: unknown,
+  trace?: Trace,
+): void {
+  decision.outcome = 'forward'
+  decision.question = undefined
+  judgeAndAct(plan, manager, routes, call, decision, found, trace)
+}
+
+/** Virtual host, route and cluster, by what the call is now. */
+function lookUp(routes: RouteConfigPlan, call: Call, decision: Decision, trace: Trace | undefined): void {
+  const { authority } = call.head
+  const virtualHost = findVirtualHost(routes, authority)
+  if (trace !== undefined) traceVirtualHosts(trace, routes, authority, virtualHost)
+  const route = virtualHost === undefined ? undefined : findRoute(virtualHost, call, decision, trace)
+  decision.virtualHost = virtualHost
+  decision.route = route
+  decision.choice = route?.action.kind === 'forward' ? pick(route.action.clusters, call.randomValue) : undefined
+}
+
+/** The filters judge first, whether there is a route or not; who may not call is not told what there is. */
+function judgeAndAct(
+  plan: Plan,
+  manager: HttpManagerPlan,
+  routes: RouteConfigPlan,
+  call: Call,
+  decision: Decision,
+  found: unknown,
+  trace: Trace | undefined,
+): void {
+  if (manager.filters.length > 0 && judgeFilters(manager, routes, call, decision, found, trace)) return
+  const { head } = call
+  decision.path = head.path
+  decision.authority = head.authority
+  const { route } = decision
+  if (route === undefined) {
     answer(decision, 404, 'route_not_found', 'NR')
     return
   }
-  decision.virtualHost = virtualHost
-  decision.route = route
   const { action } = route
-  if (action.kind === 'forward') decision.choice = pick(action.clusters, call.randomValue)
-  if (manager.filters.length > 0 && judgeFilters(manager, routes, call, decision)) return
   switch (action.kind) {
     case 'direct_response':
       decision.outcome = 'direct_response'
@@ -113,17 +149,36 @@ export function pick(choice: WeightedChoice, randomValue: number): WeightedClust
   return entries[entries.length - 1]!
 }
 
-/** Runs the filters' pure halves; true when one of them has answered the call. */
-function judgeFilters(manager: HttpManagerPlan, routes: RouteConfigPlan, call: Call, decision: Decision): boolean {
-  for (const filter of manager.filters) {
+/**
+ * Runs the filters' pure halves, beginning where the decision stands; true when one of them has answered the call or has
+ * to ask. `found` is the answer to what the first of them has asked.
+ */
+function judgeFilters(
+  manager: HttpManagerPlan,
+  routes: RouteConfigPlan,
+  call: Call,
+  decision: Decision,
+  found: unknown,
+  trace: Trace | undefined,
+): boolean {
+  const { filters } = manager
+  let answerToFirst = found
+  for (let i = decision.filterIndex; i < filters.length; i++) {
+    const filter = filters[i]!
     const { name } = filter
+    decision.filterIndex = i
     const config =
       decision.choice?.filterConfigs.get(name) ??
       decision.route?.filterConfigs.get(name) ??
       decision.virtualHost?.filterConfigs.get(name) ??
       routes.filterConfigs.get(name) ??
       filter.config
-    if (filterByName(name)?.judge(config, call, decision)) return true
+    if (filterByName(name)?.judge(config, call, decision, answerToFirst)) return true
+    answerToFirst = undefined
+    if (decision.clearsRoute) {
+      decision.clearsRoute = false
+      lookUp(routes, call, decision, trace)
+    }
   }
   return false
 }

@@ -9,8 +9,10 @@ import type {
   WeightedClusterPlan,
 } from '../plan/plan.ts'
 import type { DynamicMetadata } from './metadata.ts'
+import type { Question } from './question.ts'
 
-export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
+/** `ask`: nothing is decided before `question` has its answer. */
+export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply' | 'ask'
 
 /** What happens to one call. Filled by decide(), then carried out by the stream or printed by `explain`. */
 export interface Decision {
@@ -40,6 +42,13 @@ export interface Decision {
   grpcStatus: number | undefined
   /** The call came as gRPC-Web, and its bodies must be translated. */
   grpcWeb: GrpcWebCall | undefined
+  /** The filter of the chain that judges now, or that has asked. */
+  filterIndex: number
+  question: Question | undefined
+  /** A filter has changed what routes are found by: the next filter sees the route that is found then. */
+  clearsRoute: boolean
+  /** Counters of filters that this call adds one to, without `http.<stat prefix>.`; who carries the decision out counts. */
+  counted: string[] | undefined
   /** What filters have found out for others that come after them, by the name that they keep it under. */
   metadata: DynamicMetadata | undefined
   /** Response fields that filters add, names and values in turn. */
@@ -68,6 +77,10 @@ export function newDecision(): Decision {
     location: '',
     grpcStatus: undefined,
     grpcWeb: undefined,
+    filterIndex: 0,
+    question: undefined,
+    clearsRoute: false,
+    counted: undefined,
     metadata: undefined,
     responseHeaders: undefined,
     detail: '',
@@ -95,6 +108,10 @@ export function resetDecision(decision: Decision): void {
   decision.location = ''
   decision.grpcStatus = undefined
   decision.grpcWeb = undefined
+  decision.filterIndex = 0
+  decision.question = undefined
+  decision.clearsRoute = false
+  decision.counted = undefined
   decision.metadata = undefined
   decision.responseHeaders = undefined
   decision.detail = ''
@@ -107,6 +124,17 @@ export function answer(decision: Decision, status: number, detail: string, flag:
   decision.status = status
   decision.detail = detail
   if (flag !== '') decision.flag = flag
+}
+
+/** Leaves the decision open until the question is answered; resume() then goes on at the filter that asks. */
+export function ask(decision: Decision, question: Question): void {
+  decision.outcome = 'ask'
+  decision.question = question
+}
+
+export function count(decision: Decision, name: string): void {
+  decision.counted ??= []
+  decision.counted.push(name)
 }
 
 export function addResponseHeader(decision: Decision, name: string, value: string): void {

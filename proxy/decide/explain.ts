@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { parseClusterName } from '../../api/names.ts'
 import { formatOrigin, type Origin } from '../../api/origin.ts'
+import { systemClock } from '../../lib/clock.ts'
 import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
@@ -8,13 +9,14 @@ import { RequestHead } from '../stream/message.ts'
 import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
 import { connectionFacts } from './connection-facts.ts'
-import { decide, pick, routesOf } from './decide.ts'
+import { decide, pick, resume, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
 import { addressWithoutPort } from './fields.ts'
 import { findFilterChain } from './filter-chain.ts'
 import { findListener } from './find-listener.ts'
 import { mutateHeaders } from './mutate.ts'
 import { prepareRequest } from './prepare.ts'
+import type { Question } from './question.ts'
 import type { Trace } from './trace.ts'
 
 /** A call that nobody makes: enough is known of it to decide it. */
@@ -64,13 +66,15 @@ export interface Explanation {
   redirect: { status: number; location: string } | null
   tls: { mode: string; sni: string; peer: string }
   authorization: { verdict: string; policy: string | null; rule: string | null }
+  /** Whom the proxy would ask before it goes on. What they would say is not known, so nothing that follows is. */
+  asks: string | null
   trace: { candidate: string; matched: boolean; reason: string; origin: Origin | null }[]
   origin: Origin | null
   error: string | null
 }
 
 /** Walks a symbolic call through a plan: listener, filter chain, then decide(). */
-export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
+export async function explainCall(plan: Plan, call: SymbolicCall): Promise<Explanation> {
   const trace: Trace = []
   const result = emptyExplanation(call)
   const facts = connectionFacts({
@@ -107,14 +111,14 @@ function explainTcp(
   return finish(result, trace, `no cluster ${choice.cluster}`)
 }
 
-function explainHttp(
+async function explainHttp(
   plan: Plan,
   listener: ListenerPlan,
   manager: HttpManagerPlan,
   call: SymbolicCall,
   result: Explanation,
   trace: Trace,
-): Explanation {
+): Promise<Explanation> {
   const head = new RequestHead()
   const parseError = headOf(call, head)
   if (parseError !== undefined) {
@@ -132,12 +136,20 @@ function explainHttp(
     }),
     random: { next: () => call.faultDraw },
     randomValue: call.randomValue,
+    wallMs: () => systemClock.wallMs(),
     newRequestId: () => '<generated>',
   }
   const decision = newDecision()
   const routes = routesOf(plan, manager)
   if (prepareRequest(manager, asked, decision)) decide(plan, manager, routes, asked, decision, trace)
+  while (decision.question?.isLocal === true && routes !== undefined) {
+    resume(plan, manager, routes, asked, decision, await answerTo(decision.question, asked, decision), trace)
+  }
   describeDecision(result, decision)
+  if (decision.question !== undefined) {
+    result.asks = decision.question.about
+    return finish(result, trace, null)
+  }
   if (decision.outcome === 'forward' && routes !== undefined) {
     mutateHeaders(routes, decision, asked, head, 'request')
     finishRequestHead(head, decision)
@@ -150,6 +162,13 @@ function explainHttp(
     }
   }
   return finish(result, trace, missOf(decision, result, manager))
+}
+
+/** The answer to what computing alone can answer. */
+function answerTo(question: Question, call: Call, decision: Decision): Promise<unknown> {
+  return new Promise((resolve) => {
+    question.ask({ call, decision, context: undefined, body: () => [], bodyIsEnded: true, answer: resolve })
+  })
 }
 
 /** Why a request that is forwarded to this cluster can reach no host, as far as the configuration tells. */
@@ -190,7 +209,7 @@ function describeDecision(result: Explanation, decision: Decision): void {
     result.fault = { delayMs: decision.delayMs, abortStatus: decision.flag === 'FI' ? decision.status : null }
   }
   if (decision.outcome === 'redirect') result.redirect = { status: decision.status, location: decision.location }
-  else if (decision.outcome !== 'forward') {
+  else if (decision.outcome !== 'forward' && decision.outcome !== 'ask') {
     const headers: Record<string, string> = {}
     const added = decision.responseHeaders ?? []
     for (let i = 0; i < added.length; i += 2) headers[added[i] as string] = added[i + 1] as string
@@ -226,7 +245,7 @@ function missOf(decision: Decision, result: Explanation, manager: HttpManagerPla
     case 'fault_filter_abort':
       return null
     default:
-      return decision.detail
+      return decision.detail.startsWith('jwt_authn_access_denied') ? null : decision.detail
   }
 }
 
@@ -275,6 +294,7 @@ function emptyExplanation(call: SymbolicCall): Explanation {
     redirect: null,
     tls: { mode: call.tls, sni: call.sni, peer: call.peer },
     authorization: { verdict: 'none', policy: null, rule: null },
+    asks: null,
     trace: [],
     origin: null,
     error: null,

@@ -22,7 +22,12 @@ const GAUGES = ['downstream_cx_active', 'downstream_rq_active', 'downstream_cx_u
 
 type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
 
-export type ManagerStats = Record<Name, Metric> & { readonly http2: Http2Stats; status(code: number): Metric }
+export type ManagerStats = Record<Name, Metric> & {
+  readonly http2: Http2Stats
+  status(code: number): Metric
+  /** A counter of a filter, such as `jwt_authn.denied`. */
+  named(name: string): Metric
+}
 
 export function managerStats(store: MetricStore, statPrefix: string): ManagerStats {
   const labels = { http_conn_manager_prefix: statPrefix }
@@ -30,7 +35,16 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
     ...COUNTERS.map((name) => [name, store.counter(`http.${name}`, labels)]),
     ...GAUGES.map((name) => [name, store.gauge(`http.${name}`, labels)]),
   ]) as Record<Name, Metric>
+  const ofFilters = new Map<string, Metric>()
   return Object.assign(metrics, {
+    named(name: string): Metric {
+      let metric = ofFilters.get(name)
+      if (metric === undefined) {
+        metric = store.counter(`http.${name}`, labels)
+        ofFilters.set(name, metric)
+      }
+      return metric
+    },
     http2: http2Stats(store, 'http', labels),
     status(code: number): Metric {
       if (code < 200) return metrics.downstream_rq_1xx

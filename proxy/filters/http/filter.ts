@@ -1,10 +1,12 @@
 import type { Any } from '@bufbuild/protobuf/wkt'
 import type { Call } from '../../decide/call.ts'
 import type { Decision } from '../../decide/decision.ts'
+import type { StreamContext } from '../../stream/context.ts'
 
 /**
- * The pure half of an HTTP filter: it compiles its configuration once and judges each call. The halves with effects
- * (waiting, asking a server) belong to the stream. Adding a filter: a folder beside this file, and a line in builtin.ts.
+ * The pure half of an HTTP filter: it compiles its configuration once and judges each call. What has effects is not done
+ * here: waiting belongs to the stream, and what must be asked of somebody is a Question (decide/question.ts). Adding a
+ * filter: a folder beside this file, and a line in builtin.ts.
  */
 export interface HttpFilter<Config = unknown> {
   /** The name under which per-route configuration is found. */
@@ -16,7 +18,10 @@ export interface HttpFilter<Config = unknown> {
   compileForRoute(config: Any, path: string): Config
   /**
    * Looks at the call and writes into the decision what follows from it. `config` is the most specific one. Returns
-   * true when the filter has answered the call itself (decision.outcome is then no longer `forward`).
+   * true when the filter has answered the call itself, or must ask (decision.outcome is then no longer `forward`). Then
+   * it is called again with the `answer` to its question; what earlier filters did stays done.
    */
-  judge(config: Config, call: Call, decision: Decision): boolean
+  judge(config: Config, call: Call, decision: Decision, answer?: unknown): boolean
+  /** A configuration begins to be served, in this thread: what it will need can be fetched ahead. */
+  prepare?(config: Config, context: StreamContext): void
 }
