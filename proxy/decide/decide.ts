@@ -173,7 +173,7 @@ function judgeFilters(
       decision.virtualHost?.filterConfigs.get(name) ??
       routes.filterConfigs.get(name) ??
       filter.config
-    if (filterByName(name)?.judge(config, call, decision, answerToFirst)) return true
+    if (filterByName(name)?.judge(config, call, decision, answerToFirst, filter.config)) return true
     answerToFirst = undefined
     if (decision.clearsRoute) {
       decision.clearsRoute = false

@@ -1,5 +1,12 @@
 import { queryValue } from '../plan/matchers.ts'
-import type { DomainIndex, Fraction, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan/plan.ts'
+import type {
+  DomainIndex,
+  Fraction,
+  RouteConfigPlan,
+  RouteMatchPlan,
+  RoutePlan,
+  VirtualHostPlan,
+} from '../plan/plan.ts'
 import type { RouteIndex } from '../plan/route-index.ts'
 import type { Call } from './call.ts'
 import type { Decision } from './decision.ts'
@@ -56,7 +63,7 @@ export function findRoute(
   if (routeIndex !== undefined && trace === undefined) return findIndexed(routes, routeIndex, call, decision, path)
   for (let i = 0; i < routes.length; i++) {
     const route = routes[i] as RoutePlan
-    const refusal = matchRoute(route, call, decision, path)
+    const refusal = refusalOf(route.match, call, decision, path)
     if (trace !== undefined) {
       const matched = refusal === MATCHED
       const reason = matched ? 'every predicate matches' : `does not match: ${describeRefusal(route, refusal)}`
@@ -77,12 +84,17 @@ function findIndexed(
   index.start(path)
   for (let i = index.next(); i >= 0; i = index.next()) {
     const route = routes[i] as RoutePlan
-    if (matchRoute(route, call, decision, path) === MATCHED) return route
+    if (refusalOf(route.match, call, decision, path) === MATCHED) return route
   }
   return undefined
 }
 
-function matchRoute({ match }: RoutePlan, call: Call, decision: Decision, path: string): number {
+/** Whether a call is what a match asks for, outside of route tables. */
+export function matchesRoute(match: RouteMatchPlan, call: Call, decision: Decision): boolean {
+  return refusalOf(match, call, decision, pathname(call.head.path)) === MATCHED
+}
+
+function refusalOf(match: RouteMatchPlan, call: Call, decision: Decision, path: string): number {
   if (!pathMatches(match.path, path, call.head.method)) return REFUSED_PATH
   for (let i = 0; i < match.headers.length; i++) {
     if (!headerMatches(match.headers[i]!, call.head)) return i

@@ -218,7 +218,15 @@ export class Exchange implements Call, TryOwner {
   }
 
   #ask(question: Question): void {
-    const inquiry = new Inquiry(question, this, this.#decision, this.#buffer, this.#context, this.#onAnswer)
+    const onAnswer = (answered: Inquiry, value: unknown) => {
+      try {
+        this.#onAnswer(answered, value)
+      } catch (thrown) {
+        this.#context.bugs.report('stream', thrown)
+        this.#downstream.destroy()
+      }
+    }
+    const inquiry = new Inquiry(question, this, this.#decision, this.#buffer, this.#context, onAnswer)
     this.#inquiry = inquiry
     if (inquiry.wantsBody && this.head.expectContinue) {
       this.head.expectContinue = false
@@ -227,8 +235,7 @@ export class Exchange implements Call, TryOwner {
     inquiry.proceed()
   }
 
-  /** One function for all questions; an inquiry that is over calls it no more. */
-  readonly #onAnswer = (inquiry: Inquiry, value: unknown): void => {
+  #onAnswer(inquiry: Inquiry, value: unknown): void {
     if (this.#inquiry !== inquiry || this.#plan === undefined || this.#routes === undefined) return
     this.#inquiry = undefined
     resume(this.#plan, this.#manager as HttpManagerPlan, this.#routes, this, this.#decision, value)

@@ -6,9 +6,15 @@ import { cors } from './cors/filter.ts'
 import { fault } from './fault/filter.ts'
 import type { HttpFilter } from './filter.ts'
 import { grpcWeb } from './grpc-web/filter.ts'
+import { jwtAuthn } from './jwt-authn/filter.ts'
 
 /** Every HTTP filter that ships. The router is not in the list: it is what decide() does when the others let a call pass. */
-export const BUILTIN_FILTERS: readonly HttpFilter[] = [cors as HttpFilter, fault as HttpFilter, grpcWeb as HttpFilter]
+export const BUILTIN_FILTERS: readonly HttpFilter[] = [
+  cors as HttpFilter,
+  fault as HttpFilter,
+  grpcWeb as HttpFilter,
+  jwtAuthn as HttpFilter,
+]
 
 const ROUTER = 'envoy.extensions.filters.http.router.v3.Router'
 const NO_CONFIGS: FilterConfigs = new Map()

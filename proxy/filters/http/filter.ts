@@ -19,9 +19,13 @@ export interface HttpFilter<Config = unknown> {
   /**
    * Looks at the call and writes into the decision what follows from it. `config` is the most specific one. Returns
    * true when the filter has answered the call itself, or must ask (decision.outcome is then no longer `forward`). Then
-   * it is called again with the `answer` to its question; what earlier filters did stays done.
+   * it is called again with the `answer` to its question; what earlier filters did stays done. `ofChain` is the
+   * configuration of the connection manager, for filters whose routes only say what is different there.
    */
-  judge(config: Config, call: Call, decision: Decision, answer?: unknown): boolean
-  /** A configuration begins to be served, in this thread: what it will need can be fetched ahead. */
-  prepare?(config: Config, context: StreamContext): void
+  judge(config: Config, call: Call, decision: Decision, answer?: unknown, ofChain?: Config): boolean
+  /**
+   * A configuration of a connection manager begins to be served, in this thread: what it will need is fetched ahead. The
+   * function that is returned is called when it is no longer served.
+   */
+  prepare?(config: Config, context: StreamContext): () => void
 }
