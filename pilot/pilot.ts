@@ -1,12 +1,14 @@
 import { analyze, sortFindings } from '../config/analysis/analyze.ts'
 import type { Finding } from '../config/finding.ts'
 import type { ConfigSource } from '../config/store.ts'
-import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Clock, systemClock, type Timer } from '../lib/clock.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
+import { systemRandom } from '../lib/random.ts'
 import { type CaOptions, openCa } from './ca/open.ts'
 import type { CaServer } from './ca/server.ts'
 import { PilotHttpServer } from './http/server.ts'
+import { JwksResolver } from './jwks/resolver.ts'
 import type { MeshOptions } from './mesh/options.ts'
 import { Publisher } from './publisher.ts'
 import { XdsServer } from './xds/server.ts'
@@ -23,7 +25,12 @@ export interface PilotOptions {
   debounceMs?: number
   /** Certificates for workloads; without it none are given. */
   ca?: CaOptions | undefined
+  /** PEM of certificates that servers of keys are believed by, beside those of node. */
+  jwksCa?: readonly string[] | undefined
 }
+
+/** How long the pilot waits for keys before it serves proxies. */
+const MAX_START_WAIT_MS = 2_000
 
 /** The control plane: configuration in, generations out, over xDS. */
 export class Pilot {
@@ -33,6 +40,7 @@ export class Pilot {
   readonly metrics = new MetricStore()
   readonly clock: Clock
   readonly ca: CaServer | undefined
+  readonly jwks: JwksResolver
   readonly #options: PilotOptions
   readonly #log: Logger
   #reported = new Set<string>()
@@ -44,22 +52,25 @@ export class Pilot {
     this.#options = options
     this.#log = options.log ?? createLogger('pilot')
     this.clock = options.clock ?? systemClock
+    const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
+    this.jwks = new JwksResolver({ ...around, random: systemRandom, ca: options.jwksCa })
     this.publisher = new Publisher({
       source: options.source,
       clock: this.clock,
       mesh: options.mesh,
       quietMs: options.debounceMs,
       logger: this.#log,
+      keys: this.jwks,
     })
     this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })
     this.http = new PilotHttpServer(this, options.httpAddress)
-    const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
     this.ca = options.ca && openCa(options.ca, around)
     this.#reportFindings()
     options.source.onChange(() => this.#reportFindings())
   }
 
   async start(): Promise<void> {
+    await this.#waitForKeys()
     this.xdsPort = await this.xds.listen(this.#options.xdsAddress)
     if (this.ca !== undefined) this.caPort = await this.ca.listen(this.#options.ca?.address ?? '')
     await this.http.open()
@@ -69,7 +80,20 @@ export class Pilot {
     this.xds.close()
     this.ca?.close()
     this.publisher.close()
+    this.jwks.close()
     return this.http.close()
+  }
+
+  /** The first proxies should not refuse good tokens because their keys are a moment late. */
+  async #waitForKeys(): Promise<void> {
+    if (!this.jwks.isWaiting) return
+    let timer: Timer | undefined
+    const tooLong = new Promise<void>((resolve) => {
+      timer = this.clock.setTimer(MAX_START_WAIT_MS, resolve)
+    })
+    await Promise.race([this.jwks.settled(), tooLong])
+    timer?.cancel()
+    this.publisher.flush()
   }
 
   /** All that is wrong now: in the files, between the objects, and in the generation made of them. */

@@ -1,6 +1,7 @@
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
+import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
 import type { VirtualServiceBody } from '../../crds/kinds/virtual-service.ts'
@@ -13,6 +14,7 @@ import { modernize } from './modernize.ts'
 import { checkDestinationRule } from './rules/destination-rule.ts'
 import { checkGateway } from './rules/gateway.ts'
 import { checkPeerAuthentication } from './rules/peer-authentication.ts'
+import { checkRequestAuthentication } from './rules/request-authentication.ts'
 import { checkServiceEntry } from './rules/service-entry.ts'
 import { checkSidecar } from './rules/sidecar.ts'
 import { checkVirtualService } from './rules/virtual-service.ts'
@@ -49,6 +51,9 @@ function checkRules(kind: string, body: unknown, report: Report): void {
       return
     case 'PeerAuthentication':
       checkPeerAuthentication((body as PeerAuthenticationBody).spec, report)
+      return
+    case 'RequestAuthentication':
+      checkRequestAuthentication((body as RequestAuthenticationBody).spec, report)
       return
     case 'ServiceEntry':
       checkServiceEntry((body as ServiceEntryBody).spec, report)

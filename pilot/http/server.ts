@@ -19,6 +19,7 @@ const ROUTES: Record<string, Answer> = {
   '/debug/syncz': (pilot) => json(syncz(pilot)),
   '/debug/findings': (pilot) => json(pilot.findings()),
   '/debug/config': (pilot) => json({ generation: pilot.publisher.generation, findings: pilot.findings() }),
+  '/debug/jwks': (pilot) => json(pilot.jwks.status()),
   '/debug/node': (pilot, query) => json(describe(pilot, query.get('id') ?? '')),
 }
 

@@ -5,6 +5,7 @@ import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import { INLINE_KEYS, type KeyTable } from '../jwks/key-table.ts'
 import type { Memo } from '../memo.ts'
 import { objectsByKind } from '../registry/objects.ts'
 import { buildRegistry, type Registry } from '../registry/registry.ts'
@@ -33,6 +34,8 @@ export interface Generation {
   readonly requestAuthentications: readonly ConfigObject<RequestAuthenticationBody>[]
   /** By age. */
   readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicyBody>[]
+  /** By which keys tokens are checked. */
+  readonly keys: KeyTable
   readonly instances: InstanceIndex
   /** The services that a namespace sees. */
   visibleServices(namespace: string): ServiceScope
@@ -45,6 +48,7 @@ export function buildGeneration(
   number: number,
   options: MeshOptions,
   memo: Memo,
+  keys: KeyTable = INLINE_KEYS,
 ): Generation {
   const byKind = objectsByKind(objects, memo)
   const registry = buildRegistry(byKind, options, memo)
@@ -62,6 +66,7 @@ export function buildGeneration(
     peerAuthentications: byKind.of('security.istio.io/PeerAuthentication'),
     requestAuthentications: byKind.of('security.istio.io/RequestAuthentication'),
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
+    keys,
     instances: instanceIndex(registry, memo),
     visibleServices: visible,
     dangling: memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>
