@@ -25,6 +25,8 @@ export interface JwtConfig {
   /** By the names that routes use. */
   readonly requirements: ReadonlyMap<string, Requirement>
   readonly remotes: readonly RemoteJwks[]
+  /** Lower-case names of the fields in which something of a token is passed on. */
+  readonly outputHeaders: readonly string[]
   readonly bypassesPreflight: boolean
   /** A refusal says nothing of its reason. */
   readonly stripsFailure: boolean
@@ -63,6 +65,7 @@ export function compileJwtAuthn(any: Any, path: string): JwtConfig {
     }),
     requirements,
     remotes: [...providers.values()].flatMap(({ remote }) => remote ?? []),
+    outputHeaders: outputHeadersOf([...providers.values()]),
     bypassesPreflight: config.bypassCorsPreflight,
     stripsFailure: config.stripFailureResponse,
   }
@@ -81,6 +84,14 @@ export function compileJwtAuthn(any: Any, path: string): JwtConfig {
 
 function isEmpty(requirement: JwtRequirement): boolean {
   return requirement.requiresType.case === undefined
+}
+
+function outputHeadersOf(providers: readonly Provider[]): string[] {
+  const names = providers.flatMap(({ payloadHeader, claimHeaders }) => [
+    ...(payloadHeader === '' ? [] : [payloadHeader]),
+    ...claimHeaders.map(({ header }) => header),
+  ])
+  return [...new Set(names)]
 }
 
 export function compileJwtRoute(any: Any, path: string): JwtRouteConfig {

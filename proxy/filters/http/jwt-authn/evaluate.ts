@@ -39,7 +39,7 @@ function collectOpen(
   const look = (text: string, provider: Provider, audiences: readonly string[]) => {
     if (provider.verified.get(text, keysOf(provider)) !== undefined) return
     const jwt = parseJwt(text)
-    if (typeof jwt === 'string' || !takesIssuer(provider, jwt.issuer)) return
+    if (typeof jwt === 'string' || jwt.hasBlanks || !takesIssuer(provider, jwt.issuer)) return
     if (wrongClaims(jwt, provider, audiences, nowSeconds) !== undefined) return
     const keys = keysOf(provider)
     // Keys that are there and have none that fits need no check; those of a server may have changed.
@@ -88,12 +88,15 @@ export class Evaluation {
       case 'lenient':
         return this.#lenient(requirement)
       case 'any': {
-        let status: JwtStatus = JWT_STATUS.missing
+        let last: JwtStatus = JWT_STATUS.missing
+        let telling: JwtStatus | undefined
         for (const one of requirement.of) {
-          status = this.run(one)
-          if (status === JWT_STATUS.ok) return status
+          last = this.run(one)
+          if (last === JWT_STATUS.ok) return last
+          // That there is no token for one of them says less than what is wrong with that for another.
+          if (last !== JWT_STATUS.missing && last !== JWT_STATUS.unknownIssuer) telling = last
         }
-        return status
+        return telling ?? last
       }
       default:
         for (const one of requirement.of) {
@@ -105,10 +108,9 @@ export class Evaluation {
   }
 
   #provider(provider: Provider, audiences: readonly string[]): JwtStatus {
-    this.#sanitize([provider])
     const tokens = tokensAt(provider.locations, this.#head)
     if (tokens.length === 0) return JWT_STATUS.missing
-    // Envoy begins with the last. All must be good.
+    // All must be good. Envoy begins with the last.
     for (const token of tokens.reverse()) {
       const status = this.#token(token, [provider], audiences)
       if (status !== JWT_STATUS.ok) return status
@@ -117,21 +119,14 @@ export class Evaluation {
   }
 
   #lenient({ places, orFailed }: Lenient): JwtStatus {
-    this.#sanitize(places.flatMap(({ providers }) => providers))
     const found = places.flatMap(({ location, providers }) =>
       tokensAt([location], this.#head).map((token) => ({ token, providers })),
     )
-    let status: JwtStatus = JWT_STATUS.ok
-    for (const { token, providers } of found.reverse()) status = this.#token(token, providers, undefined)
-    return orFailed || status === JWT_STATUS.missing ? JWT_STATUS.ok : status
-  }
-
-  /** What only a proxy may say of a token, nobody else has said. */
-  #sanitize(providers: readonly Provider[]): void {
-    for (const { payloadHeader, claimHeaders } of providers) {
-      if (payloadHeader !== '') this.#head.remove(payloadHeader)
-      for (const { header } of claimHeaders) this.#head.remove(header)
+    for (const { token, providers } of found.reverse()) {
+      const status = this.#token(token, providers, undefined)
+      if (status !== JWT_STATUS.ok && !orFailed) return status
     }
+    return JWT_STATUS.ok
   }
 
   /** `audiences` undefined asks for those of the provider that has issued it. */
@@ -210,8 +205,14 @@ const UNFIT = /[\0-\x08\x0a-\x1f\x7f]/
 function headerValue(claim: JsonValue | undefined): string | undefined {
   if (claim === undefined || claim === null || claim === '') return undefined
   if (typeof claim === 'object') return Buffer.from(JSON.stringify(claim)).toString('base64')
-  const text = String(claim)
+  const text = typeof claim === 'number' ? numberText(claim) : String(claim)
   return UNFIT.test(text) ? undefined : Buffer.from(text, 'utf8').toString('latin1')
+}
+
+/** As Envoy writes numbers: those that are not whole, negative, or too large for 64 bits, with six digits. */
+function numberText(number: number): string {
+  if (!Number.isInteger(number)) return number.toFixed(6)
+  return number >= 0 && number < 2 ** 63 ? String(BigInt(number)) : `${BigInt(number)}.000000`
 }
 
 function withLists(payload: JsonObject, claims: readonly string[]): JsonObject {

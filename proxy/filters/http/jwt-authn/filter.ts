@@ -29,6 +29,8 @@ export const jwtAuthn: HttpFilter<JwtConfig | JwtRouteConfig> = {
   judge(mostSpecific, call, decision, signatures, ofChain) {
     const config = ofChain as JwtConfig
     const forRoute = mostSpecific === ofChain ? undefined : (mostSpecific as JwtRouteConfig)
+    // What only a proxy may say of a token, nobody else has said.
+    for (const header of config.outputHeaders) call.head.remove(header)
     if (config.bypassesPreflight && isPreflight(call)) {
       count(decision, 'jwt_authn.cors_preflight_bypassed')
       return false
@@ -48,9 +50,8 @@ export const jwtAuthn: HttpFilter<JwtConfig | JwtRouteConfig> = {
       }
     }
     const uri = originalUri(call)
-    const status = new Evaluation(call.head, decision, signatures as Signatures | undefined, nowSeconds).run(
-      requirement,
-    )
+    const evaluation = new Evaluation(call.head, decision, signatures as Signatures | undefined, nowSeconds)
+    const status = evaluation.run(requirement)
     if (status === JWT_STATUS.ok) return passes(decision)
     refuseCall(config, status, uri, decision)
     return true

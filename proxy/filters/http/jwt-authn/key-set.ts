@@ -10,14 +10,18 @@ export const MAX_KEY_SET_BYTES = 256 * 1024
 const EC_ALGORITHM: Readonly<Record<string, string>> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }
 const FITS: Readonly<Record<string, RegExp>> = { RSA: /^[RP]S/, EC: /^ES/, OKP: /^EdDSA$/, oct: /^HS/ }
 
+const ED25519_SIGNATURE_BYTES = 64
+
 type ImportedKey = Awaited<ReturnType<typeof importJWK>>
 
 interface Key {
   readonly jwk: JWK
   /** '' when the set gives none. */
   readonly kid: string
-  /** The one algorithm that it is for, or '' for all of its sort. */
+  /** As the set says; '' when it does not. */
   readonly alg: string
+  /** The one algorithm that its curve can do; '' where there are several. */
+  readonly onlyAlg: string
   /** By algorithm: what is imported is for one. */
   readonly imported: Map<string, Promise<ImportedKey>>
 }
@@ -56,7 +60,10 @@ export class KeySet {
     if (candidates.length === 0) return JWT_STATUS.noMatchingKey
     const [header = '', payload = '', signature = ''] = jwt.text.split('.')
     for (const key of candidates) {
-      if (FITS[key.jwk.kty ?? '']?.test(jwt.alg) !== true) continue
+      if (key.jwk.kty === 'OKP' && Buffer.from(signature, 'base64url').length !== ED25519_SIGNATURE_BYTES) {
+        return JWT_STATUS.ed25519WrongLength
+      }
+      if (!isFor(key, jwt.alg)) continue
       try {
         const imported = await importFor(key, jwt.alg)
         await flattenedVerify({ protected: header, payload, signature }, imported, { algorithms: [jwt.alg] })
@@ -72,6 +79,10 @@ export class KeySet {
 function mayHaveSigned(key: Key, jwt: Jwt): boolean {
   if (jwt.kid !== '' && key.kid !== '' && key.kid !== jwt.kid) return false
   return key.alg === '' || key.alg === jwt.alg
+}
+
+function isFor({ jwk, onlyAlg }: Key, alg: string): boolean {
+  return FITS[jwk.kty ?? '']?.test(alg) === true && (onlyAlg === '' || onlyAlg === alg)
 }
 
 function importFor(key: Key, alg: string): Promise<ImportedKey> {
@@ -93,8 +104,8 @@ function keyOf(value: unknown): Key | undefined {
   if (fits === undefined || (alg !== '' && !fits.test(alg))) return undefined
   // Only the public half of a key is ever needed.
   const { d: _private, key_ops: _operations, ...rest } = jwk
-  const key = { jwk: kty === 'oct' ? jwk : rest, kid, imported: new Map() }
-  if (kty !== 'EC') return { ...key, alg }
+  const key = { jwk: kty === 'oct' ? jwk : rest, kid, alg, onlyAlg: '', imported: new Map() }
+  if (kty !== 'EC') return key
   const ofCurve = EC_ALGORITHM[jwk.crv ?? '']
-  return ofCurve === undefined || (alg !== '' && alg !== ofCurve) ? undefined : { ...key, alg: ofCurve }
+  return ofCurve === undefined || (alg !== '' && alg !== ofCurve) ? undefined : { ...key, onlyAlg: ofCurve }
 }

@@ -29,28 +29,52 @@ export function sortLocations(locations: readonly Location[]): Location[] {
   )
 }
 
-export function findToken(head: RequestHead, location: Location): string | undefined {
+/** What stands at a location: usually nothing, or one text. */
+export function findTokens(head: RequestHead, location: Location): readonly string[] {
   switch (location.kind) {
-    case 'header': {
-      const value = head.get(location.name)
-      return value === undefined ? undefined : afterPrefix(value, location.prefix)
-    }
+    case 'header':
+      return valuesOf(head, location.name).flatMap((value) => afterPrefix(value, location.prefix) ?? [])
     case 'param':
-      return queryParam(queryOf(head.path), location.name)
+      return oneOrNone(queryParam(queryOf(head.path), location.name))
     default:
-      return cookie(head.get('cookie') ?? '', location.name)
+      return oneOrNone(cookie(head, location.name))
   }
 }
 
-/** What follows the prefix, as far as it can be part of a token; the whole value where no prefix is asked for. */
+const NONE: readonly string[] = []
+
+function oneOrNone(text: string | undefined): readonly string[] {
+  return text === undefined ? NONE : [text]
+}
+
+/**
+ * The values of a field. Envoy joins those of Authorization as soon as they come, leaving out empty ones: two tokens there are
+ * none.
+ */
+function valuesOf(head: RequestHead, name: string): readonly string[] {
+  if (!head.has(name)) return NONE
+  const values: string[] = []
+  head.anyValue(name, {
+    test(value) {
+      values.push(value)
+      return false
+    },
+  })
+  if (values.length < 2 || name !== 'authorization') return values
+  return [values.filter((value) => value !== '').join(',')]
+}
+
+/**
+ * What follows the prefix, wherever it stands, from the first character on that a token may have. The whole value where no
+ * prefix is asked for.
+ */
 function afterPrefix(value: string, prefix: string): string | undefined {
   if (prefix === '') return value
   const at = value.indexOf(prefix)
   if (at < 0) return undefined
   const rest = value.slice(at + prefix.length)
-  const found = /[A-Za-z0-9_.-]+/.exec(rest)
-  // Without anything that could be one, the value itself is judged, and is none.
-  return found === null ? value : found[0]
+  const start = rest.search(/[A-Za-z0-9_.-]/)
+  return start < 0 ? value : rest.slice(start)
 }
 
 function queryParam(query: string, name: string): string | undefined {
@@ -70,8 +94,20 @@ function percentDecoded(text: string): string {
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-function cookie(header: string, name: string): string | undefined {
-  for (const part of header.split(';')) {
+/** The first of this name, in whichever of several fields. */
+function cookie(head: RequestHead, name: string): string | undefined {
+  let found: string | undefined
+  head.anyValue('cookie', {
+    test(field) {
+      found = cookieIn(field, name)
+      return found !== undefined
+    },
+  })
+  return found
+}
+
+function cookieIn(field: string, name: string): string | undefined {
+  for (const part of field.split(';')) {
     const equals = part.indexOf('=')
     if (equals >= 0 && part.slice(0, equals).trim() === name) {
       const value = part.slice(equals + 1).trim()

@@ -1,6 +1,6 @@
 import type { RequestHead } from '../../../stream/message.ts'
 import type { KeySet } from './key-set.ts'
-import { type FoundToken, findToken, type Location } from './locations.ts'
+import { type FoundToken, findTokens, type Location } from './locations.ts'
 import type { RemoteJwks } from './remote-jwks.ts'
 import { JWT_STATUS, type JwtStatus } from './status.ts'
 import type { Jwt } from './token.ts'
@@ -36,10 +36,7 @@ export function keysOf({ localKeys, remote }: Provider): KeySet | undefined {
 }
 
 export function tokensAt(locations: readonly Location[], head: RequestHead): FoundToken[] {
-  return locations.flatMap((location) => {
-    const text = findToken(head, location)
-    return text === undefined ? [] : [{ text, location }]
-  })
+  return locations.flatMap((location) => findTokens(head, location).map((text) => ({ text, location })))
 }
 
 /** What a token says of itself, judged in Envoy's order; undefined when only its signature is left to look at. */

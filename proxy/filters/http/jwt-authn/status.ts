@@ -25,6 +25,7 @@ export const JWT_STATUS = {
   signatureBadBase64: 'Jwt signature is an invalid Base64url encoded',
   unknownIssuer: 'Jwt issuer is not configured',
   audienceNotAllowed: 'Audiences in Jwt are not allowed',
+  ed25519WrongLength: 'Jwt ED25519 signature is wrong length',
   verificationFailed: 'Jwt verification fails',
   noMatchingKey: "Jwks doesn't have key to match kid or alg from Jwt",
   noValidKeys: "Jwks doesn't have any valid public key",

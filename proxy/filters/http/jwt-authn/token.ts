@@ -4,6 +4,8 @@ import { JWT_STATUS, type JwtStatus } from './status.ts'
 /** What may sign a token. `none` is not among them, whatever its spelling. */
 const ALGORITHMS = new Set('ES256 ES384 ES512 HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 EdDSA'.split(' '))
 const BASE64URL = /^[A-Za-z0-9_-]+$/
+const BLANK = /[ \t]/
+const BLANKS = /[ \t]/g
 const MAX_UINT64 = 2 ** 64
 
 /** A token that is well-formed; nothing is said of its signature. */
@@ -19,6 +21,8 @@ export interface Jwt {
   /** '' when there is none. */
   readonly issuer: string
   readonly audiences: readonly string[]
+  /** There are blanks in it. What it says can be read, but nobody signs such a text. */
+  readonly hasBlanks: boolean
   /** Seconds since the epoch; 0 when there is none. */
   readonly notBefore: number
   readonly expires: number
@@ -29,7 +33,13 @@ export interface Jwt {
  * in the same words.
  */
 export function parseJwt(text: string): Jwt | JwtStatus {
-  const [headerText = '', payloadText = '', signatureText = '', ...more] = text.split('.')
+  const hasBlanks = BLANK.test(text)
+  const parsed = parseSections(text, hasBlanks ? text.replaceAll(BLANKS, '') : text)
+  return typeof parsed === 'string' ? parsed : { ...parsed, hasBlanks }
+}
+
+function parseSections(text: string, sections: string): Omit<Jwt, 'hasBlanks'> | JwtStatus {
+  const [headerText = '', payloadText = '', signatureText = '', ...more] = sections.split('.')
   if (headerText === '' || payloadText === '' || signatureText === '' || more.length > 0) return JWT_STATUS.badFormat
   if (!isBase64Url(headerText)) return JWT_STATUS.headerBadBase64
   const header = objectOf(headerText)
@@ -99,12 +109,9 @@ function isBase64Url(text: string): boolean {
 
 function objectOf(base64: string): JsonObject | undefined {
   try {
-    const value: unknown = JSON.parse(strictUtf8.decode(Buffer.from(base64, 'base64url')))
+    const value: unknown = JSON.parse(Buffer.from(base64, 'base64url').toString('utf8'))
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
   } catch {
     return undefined
   }
 }
-
-/** What is no UTF-8 is no JSON; read leniently, two texts would be one. */
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
