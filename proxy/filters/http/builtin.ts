@@ -3,6 +3,7 @@ import type { HttpFilter as HttpFilterProto } from '../../../api/gen/envoy/exten
 import type { FilterConfigs, HttpFilterPlan } from '../../plan/plan.ts'
 import { refuse } from '../../plan/plan-error.ts'
 import { cors } from './cors/filter.ts'
+import { extAuthz } from './ext-authz/filter.ts'
 import { fault } from './fault/filter.ts'
 import type { HttpFilter } from './filter.ts'
 import { grpcWeb } from './grpc-web/filter.ts'
@@ -11,6 +12,7 @@ import { jwtAuthn } from './jwt-authn/filter.ts'
 /** Every HTTP filter that ships. The router is not in the list: it is what decide() does when the others let a call pass. */
 export const BUILTIN_FILTERS: readonly HttpFilter[] = [
   cors as HttpFilter,
+  extAuthz as HttpFilter,
   fault as HttpFilter,
   grpcWeb as HttpFilter,
   jwtAuthn as HttpFilter,

@@ -29,8 +29,8 @@ import { type JwtRequest, randomJwtRequest } from './requests.ts'
 const envoy = peerOrSkip('envoy')
 const withEnvoy = envoy === undefined ? test.skip : test
 const seed = Number(process.env.LATEEN_TEST_SEED || randomInt(systemRandom, 1_000_000))
-const CONFIGURATIONS = 30
-const REQUESTS = 40
+const CONFIGURATIONS = 20
+const REQUESTS = 30
 const MAX_SHOWN = 50
 const FIRST_PORT = 7800
 const UPSTREAM_PORT = 7799
