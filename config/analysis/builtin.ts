@@ -1,4 +1,5 @@
 import type { Analyzer } from './analyzer.ts'
+import { claimRoutes } from './claim-routes.ts'
 import { conflictingGateways } from './conflicting-gateways.ts'
 import { deploymentPorts } from './deployment-ports.ts'
 import { destinationPorts } from './destination-ports.ts'
@@ -24,6 +25,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   selectors,
   unreachableRules,
   gatewayHosts,
+  claimRoutes,
   serviceEntryAddresses,
   conflictingGateways,
   destinationRuleHosts,

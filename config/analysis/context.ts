@@ -2,6 +2,7 @@ import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
@@ -22,6 +23,7 @@ export interface Bodies {
   Sidecar: SidecarBody
   ServiceEntry: ServiceEntryBody
   WorkloadEntry: WorkloadEntryBody
+  RequestAuthentication: RequestAuthenticationBody
   Service: ServiceBody
   Pod: PodBody
   Deployment: DeploymentBody

@@ -1,5 +1,8 @@
 import type { Analyzer } from './analyzer.ts'
 
+/** Istio's rootNamespace. */
+const ROOT_NAMESPACE = 'istio-system'
+
 /** Selectors should select something, where it is known what runs. */
 export const selectors: Analyzer = {
   name: 'selectors',
@@ -18,6 +21,14 @@ export const selectors: Analyzer = {
       if (context.workloadsWith(labels, namespace).length > 0) continue
       const message = `no workload of namespace "${namespace}" has the labels ${show(labels)}`
       context.report('IST0127', sidecar, ['spec', 'workloadSelector'], message)
+    }
+    for (const policy of context.all('RequestAuthentication')) {
+      const { matchLabels = {} } = policy.body.spec.selector ?? {}
+      if (Object.keys(matchLabels).length === 0) continue
+      const { namespace } = policy.metadata
+      // A policy of the mesh is for the workloads of all namespaces.
+      if (context.workloadsWith(matchLabels, namespace === ROOT_NAMESPACE ? undefined : namespace).length > 0) continue
+      context.report('IST0127', policy, ['spec', 'selector'], `no workload has the labels ${show(matchLabels)}`)
     }
   },
 }

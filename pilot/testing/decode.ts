@@ -7,6 +7,7 @@ import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/ro
 import { FileAccessLogSchema } from '../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
 import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
+import { JwtAuthenticationSchema } from '../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { RouterSchema } from '../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { OriginalDstSchema } from '../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
 import { TlsInspectorSchema } from '../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
@@ -41,6 +42,7 @@ const PACKED = createRegistry(
   HttpProtocolOptionsSchema,
   OriginalDstSchema,
   PreviousHostsPredicateSchema,
+  JwtAuthenticationSchema,
   RouterSchema,
   TcpProxySchema,
   TlsInspectorSchema,

@@ -65,7 +65,7 @@ export function readHttpAnswer(result: SideResult, service: HttpServicePlan): Ch
     kind: 'ok',
     requestFields: [
       ...take(fields, isOf(service.upstreamHeaders), 'set'),
-      ...take(fields, isOf(service.upstreamHeadersToAppend), 'append_if_exists'),
+      ...take(fields, isOf(service.upstreamHeadersToAppend), 'append'),
     ],
     fieldsToRemove: (fields.get('x-envoy-auth-headers-to-remove') ?? '')
       .split(',')

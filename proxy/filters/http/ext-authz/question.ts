@@ -1,5 +1,6 @@
 import type { Asker, Asking, Question } from '../../../decide/question.ts'
 import { NOTHING_TO_CANCEL } from '../../../decide/question.ts'
+import { FRAMING } from '../../../stream/message.ts'
 import { SideCall } from '../../../stream/side-call.ts'
 import type { ExtAuthzConfig } from './config.ts'
 import { grpcRequest, readGrpcAnswer } from './grpc-check.ts'
@@ -25,7 +26,8 @@ export class CheckQuestion implements Question {
   ask(asker: Asker): Asking {
     const config = this.#config
     const { service } = config
-    const whole = config.body === undefined ? undefined : Buffer.concat(asker.body())
+    const hasBody = config.body !== undefined && asker.call.head.framing !== FRAMING.none
+    const whole = hasBody ? Buffer.concat(asker.body()) : undefined
     const isPartial = whole !== undefined && config.body !== undefined && whole.length > config.body.maxBytes
     if (isPartial && config.body?.allowPartial !== true) {
       asker.answer({ kind: 'too_large' } satisfies CheckResult)
