@@ -1,5 +1,6 @@
 import { get as getHttp, type IncomingMessage } from 'node:http'
 import { get as getHttps } from 'node:https'
+import { rootCertificates } from 'node:tls'
 import type { Clock } from '../../lib/clock.ts'
 import { MeshError } from '../../lib/errors.ts'
 
@@ -22,17 +23,21 @@ export function fetchText(url: string, { timeoutMs, maxBytes, clock, ca }: Fetch
       reject(failed(url, 'it is no URL of http or https'))
       return
     }
-    const options = { agent: false as const, headers: { accept: 'application/json' }, ca: ca && [...ca] }
+    const options = {
+      agent: false as const,
+      headers: { accept: 'application/json' },
+      ca: ca && [...rootCertificates, ...ca],
+    }
     const onAnswer = (response: IncomingMessage) => {
       if (response.statusCode !== 200) {
-        request.destroy(failed(url, `status ${response.statusCode}`))
+        giveUp(`status ${response.statusCode}`)
         return
       }
       const chunks: Buffer[] = []
       let bytes = 0
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length
-        if (bytes > maxBytes) request.destroy(failed(url, `it has more than ${maxBytes} bytes`))
+        if (bytes > maxBytes) giveUp(`it has more than ${maxBytes} bytes`)
         else chunks.push(chunk)
       })
       response.on('end', () => {
@@ -43,10 +48,16 @@ export function fetchText(url: string, { timeoutMs, maxBytes, clock, ca }: Fetch
     }
     const onError = (error: Error) => {
       timer.cancel()
-      reject(error instanceof MeshError ? error : failed(url, error.message))
+      reject(failed(url, error.message))
+    }
+    // What is destroyed may still end well.
+    const giveUp = (reason: string) => {
+      timer.cancel()
+      reject(failed(url, reason))
+      request.destroy()
     }
     const request = protocol === 'https:' ? getHttps(url, options, onAnswer) : getHttp(url, options, onAnswer)
-    const timer = clock.setTimer(timeoutMs, () => request.destroy(failed(url, `no answer in ${timeoutMs} ms`)))
+    const timer = clock.setTimer(timeoutMs, () => giveUp(`no answer in ${timeoutMs} ms`))
     request.on('error', onError)
   })
 }
