@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
+import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { EchoServer } from '../../support/echo-server.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -39,9 +40,12 @@ class KeyServer {
 
 const keys = new Set<KeyServer>()
 let proxy: BootstrapProxy | undefined
+/** How far the proxy's clock is ahead. */
+let aheadMs = 0
 const upstream = new EchoServer('up')
 
 afterEach(() => {
+  aheadMs = 0
   proxy?.close()
   upstream.close()
   for (const server of keys) server.close()
@@ -73,7 +77,8 @@ async function start(keyPort: number, cacheSeconds = 600): Promise<BootstrapProx
     },
   })
   const chain = { filters: [{ name: 'http', typed_config: manager }] }
-  proxy = await new BootstrapProxy().serve(
+  const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs }
+  proxy = await new BootstrapProxy({ clock }).serve(
     resources(
       [listener('in', { filter_chains: [chain] })],
       [cluster('up', [upstreamPort]), cluster('keys', [keyPort])],
@@ -122,6 +127,10 @@ test('a key that is not known has them fetched again, and then no more for a whi
   expect(await ask(second)).toBe("401 Jwks doesn't have key to match kid or alg from Jwt")
   expect(server.asked).toBe(1)
   expect(await ask(first)).toBe('200 ')
+  aheadMs = 10_000
+  expect(await ask(second)).toBe('200 ')
+  expect(await ask(makeKey('third', 'ES256'))).toBe("401 Jwks doesn't have key to match kid or alg from Jwt")
+  expect(server.asked).toBe(2)
 })
 
 test('while the server cannot be reached at first, every token is refused; then it is asked again', async () => {
