@@ -48,7 +48,7 @@ export class Exchange implements Call, TryOwner {
   readonly #decision: Decision = newDecision()
   readonly #buffer = new RequestBuffer()
   readonly #base64 = new Base64Reader()
-  readonly #retries: RetryState
+  #retries: RetryState | undefined
   readonly #routeTimer: WheelTimer
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
@@ -64,6 +64,8 @@ export class Exchange implements Call, TryOwner {
   /** What a filter is asking. */
   #inquiry: Inquiry | undefined
   #startMs = 0
+  /** Tries that were made, the one under way included; silent resends are none. */
+  #tries = 0
   #isWaiting = false
   #answerStarted = false
   #isTunnel = false
@@ -76,7 +78,6 @@ export class Exchange implements Call, TryOwner {
     this.head = downstream.head
     this.facts = downstream.facts
     this.random = context.random
-    this.#retries = new RetryState(context.random)
     const timer = (onDue: () => void) => new WheelTimer(context.bugs.guard('stream', onDue, () => downstream.destroy()))
     this.#routeTimer = timer(() => this.#onRouteTimeout())
     this.#tryTimer = timer(() => this.#onTryTimeout())
@@ -105,7 +106,8 @@ export class Exchange implements Call, TryOwner {
     this.#stats = stats
     this.#plan = context.plan
     this.#startMs = context.clock.nowMs()
-    this.#retries.reset()
+    this.#tries = 0
+    this.#retries?.reset()
     this.#answerStarted = false
     this.#isTunnel = false
     this.#responseIsOver = false
@@ -218,15 +220,8 @@ export class Exchange implements Call, TryOwner {
   }
 
   #ask(question: Question): void {
-    const onAnswer = (answered: Inquiry, value: unknown) => {
-      try {
-        this.#onAnswer(answered, value)
-      } catch (thrown) {
-        this.#context.bugs.report('stream', thrown)
-        this.#downstream.destroy()
-      }
-    }
-    const inquiry = new Inquiry(question, this, this.#decision, this.#buffer, this.#context, onAnswer)
+    const onAnswer = (answered: Inquiry, value: unknown) => this.#onAnswer(answered, value)
+    const inquiry = new Inquiry(question, this, this.#decision, this.#buffer, this.#context, onAnswer, this.#downstream)
     this.#inquiry = inquiry
     if (inquiry.wantsBody && this.head.expectContinue) {
       this.head.expectContinue = false
@@ -286,7 +281,7 @@ export class Exchange implements Call, TryOwner {
       this.#fail(503, 'no_healthy_upstream', 'UH', REPLY_BODY.noHealthyUpstream)
       return
     }
-    this.#retries.tries++
+    this.#tries++
     const attempt = new UpstreamTry(this, cluster, host, this.head, authority, connect !== undefined)
     this.#try = attempt
     const perTryMs = retry?.perTryTimeoutMs ?? 0
@@ -300,7 +295,7 @@ export class Exchange implements Call, TryOwner {
       return endpoint === undefined ? undefined : cluster.hostAt(endpoint)
     }
     const { retry } = this.#decision
-    const avoid = retry?.avoidPreviousHosts === true ? this.#retries.triedHosts : undefined
+    const avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
     return cluster.pickHost(avoid, retry?.hostSelectionAttempts)
   }
 
@@ -312,7 +307,7 @@ export class Exchange implements Call, TryOwner {
     const hasBody = this.head.framing !== FRAMING.none
     target.path = decision.path
     target.authority = decision.authority
-    target.attemptCount = decision.virtualHost?.includeAttemptCount === true ? this.#retries.tries : 0
+    target.attemptCount = decision.virtualHost?.includeAttemptCount === true ? this.#tries : 0
     const proxyVersion = decision.connect?.proxyProtocol
     target.preface = proxyVersion && encodeProxyHeader(proxyVersion, this.facts)
     attempt.writeHead(this.head, target, hasBody, chunks)
@@ -348,7 +343,7 @@ export class Exchange implements Call, TryOwner {
   }
 
   #startResponse(head: ResponseHead, framing: Framing): void {
-    this.#retries.release(head.status < 500)
+    this.#retries?.release(head.status < 500)
     if (this.#routes !== undefined) mutateHeaders(this.#routes, this.#decision, this, head, 'response')
     const { responseHeaders, grpcWeb } = this.#decision
     if (grpcWeb !== undefined) {
@@ -441,14 +436,15 @@ export class Exchange implements Call, TryOwner {
       return
     }
     const mayResend = failure === 'refused' || failure === 'reset'
-    if (mayResend && this.#retries.takesSilently(attempt, failure, !this.#buffer.hasOverflowed)) {
+    if (mayResend && this.#retryState().takesSilently(attempt, failure, !this.#buffer.hasOverflowed)) {
+      this.#tries--
       this.#startTry()
       return
     }
     const { retry } = this.#decision
     const kind: TryFailure = failure === 'no_healthy_upstream' ? 'connect_failure' : failure
     if (retry !== undefined && retriesFailure(retry, kind, attempt.requestWasSent) && this.#mayRetry()) {
-      this.#retries.noteTriedHost(attempt)
+      this.#retryState().noteTriedHost(attempt)
       this.#scheduleRetry()
       return
     }
@@ -457,12 +453,18 @@ export class Exchange implements Call, TryOwner {
     this.#fail(answerTo.status, answerTo.detail, answerTo.flag, answerTo.body)
   }
 
+  /** Made when the first try fails. */
+  #retryState(): RetryState {
+    this.#retries ??= new RetryState(this.random)
+    return this.#retries
+  }
+
   /** Whether another try may be made: tries are left, the body can be sent again, the cluster's breaker lets it. */
   #mayRetry(): boolean {
     const { retry } = this.#decision
     const cluster = this.#cluster
     if (retry === undefined || cluster === undefined || this.#buffer.hasOverflowed) return false
-    const outcome = this.#retries.reserve(retry, cluster)
+    const outcome = this.#retryState().reserve(retry, cluster, this.#tries)
     if (outcome === 'limit') this.#decision.flag = 'URX'
     return outcome === 'granted'
   }
@@ -471,10 +473,10 @@ export class Exchange implements Call, TryOwner {
     const { retry } = this.#decision
     if (retry === undefined) return
     this.#context.wheel.disarm(this.#tryTimer)
-    if (this.#try !== undefined) this.#retries.noteTriedHost(this.#try)
+    if (this.#try !== undefined) this.#retryState().noteTriedHost(this.#try)
     this.#try = undefined
     this.#cluster?.stats.upstream_rq_retry.inc()
-    this.#wait(this.#retries.nextDelayMs(retry))
+    this.#wait(this.#retryState().nextDelayMs(retry))
   }
 
   #wait(delayMs: number): void {
@@ -486,7 +488,7 @@ export class Exchange implements Call, TryOwner {
   #onWaited(): void {
     if (!this.isActive) return
     this.#isWaiting = false
-    if (this.#retries.tries === 0) this.#carryOut()
+    if (this.#tries === 0) this.#carryOut()
     else this.#startTry()
   }
 
@@ -497,7 +499,7 @@ export class Exchange implements Call, TryOwner {
     this.#abandonTry()
     const { retry } = this.#decision
     if (retry !== undefined && retriesFailure(retry, 'per_try_timeout', true) && this.#mayRetry()) {
-      this.#retries.noteTriedHost(attempt)
+      this.#retryState().noteTriedHost(attempt)
       this.#scheduleRetry()
       return
     }
@@ -582,7 +584,7 @@ export class Exchange implements Call, TryOwner {
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#tryTimer)
     wheel.disarm(this.#waitTimer)
-    this.#retries.release()
+    this.#retries?.release()
     this.#inquiry?.cancel()
     this.#inquiry = undefined
     this.#buffer.reset()

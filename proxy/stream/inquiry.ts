@@ -2,6 +2,7 @@ import type { Call } from '../decide/call.ts'
 import type { Decision } from '../decide/decision.ts'
 import type { Asker, Asking, Question } from '../decide/question.ts'
 import type { StreamContext } from './context.ts'
+import type { Downstream } from './downstream.ts'
 import type { RequestBuffer } from './request-buffer.ts'
 
 /**
@@ -15,6 +16,7 @@ export class Inquiry implements Asker {
   readonly #question: Question
   readonly #buffer: RequestBuffer
   readonly #onAnswer: (inquiry: Inquiry, value: unknown) => void
+  readonly #downstream: Downstream
   #asking: Asking | undefined
   #isBegun = false
   #isOver = false
@@ -26,6 +28,7 @@ export class Inquiry implements Asker {
     buffer: RequestBuffer,
     context: StreamContext,
     onAnswer: (inquiry: Inquiry, value: unknown) => void,
+    downstream: Downstream,
   ) {
     this.#question = question
     this.call = call
@@ -33,6 +36,7 @@ export class Inquiry implements Asker {
     this.context = context
     this.#buffer = buffer
     this.#onAnswer = onAnswer
+    this.#downstream = downstream
   }
 
   /** Whether it waits for the request's body. */
@@ -70,6 +74,12 @@ export class Inquiry implements Asker {
   answer(value: unknown): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#onAnswer(this, value)
+    try {
+      this.#onAnswer(this, value)
+    } catch (thrown) {
+      // Who answers is no part of the connection, and must not hear of its bugs.
+      this.context.bugs.report('stream', thrown)
+      this.#downstream.destroy()
+    }
   }
 }

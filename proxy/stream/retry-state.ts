@@ -10,11 +10,9 @@ const MAX_SILENT_RESENDS = 1
 /** The same for what a peer did not begin: it goes away, or has opened less room than it said. */
 const MAX_REFUSED_RESENDS = 3
 
-/** The tries of one request: how many there were, where, and whether another may be made. Used again for the next request. */
+/** The tries of one request that failed: where they were, and whether another may be made. Most requests need none. */
 export class RetryState {
   readonly #random: Random
-  /** Tries that were made, the one under way included; silent resends are none. */
-  tries = 0
   #resends = 0
   #backoffMs = 0
   #triedHosts: Host[] | undefined
@@ -26,7 +24,6 @@ export class RetryState {
   }
 
   reset(): void {
-    this.tries = 0
     this.#resends = 0
     this.#backoffMs = 0
     this.#triedHosts = undefined
@@ -49,7 +46,6 @@ export class RetryState {
   takesSilently({ stream, method }: UpstreamTry, failure: 'refused' | 'reset', bodyIsKept: boolean): boolean {
     if (!bodyIsKept || !this.#mayResend(failure, stream?.isReused === true && !stream.hasReceived, method)) return false
     this.#resends++
-    this.tries--
     return true
   }
 
@@ -59,9 +55,9 @@ export class RetryState {
     return this.#resends < MAX_SILENT_RESENDS && isUntouched && isIdempotent(method)
   }
 
-  /** `limit`: all tries were made. `overflow`: the cluster's breaker lets no more retries be under way. */
-  reserve(retry: RetryPlan, cluster: Cluster): 'granted' | 'limit' | 'overflow' {
-    if (this.tries > retry.attempts) {
+  /** `tries` were made, the last one included. `limit`: all tries were made. `overflow`: the cluster's breaker lets no more retries be under way. */
+  reserve(retry: RetryPlan, cluster: Cluster, tries: number): 'granted' | 'limit' | 'overflow' {
+    if (tries > retry.attempts) {
       cluster.stats.upstream_rq_retry_limit_exceeded.inc()
       return 'limit'
     }
