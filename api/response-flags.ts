@@ -14,6 +14,7 @@ export const RESPONSE_FLAGS = {
   DI: 'DelayInjected',
   FI: 'FaultInjected',
   SI: 'StreamIdleTimeout',
+  UAEX: 'UnauthorizedExternalService',
   OM: 'OverloadManagerTerminated',
 } as const
 

@@ -51,7 +51,7 @@ export const CODES = {
   IST0127: {
     name: 'NoMatchingWorkloadsFound',
     severity: 'warning',
-    meaning: 'The selector of a Gateway, Sidecar or AuthorizationPolicy matches no workload.',
+    meaning: 'The selector of a Gateway, Sidecar, AuthorizationPolicy or RequestAuthentication matches no workload.',
   },
   IST0130: {
     name: 'VirtualServiceUnreachableRule',
@@ -87,6 +87,11 @@ export const CODES = {
     name: 'ConflictingGateways',
     severity: 'error',
     meaning: 'Two Gateways open the same port for the same hosts on the same workloads.',
+  },
+  IST0149: {
+    name: 'JwtClaimBasedRoutingWithoutRequestAuthN',
+    severity: 'error',
+    meaning: 'A route asks for the claims of a token where no RequestAuthentication checks tokens.',
   },
   IST0161: {
     name: 'InvalidGatewayCredential',

@@ -7,6 +7,7 @@ import { EndpointsBody } from './kinds/endpoints.ts'
 import { GatewayBody } from './kinds/gateway.ts'
 import { PeerAuthenticationBody } from './kinds/peer-authentication.ts'
 import { PodBody } from './kinds/pod.ts'
+import { RequestAuthenticationBody } from './kinds/request-authentication.ts'
 import { SecretBody } from './kinds/secret.ts'
 import { ServiceBody } from './kinds/service.ts'
 import { ServiceEntryBody } from './kinds/service-entry.ts'
@@ -52,6 +53,7 @@ export const KINDS: readonly KindInfo[] = [
   networking('ServiceEntry', 'serviceentries', ['se'], ServiceEntryBody),
   networking('WorkloadEntry', 'workloadentries', ['we'], WorkloadEntryBody),
   security('PeerAuthentication', 'peerauthentications', ['pa'], PeerAuthenticationBody),
+  security('RequestAuthentication', 'requestauthentications', ['ra'], RequestAuthenticationBody),
   security('AuthorizationPolicy', 'authorizationpolicies', ['ap'], AuthorizationPolicyBody),
   kubernetes('', ['v1'], 'Service', 'services', ServiceBody),
   kubernetes('', ['v1'], 'Endpoints', 'endpoints', EndpointsBody),

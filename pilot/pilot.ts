@@ -1,11 +1,13 @@
 import { analyze, sortFindings } from '../config/analysis/analyze.ts'
 import type { Finding } from '../config/finding.ts'
 import type { ConfigSource } from '../config/store.ts'
-import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Clock, systemClock, type Timer } from '../lib/clock.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
+import { systemRandom } from '../lib/random.ts'
 import { type Ca, type CaOptions, openCa } from './ca/open.ts'
 import { PilotHttpServer } from './http/server.ts'
+import { JwksResolver } from './jwks/resolver.ts'
 import { MESH_WITH_IDENTITIES, type MeshOptions } from './mesh/options.ts'
 import { Publisher } from './publisher.ts'
 import { XdsServer } from './xds/server.ts'
@@ -22,7 +24,12 @@ export interface PilotOptions {
   debounceMs?: number
   /** Certificates for workloads, and discovery over TLS for those that prove who they are; without it there is neither. */
   ca?: CaOptions | undefined
+  /** PEM of certificates that servers of keys are believed by, beside those of node. */
+  jwksCa?: readonly string[] | undefined
 }
+
+/** How long the pilot waits for keys before it serves proxies. */
+const MAX_START_WAIT_MS = 2_000
 
 /** The control plane: configuration in, generations out, over xDS. */
 export class Pilot {
@@ -32,6 +39,7 @@ export class Pilot {
   readonly metrics = new MetricStore()
   readonly clock: Clock
   readonly ca: Ca | undefined
+  readonly jwks: JwksResolver
   readonly #options: PilotOptions
   readonly #log: Logger
   #reported = new Set<string>()
@@ -45,6 +53,7 @@ export class Pilot {
     this.clock = options.clock ?? systemClock
     const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
     this.ca = options.ca && openCa(options.ca, around)
+    this.jwks = new JwksResolver({ ...around, random: systemRandom, ca: options.jwksCa })
     this.publisher = new Publisher({
       source: options.source,
       clock: this.clock,
@@ -52,6 +61,7 @@ export class Pilot {
       trustBundle: this.ca?.authority.roots,
       quietMs: options.debounceMs,
       logger: this.#log,
+      keys: this.jwks,
     })
     this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })
     this.http = new PilotHttpServer(this, options.httpAddress)
@@ -62,6 +72,7 @@ export class Pilot {
   }
 
   async start(): Promise<void> {
+    await this.#waitForKeys()
     this.xdsPort = await this.xds.listen(this.#options.xdsAddress)
     if (this.ca !== undefined) this.caPort = await this.ca.server.listen(this.#options.ca?.address ?? '')
     await this.http.open()
@@ -71,7 +82,20 @@ export class Pilot {
     this.xds.close()
     this.ca?.close()
     this.publisher.close()
+    this.jwks.close()
     return this.http.close()
+  }
+
+  /** The first proxies should not refuse good tokens because their keys are a moment late. */
+  async #waitForKeys(): Promise<void> {
+    if (!this.jwks.isWaiting) return
+    let timer: Timer | undefined
+    const tooLong = new Promise<void>((resolve) => {
+      timer = this.clock.setTimer(MAX_START_WAIT_MS, resolve)
+    })
+    await Promise.race([this.jwks.settled(), tooLong])
+    timer?.cancel()
+    this.publisher.flush()
   }
 
   /** All that is wrong now: in the files, between the objects, and in the generation made of them. */

@@ -1,9 +1,12 @@
 import { SHORT_TYPE, TYPE_URL } from '../api/type-urls.ts'
 import type { Finding } from '../config/finding.ts'
+import type { ConfigObject } from '../config/object.ts'
 import type { ConfigSnapshot, ConfigSource } from '../config/store.ts'
+import type { JWTRule, RequestAuthenticationBody } from '../crds/kinds/request-authentication.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
 import { errorText } from '../lib/errors.ts'
 import { type Logger, silentLogger } from '../lib/log.ts'
+import { INLINE_KEYS, type KeyProvider } from './jwks/key-table.ts'
 import { Memo } from './memo.ts'
 import { buildGeneration, type Generation } from './mesh/generation.ts'
 import { type ProxyNode, resolveNode } from './mesh/node.ts'
@@ -23,7 +26,12 @@ export interface PublisherOptions {
   /** Or when it has waited so long (PILOT_DEBOUNCE_MAX). */
   maxDelayMs?: number
   logger?: Logger
+  /** Whose tokens can be checked, by which keys; by default only by those that are written out. */
+  keys?: KeyProvider | undefined
 }
+
+/** How long a change waits for keys that are being fetched for the first time. */
+const MAX_KEYS_WAIT_MS = 2_000
 
 /** What a node is given, for people. */
 export interface NodeDescription {
@@ -48,6 +56,8 @@ export class Publisher implements ViewSource {
   readonly #memo = new Memo()
   readonly #listeners = new Set<(generation: number) => void>()
   readonly #stopSource: () => void
+  readonly #keys: KeyProvider
+  readonly #stopKeys: () => void
   #generation: Generation
   #snapshot: ConfigSnapshot
   #views = new Map<string, ScopedView>()
@@ -63,8 +73,14 @@ export class Publisher implements ViewSource {
     this.#quietMs = options.quietMs ?? 100
     this.#maxDelayMs = options.maxDelayMs ?? 1_000
     this.#snapshot = options.source.current()
-    this.#generation = buildGeneration(this.#snapshot.objects, 1, this.#mesh, this.#memo, this.#trustBundle)
-    this.#stopSource = options.source.onChange((snapshot) => this.#onChange(snapshot))
+    this.#keys = options.keys ?? INLINE_KEYS
+    this.#keys.use(jwtRulesOf(this.#snapshot.objects))
+    this.#generation = this.#build(1)
+    this.#stopSource = options.source.onChange((snapshot) => {
+      this.#keys.use(jwtRulesOf(snapshot.objects))
+      this.#onChange(snapshot)
+    })
+    this.#stopKeys = this.#keys.onChange(() => this.#onChange(this.#snapshot))
   }
 
   /** The number of the generation that is published. Counts from 1. */
@@ -131,6 +147,7 @@ export class Publisher implements ViewSource {
 
   close(): void {
     this.#stopSource()
+    this.#stopKeys()
     this.#timer?.cancel()
     this.#timer = undefined
     this.#waitingSinceMs = undefined
@@ -153,14 +170,30 @@ export class Publisher implements ViewSource {
     this.#timer = this.#clock.setTimer(Math.max(0, Math.min(this.#quietMs, leftMs)), () => this.#publish())
   }
 
+  #build(number: number): Generation {
+    return buildGeneration(
+      this.#snapshot.objects,
+      number,
+      this.#mesh,
+      this.#memo,
+      this.#trustBundle,
+      this.#keys.snapshot(),
+    )
+  }
+
   #publish(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    if (this.#keys.isWaiting && this.#clock.nowMs() - (this.#waitingSinceMs ?? 0) < MAX_KEYS_WAIT_MS) {
+      // Without them good tokens would be refused for a moment; when they are there, onChange() is called.
+      this.#timer = this.#clock.setTimer(MAX_KEYS_WAIT_MS, () => this.#publish())
+      return
+    }
     this.#waitingSinceMs = undefined
     const number = this.#generation.number + 1
     this.#memo.nextRound()
     try {
-      this.#generation = buildGeneration(this.#snapshot.objects, number, this.#mesh, this.#memo, this.#trustBundle)
+      this.#generation = this.#build(number)
     } catch (thrown) {
       this.#logger.error('the new generation is not published', { generation: number, error: errorText(thrown) })
       return
@@ -169,4 +202,10 @@ export class Publisher implements ViewSource {
     this.#viewOfNode = new WeakMap()
     for (const listener of this.#listeners) listener(number)
   }
+}
+
+function jwtRulesOf(objects: readonly ConfigObject[]): JWTRule[] {
+  return objects.flatMap(({ kind, body }) =>
+    kind === 'RequestAuthentication' ? ((body as RequestAuthenticationBody).spec.jwtRules ?? []) : [],
+  )
 }

@@ -10,6 +10,7 @@ import { Listener, type ListenerDirectory } from './listener/listener.ts'
 import { type MemoryPressure, memoryReader, OverloadMonitor } from './overload-monitor.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
 import { tlsBySecrets } from './plan/secret-needs.ts'
+import { PreparedFilters } from './prepared-filters.ts'
 import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
@@ -56,6 +57,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   /** By `address port`, for connections that are handed over. */
   #listenersByAddress = new Map<string, Listener>()
   readonly #dns: DnsRefresher
+  readonly #filters: PreparedFilters
   readonly #ignored = new Set<string>()
   readonly #unverified = new Set<string>()
   #isBlind = false
@@ -78,6 +80,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.#log)
+    this.#filters = new PreparedFilters(this)
   }
 
   newRequestId(): string {
@@ -117,6 +120,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.#reportIgnored(plan)
     for (const clusterPlan of plan.clusters.values()) this.#setCluster(clusterPlan, plan)
     this.plan = plan
+    this.#filters.setPlan(plan)
     const failures = await this.#setListeners(plan)
     for (const [name, cluster] of this.#clusters) {
       if (this.plan.clusters.has(name)) continue
@@ -245,6 +249,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   close(): void {
     this.#isDraining = true
     this.overload.close()
+    this.#filters.close()
     for (const listener of this.#listeners.values()) listener.close()
     for (const cluster of this.#clusters.values()) {
       this.#dns.stop(cluster)

@@ -36,6 +36,7 @@ function callsFor(count: number): Call[] {
     }),
     random: { next: () => 0 },
     randomValue: 0,
+    wallMs: () => 0,
     newRequestId: () => '',
   }))
 }

@@ -86,23 +86,23 @@ test('a call is judged by them, as by the proxy', async () => {
     })
   }
   const web = { tls: 'mtls', alpn: ['istio'], peer: 'spiffe://cluster.local/ns/default/sa/web' } as const
-  expect(explain('/').authorization).toEqual({ verdict: 'deny', policy: null, rule: null, origin: null })
-  expect(explain('/', web)).toMatchObject({
+  expect((await explain('/')).authorization).toEqual({ verdict: 'deny', policy: null, rule: null, origin: null })
+  expect(await explain('/', web)).toMatchObject({
     authorization: { verdict: 'allow', policy: 'default/callers', rule: '0', origin: { line: 23 } },
     directResponse: null,
     error: null,
   })
   // A name that was not shown in a handshake counts for nothing.
-  expect(explain('/', { ...web, tls: 'none' }).authorization.verdict).toBe('deny')
-  expect(explain('/', { sourceIp: '192.0.2.7' }).authorization).toMatchObject({ verdict: 'allow', rule: '1' })
-  const denied = explain('/admin', web)
+  expect((await explain('/', { ...web, tls: 'none' })).authorization.verdict).toBe('deny')
+  expect((await explain('/', { sourceIp: '192.0.2.7' })).authorization).toMatchObject({ verdict: 'allow', rule: '1' })
+  const denied = await explain('/admin', web)
   expect(denied.authorization).toMatchObject({ verdict: 'deny', policy: 'default/admin', origin: { line: 29 } })
   expect(denied.directResponse).toMatchObject({ status: 403, body: 'RBAC: access denied' })
-  expect(explain('/', { ...web, destination: '10.0.0.5:9000' })).toMatchObject({
+  expect(await explain('/', { ...web, destination: '10.0.0.5:9000' })).toMatchObject({
     authorization: { verdict: 'allow' },
     cluster: 'inbound|9000||',
   })
-  const closed = explain('/', { destination: '10.0.0.5:9000' })
+  const closed = await explain('/', { destination: '10.0.0.5:9000' })
   expect([closed.authorization.verdict, closed.error]).toEqual(['deny', 'the connection is not authorized'])
   const looked = closed.trace
     .filter(({ candidate }) => candidate.includes('policy'))

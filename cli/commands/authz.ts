@@ -51,7 +51,7 @@ async function run(
   if (method !== undefined && urlText === undefined) throw new CliError('METHOD needs a URL', EXIT.usage)
   const source = await sourceOfConfig(flags.config, workload, 'inbound', readMeshConfig(flags.meshConfig).options)
   const policies = appliedRules(source.security)
-  const result = method === undefined ? undefined : judge(method, parseUrl(urlText ?? ''), flags, source)
+  const result = method === undefined ? undefined : await judge(method, parseUrl(urlText ?? ''), flags, source)
   for (const note of source.notes) console.error(`note: ${note}`)
   if (flags.json) {
     const call = result && { authorization: result.authorization, trace: result.trace, error: result.error }
@@ -59,9 +59,9 @@ async function run(
   } else process.stdout.write(textOf(workload, policies, result))
 }
 
-function judge(method: string, url: URL, flags: AuthzFlags, source: ExplainSource): Explanation {
+async function judge(method: string, url: URL, flags: AuthzFlags, source: ExplainSource): Promise<Explanation> {
   const isMutual = flags.peer !== ''
-  const result = explainCall(source.plan, {
+  const result = await explainCall(source.plan, {
     method: method.toUpperCase(),
     url,
     headers: flags.header,

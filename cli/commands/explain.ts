@@ -89,7 +89,7 @@ async function run(method: string, urlText: string, flags: ExplainFlags): Promis
     faultDraw: (flags.random % 100) / 100,
     assumeHosts: source.assumeHosts,
   }
-  const result = explainCall(source.plan, call)
+  const result = await explainCall(source.plan, call)
   for (const note of source.notes) console.error(`note: ${note}`)
   if (flags.json) console.log(JSON.stringify(result, null, 2))
   else process.stdout.write(formatExplanation(call, flags.from ?? '', result))

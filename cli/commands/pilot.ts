@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { DirectorySource } from '../../config/sources/directory.ts'
 import { systemClock } from '../../lib/clock.ts'
@@ -28,6 +29,7 @@ interface PilotFlags {
   caJwks?: string
   caJwtIssuer: string
   caJwtAudience: string[]
+  jwksCa?: string
   exitWithParent?: true
 }
 
@@ -67,6 +69,10 @@ export const command: CliCommand = {
         'https://kubernetes.default.svc.cluster.local',
       )
       .option('--ca-jwt-audience <audience...>', 'what their tokens must be for', ['istio-ca'])
+      .option(
+        '--jwks-ca <file>',
+        "PEM of certificates that servers of issuers' keys are believed by, beside the public ones",
+      )
       .addOption(exitWithParentOption())
       .action(run)
   },
@@ -118,6 +124,7 @@ async function run(flags: PilotFlags): Promise<void> {
       ...(flags.defaultMtlsMode && { defaultMtlsMode: flags.defaultMtlsMode }),
     },
     ca: caOptions(flags, trustDomain),
+    jwksCa: flags.jwksCa === undefined ? undefined : [readFileSync(flags.jwksCa, 'utf8')],
     log,
   })
   const stop = () => {

@@ -16,6 +16,7 @@ export function formatExplanation(call: SymbolicCall, from: string, result: Expl
 
 function outcomeLine(result: Explanation): string {
   if (result.error !== null) return pc.bold(pc.red(`goes nowhere: ${result.error}`))
+  if (result.asks !== null) return pc.bold(`would ask ${result.asks}`)
   if (result.redirect !== null) return pc.bold(`is redirected: ${result.redirect.status} ${result.redirect.location}`)
   if (result.directResponse !== null) return pc.bold(`is answered by the proxy: ${result.directResponse.status}`)
   return pc.bold(`goes to ${result.cluster}`)

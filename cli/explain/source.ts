@@ -90,7 +90,7 @@ export async function sourceOfConfig(
         return target === port ? '' : `${workload?.addresses[0] ?? '0.0.0.0'}:${target}`
       },
       isGateway,
-      security: securityPlan(view.scope.security),
+      security: securityPlan(view.scope.security, mesh.keys),
     }
   } finally {
     publisher.close()

@@ -282,3 +282,30 @@ test('each analyzer names its codes once, and they are known', () => {
     for (const code of codes) expect(CODES).toHaveProperty(code)
   }
 })
+
+describe('IST0149: claims are known only where tokens are checked', () => {
+  const claims = (gateways: string, host = '*') =>
+    vs(
+      `hosts: ["${host}"]\ngateways: ${gateways}\nhttp: [{match: [{headers: {"@request.auth.claims.group": {exact: a}}}], ${to('a')}}]`,
+    )
+  const policy = (selector = '') => `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: ra}
+spec: {${selector}jwtRules: [{issuer: a, jwksUri: "https://a"}]}
+`
+  const selector = (labels: string) => `selector: {matchLabels: ${labels}}, `
+
+  test('at a gateway under a policy', () => {
+    const objects = [service('a'), gateway(http), claims('[gw]')]
+    expect(analyzed(...objects)).toEqual([['IST0149', 'vs', 7]])
+    expect(analyzed(...objects, policy())).toEqual([])
+    expect(analyzed(...objects, policy(selector('{gw: "1"}')))).toEqual([])
+    expect(analyzed(...objects, policy(selector('{gw: "2"}')))).toEqual([['IST0149', 'vs', 7]])
+    expect(analyzed(...objects, inNamespace(policy(), 'other'))).toEqual([['IST0149', 'vs', 7]])
+    expect(analyzed(...objects, inNamespace(policy(), 'istio-system'))).toEqual([])
+  })
+
+  test('and at no sidecar', () => {
+    expect(analyzed(service('a'), claims('[mesh]', 'a'), policy())).toEqual([['IST0149', 'vs', 7]])
+  })
+})

@@ -1,6 +1,7 @@
 import type { Analyzer } from './analyzer.ts'
 import { rulesThatNeverMatch } from './authorization/never.ts'
 import { shadowedRules } from './authorization/shadowed.ts'
+import { claimRoutes } from './claim-routes.ts'
 import { conflictingGateways } from './conflicting-gateways.ts'
 import { credentials } from './credentials.ts'
 import { deploymentPorts } from './deployment-ports.ts'
@@ -27,6 +28,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   selectors,
   unreachableRules,
   gatewayHosts,
+  claimRoutes,
   serviceEntryAddresses,
   conflictingGateways,
   destinationRuleHosts,

@@ -3,6 +3,7 @@ import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
@@ -25,6 +26,7 @@ export interface Bodies {
   ServiceEntry: ServiceEntryBody
   WorkloadEntry: WorkloadEntryBody
   AuthorizationPolicy: AuthorizationPolicyBody
+  RequestAuthentication: RequestAuthenticationBody
   Service: ServiceBody
   Pod: PodBody
   Secret: SecretBody

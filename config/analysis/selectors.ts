@@ -20,7 +20,7 @@ export const selectors: Analyzer = {
       const message = `no workload of namespace "${namespace}" has the labels ${show(labels)}`
       context.report('IST0127', sidecar, ['spec', 'workloadSelector'], message)
     }
-    for (const policy of context.all('AuthorizationPolicy')) {
+    for (const policy of [...context.all('AuthorizationPolicy'), ...context.all('RequestAuthentication')]) {
       const labels = selectorOf(policy)
       const namespace = reachOf(policy, context.rootNamespace)
       if (Object.keys(labels).length === 0 || context.workloadsWith(labels, namespace).length > 0) continue

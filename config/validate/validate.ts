@@ -2,6 +2,7 @@ import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-pol
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
+import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
@@ -16,6 +17,7 @@ import { checkAuthorizationPolicy } from './rules/authorization-policy.ts'
 import { checkDestinationRule } from './rules/destination-rule.ts'
 import { checkGateway } from './rules/gateway.ts'
 import { checkPeerAuthentication } from './rules/peer-authentication.ts'
+import { checkRequestAuthentication } from './rules/request-authentication.ts'
 import { checkSecret } from './rules/secret.ts'
 import { checkServiceEntry } from './rules/service-entry.ts'
 import { checkSidecar } from './rules/sidecar.ts'
@@ -59,6 +61,9 @@ function checkRules(kind: string, body: unknown, report: Report): void {
       return
     case 'Secret':
       checkSecret(body as SecretBody, report)
+      return
+    case 'RequestAuthentication':
+      checkRequestAuthentication((body as RequestAuthenticationBody).spec, report)
       return
     case 'ServiceEntry':
       checkServiceEntry((body as ServiceEntryBody).spec, report)

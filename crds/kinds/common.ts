@@ -38,3 +38,12 @@ export const MatchLabelsSelector = message({ matchLabels: Type.Optional(stringMa
 export type MatchLabelsSelector = Static<typeof MatchLabelsSelector>
 
 export const exportTo = () => strings('Namespaces that see the object: "." its own, "*" all, or names.')
+
+/** Of policies (istio.type.v1beta1.PolicyTargetReference). */
+export const PolicyTargetReference = message({
+  group: Type.Optional(Type.String()),
+  kind: Type.Optional(Type.String()),
+  name: Type.Optional(Type.String()),
+  namespace: Type.Optional(Type.String()),
+})
+export type PolicyTargetReference = Static<typeof PolicyTargetReference>

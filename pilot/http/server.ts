@@ -21,6 +21,7 @@ const ROUTES: Record<string, Answer> = {
   '/debug/findings': (pilot) => json(pilot.findings()),
   '/debug/config': (pilot) => json({ generation: pilot.publisher.generation, findings: pilot.findings() }),
   '/debug/certz': (pilot) => json(certz(pilot) ?? { error: 'this pilot has no certificate authority' }),
+  '/debug/jwks': (pilot) => json(pilot.jwks.status()),
   '/debug/node': (pilot, query) => json(describe(pilot, query.get('id') ?? '')),
 }
 

@@ -5,6 +5,7 @@ import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import { INLINE_KEYS, type KeyTable } from '../jwks/key-table.ts'
 import type { Memo } from '../memo.ts'
 import { objectsByKind } from '../registry/objects.ts'
 import { buildRegistry, type Registry } from '../registry/registry.ts'
@@ -38,6 +39,8 @@ export interface Generation {
   /** By age. */
   readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicyBody>[]
   readonly secrets: SecretIndex
+  /** By which keys tokens are checked. */
+  readonly keys: KeyTable
   readonly instances: InstanceIndex
   /** The services that a namespace sees. */
   visibleServices(namespace: string): ServiceScope
@@ -51,6 +54,7 @@ export function buildGeneration(
   options: MeshOptions,
   memo: Memo,
   trustBundle = '',
+  keys: KeyTable = INLINE_KEYS,
 ): Generation {
   const byKind = objectsByKind(objects, memo)
   const registry = buildRegistry(byKind, options, memo)
@@ -70,6 +74,7 @@ export function buildGeneration(
     requestAuthentications: byKind.of('security.istio.io/RequestAuthentication'),
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
     secrets: indexSecrets(byKind.of('/Secret'), memo),
+    keys,
     instances: instanceIndex(registry, memo),
     visibleServices: visible,
     dangling: [

@@ -23,14 +23,22 @@ export function workloadSecurity(namespace: string, labels: Labels, generation: 
   }
 }
 
+interface TargetedSpec {
+  readonly selector?: { readonly matchLabels?: Labels }
+  readonly targetRef?: object
+  readonly targetRefs?: readonly object[]
+}
+
 /** Those of its own namespace and of the mesh's whose selector, where there is one, it has the labels of. Order stays. */
-function policiesOf<P extends ConfigObject<{ spec: { selector?: { matchLabels?: Labels } } }>>(
+function policiesOf<P extends ConfigObject<{ spec: TargetedSpec }>>(
   policies: readonly P[],
   namespace: string,
   labels: Labels,
   rootNamespace: string,
 ): readonly P[] {
   return policies.filter(({ metadata, body }) => {
+    // What is meant for gateways of the Gateway API is meant for nothing that we know.
+    if (body.spec.targetRef !== undefined || body.spec.targetRefs !== undefined) return false
     if (metadata.namespace !== namespace && metadata.namespace !== rootNamespace) return false
     return labelsMatch(body.spec.selector?.matchLabels, labels)
   })

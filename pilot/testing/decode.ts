@@ -8,6 +8,7 @@ import { FileAccessLogSchema } from '../../api/gen/envoy/extensions/access_logge
 import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { ExtAuthzSchema } from '../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
+import { JwtAuthenticationSchema } from '../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { RBACSchema } from '../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { OriginalDstSchema } from '../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
@@ -51,6 +52,7 @@ const PACKED = createRegistry(
   HttpProtocolOptionsSchema,
   OriginalDstSchema,
   PreviousHostsPredicateSchema,
+  JwtAuthenticationSchema,
   RouterSchema,
   TcpProxySchema,
   TlsInspectorSchema,

@@ -18,7 +18,7 @@ import {
   withSecurity,
 } from '../translate/listener.ts'
 import { gatewayRoutePlans, type RoutePlan, sidecarRoutePlan } from '../translate/route.ts'
-import { securityPlan } from '../translate/security/plan.ts'
+import { keysOfWorkload, securityPlan } from '../translate/security/plan.ts'
 import type { EncodedResource } from '../xds/view.ts'
 import { plannedInbound } from './clusters.ts'
 
@@ -30,7 +30,8 @@ export interface OpenPlan {
 
 export function openPlan(scope: NodeScope, generation: Generation, memo: Memo): OpenPlan {
   const { options, virtualServices, destinationRules } = generation
-  const inputs = [scope, options, virtualServices, destinationRules, ...headlessEndpoints(scope, generation)]
+  const keys = keysOfWorkload(scope.security, generation.keys)
+  const inputs = [scope, options, virtualServices, destinationRules, ...headlessEndpoints(scope, generation), ...keys]
   return memo.get('open plan', inputs, () =>
     scope.type === 'router' ? gatewayPlan(scope, generation) : sidecarPlan(scope, generation, memo),
   )
@@ -41,7 +42,7 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
   const inbound = plannedInbound(scope, generation, memo)
   const endpointsOf = (service: Service, port: number) => registry.endpointsOf(service).get(port) ?? []
   const outbound = sidecarOutbound({ ...chainContext(scope, generation), scope, endpointsOf })
-  const security = securityPlan(scope.security)
+  const security = securityPlan(scope.security, generation.keys)
   const secured = (plan: ListenerPlan) => withSecurity(plan, security)
   const listeners = [...outbound.listeners, ...boundInbound(inbound).map(secured)]
   if (scope.captured) {
@@ -63,7 +64,7 @@ function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
     services: scope.services.services,
     ruleOf: (service: Service) => generation.destinationRules.find(scope, service),
   }
-  const security = securityPlan(scope.security)
+  const security = securityPlan(scope.security, generation.keys)
   const listeners = scope.gatewayPorts
     .flatMap((port) => gatewayListener(port, context) ?? [])
     .map((plan) => withSecurity(plan, security))

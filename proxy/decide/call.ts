@@ -11,6 +11,8 @@ export interface Call {
   readonly random: Random
   /** Drawn once a call: runtime fractions and the pick of a weighted cluster share it, as in Envoy. */
   randomValue: number
+  /** Milliseconds since the Unix epoch, for what expires. */
+  wallMs(): number
   /** Makes an x-request-id. */
   newRequestId(): string
 }

@@ -22,7 +22,7 @@ import type { Trace } from './trace.ts'
  *
  *   prepare.ts    checks, normalisation and forwarding headers, before anything is matched
  *   route.ts      virtual host and route
- *   filters/http  CORS, faults: in the order of the connection manager's chain
+ *   filters/http  tokens, policies, CORS, faults: in the order of the connection manager's chain
  *   rewrite.ts    path, host, redirect
  *   mutate.ts     header fields, request and response
  */
@@ -43,42 +43,74 @@ export function decide(
   decision: Decision,
   trace?: Trace,
 ): void {
-  const { head } = call
-  decision.path = head.path
-  decision.authority = head.authority
   if (routes === undefined) {
-    if (judgeFilters(manager, undefined, call, decision, trace)) return
-    answer(decision, 404, 'route_configuration_not_found', 'NR')
     trace?.push({
       candidate: `route configuration ${manager.routeConfigName}`,
       matched: false,
       reason: 'is not known',
       origin: undefined,
     })
-    return
+  } else {
+    lookUp(routes, call, decision, trace)
+    if (!mayUpgrade(manager, decision.route, call.head)) {
+      // Not one byte of what may follow is believed to be a request: the answer ends the connection.
+      call.head.keepAlive = false
+      answer(decision, 403, 'upgrade_failed', '')
+      return
+    }
   }
-  const virtualHost = findVirtualHost(routes, head.authority)
-  if (trace !== undefined) traceVirtualHosts(trace, routes, head.authority, virtualHost)
-  const route = virtualHost === undefined ? undefined : findRoute(virtualHost, call, trace)
-  if (!mayUpgrade(manager, route, head)) {
-    decision.virtualHost = virtualHost
-    // Not one byte of what may follow is believed to be a request: the answer ends the connection.
-    head.keepAlive = false
-    answer(decision, 403, 'upgrade_failed', '')
-    return
-  }
-  if (virtualHost === undefined || route === undefined) {
-    decision.virtualHost = virtualHost
-    // Who may not call does not learn what there is.
-    if (judgeFilters(manager, routes, call, decision, trace)) return
-    answer(decision, 404, 'route_not_found', 'NR')
-    return
-  }
+  judgeAndAct(plan, manager, routes, call, decision, undefined, trace)
+}
+
+/**
+ * Goes on with a decision that waited for the answer to its question, at the filter that has asked. Nothing before is done
+ * anew: the dice that were drawn and the changes to the head stay.
+ */
+export function resume(
+  plan: Plan,
+  manager: HttpManagerPlan,
+  routes: RouteConfigPlan | undefined,
+  call: Call,
+  decision: Decision,
+  found: unknown,
+  trace?: Trace,
+): void {
+  decision.outcome = 'forward'
+  decision.question = undefined
+  judgeAndAct(plan, manager, routes, call, decision, found, trace)
+}
+
+/** Virtual host, route and cluster, by what the call is now. */
+function lookUp(routes: RouteConfigPlan, call: Call, decision: Decision, trace: Trace | undefined): void {
+  const { authority } = call.head
+  const virtualHost = findVirtualHost(routes, authority)
+  if (trace !== undefined) traceVirtualHosts(trace, routes, authority, virtualHost)
+  const route = virtualHost === undefined ? undefined : findRoute(virtualHost, call, decision, trace)
   decision.virtualHost = virtualHost
   decision.route = route
+  decision.choice = route?.action.kind === 'forward' ? pick(route.action.clusters, call.randomValue) : undefined
+}
+
+/** The filters judge first, whether there is a route or not; who may not call is not told what there is. */
+function judgeAndAct(
+  plan: Plan,
+  manager: HttpManagerPlan,
+  routes: RouteConfigPlan | undefined,
+  call: Call,
+  decision: Decision,
+  found: unknown,
+  trace: Trace | undefined,
+): void {
+  if (manager.filters.length > 0 && judgeFilters(manager, routes, call, decision, found, trace)) return
+  const { head } = call
+  decision.path = head.path
+  decision.authority = head.authority
+  const { route } = decision
+  if (route === undefined) {
+    answer(decision, 404, routes === undefined ? 'route_configuration_not_found' : 'route_not_found', 'NR')
+    return
+  }
   const { action } = route
-  if (action.kind === 'forward') decision.choice = pick(action.clusters, call.randomValue)
-  if (judgeFilters(manager, routes, call, decision, trace)) return
   switch (action.kind) {
     case 'direct_response':
       decision.outcome = 'direct_response'
@@ -117,24 +149,36 @@ export function pick(choice: WeightedChoice, randomValue: number): WeightedClust
   return entries[entries.length - 1]!
 }
 
-/** Runs the filters' pure halves; true when one of them has answered the call. */
+/**
+ * Runs the filters' pure halves, beginning where the decision stands; true when one of them has answered the call or has
+ * to ask. `found` is the answer to what the first of them has asked.
+ */
 function judgeFilters(
-  { filters }: HttpManagerPlan,
+  manager: HttpManagerPlan,
   routes: RouteConfigPlan | undefined,
   call: Call,
   decision: Decision,
+  found: unknown,
   trace: Trace | undefined,
 ): boolean {
-  for (let i = 0; i < filters.length; i++) {
+  const { filters } = manager
+  let answerToFirst = found
+  for (let i = decision.filterIndex; i < filters.length; i++) {
     const filter = filters[i] as HttpFilterPlan
     const { name } = filter
+    decision.filterIndex = i
     const config =
       decision.choice?.filterConfigs.get(name) ??
       decision.route?.filterConfigs.get(name) ??
       decision.virtualHost?.filterConfigs.get(name) ??
       routes?.filterConfigs.get(name) ??
       filter.config
-    if (filterByName(name)?.judge(config, call, decision, trace)) return true
+    if (filterByName(name)?.judge(config, call, decision, answerToFirst, filter.config, trace)) return true
+    answerToFirst = undefined
+    if (decision.clearsRoute && routes !== undefined) {
+      decision.clearsRoute = false
+      lookUp(routes, call, decision, trace)
+    }
   }
   return false
 }

@@ -10,6 +10,7 @@ import type {
   WeightedClusterPlan,
 } from '../plan/plan.ts'
 import type { DynamicMetadata } from './metadata.ts'
+import type { Question } from './question.ts'
 
 /** What the rules about callers say of a call or connection. Where none was asked the verdict is `none`. */
 export interface AuthorizationDecision {
@@ -22,7 +23,8 @@ export function newAuthorization(): AuthorizationDecision {
   return { verdict: 'none', policy: undefined }
 }
 
-export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply'
+/** `ask`: nothing is decided before `question` has its answer. */
+export type Outcome = 'forward' | 'redirect' | 'direct_response' | 'local_reply' | 'ask'
 
 /** What happens to one call. Filled by decide(), then carried out by the stream or printed by `explain`. */
 export interface Decision {
@@ -52,6 +54,11 @@ export interface Decision {
   grpcStatus: number | undefined
   /** The call came as gRPC-Web, and its bodies must be translated. */
   grpcWeb: GrpcWebCall | undefined
+  /** The filter of the chain that judges now, or that has asked. */
+  filterIndex: number
+  question: Question | undefined
+  /** A filter has changed what routes are found by: the next filter sees the route that is found then. */
+  clearsRoute: boolean
   /** What filters have found out for others that come after them, by the name that they keep it under. */
   metadata: DynamicMetadata | undefined
   readonly authorization: AuthorizationDecision
@@ -83,6 +90,9 @@ export function newDecision(): Decision {
     location: '',
     grpcStatus: undefined,
     grpcWeb: undefined,
+    filterIndex: 0,
+    question: undefined,
+    clearsRoute: false,
     metadata: undefined,
     authorization: newAuthorization(),
     counted: [],
@@ -112,6 +122,9 @@ export function resetDecision(decision: Decision): void {
   decision.location = ''
   decision.grpcStatus = undefined
   decision.grpcWeb = undefined
+  decision.filterIndex = 0
+  decision.question = undefined
+  decision.clearsRoute = false
   decision.metadata = undefined
   decision.authorization.verdict = 'none'
   decision.authorization.policy = undefined
@@ -127,6 +140,12 @@ export function answer(decision: Decision, status: number, detail: string, flag:
   decision.status = status
   decision.detail = detail
   if (flag !== '') decision.flag = flag
+}
+
+/** Leaves the decision open until the question is answered; resume() then goes on at the filter that asks. */
+export function ask(decision: Decision, question: Question): void {
+  decision.outcome = 'ask'
+  decision.question = question
 }
 
 /** Counts one in a counter of the connection manager. Whoever carries the decision out adds it up: deciding has no effects. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { parseClusterName } from '../../api/names.ts'
 import { formatOrigin, type Origin } from '../../api/origin.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { judgeConnection } from '../filters/network/rbac/filter.ts'
 import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
@@ -9,7 +10,7 @@ import { RequestHead } from '../stream/message.ts'
 import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
 import type { ConnectionFacts } from './connection-facts.ts'
-import { decide, pick, routesOf } from './decide.ts'
+import { decide, pick, resume, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
 import { type AuthorizationExplained, explainAuthorization, factsOf, NOT_ASKED } from './explain-authorization.ts'
 import { explainTls } from './explain-tls.ts'
@@ -18,6 +19,7 @@ import { findFilterChain } from './filter-chain.ts'
 import { findListener } from './find-listener.ts'
 import { mutateHeaders } from './mutate.ts'
 import { prepareRequest } from './prepare.ts'
+import type { Question } from './question.ts'
 import type { Trace } from './trace.ts'
 
 /** A call that nobody makes: enough is known of it to decide it. */
@@ -70,13 +72,15 @@ export interface Explanation {
   /** How the cluster is called; of a call that ends here, how it came. */
   tls: { mode: string; sni: string; peer: string }
   authorization: AuthorizationExplained
+  /** Whom the proxy would ask before it goes on. What they would say is not known, so nothing that follows is. */
+  asks: string | null
   trace: { candidate: string; matched: boolean; reason: string; origin: Origin | null }[]
   origin: Origin | null
   error: string | null
 }
 
 /** Walks a symbolic call through a plan: listener, filter chain, then decide(). */
-export function explainCall(plan: Plan, call: SymbolicCall): Explanation {
+export async function explainCall(plan: Plan, call: SymbolicCall): Promise<Explanation> {
   const trace: Trace = []
   const result = emptyExplanation(call)
   const destination = hostOf(call.destination) || call.resolvedAddress
@@ -112,7 +116,7 @@ function explainTcp(
   return finish(result, trace, `no cluster ${choice.cluster}`)
 }
 
-function explainHttp(
+async function explainHttp(
   plan: Plan,
   listener: ListenerPlan,
   manager: HttpManagerPlan,
@@ -120,7 +124,7 @@ function explainHttp(
   known: ConnectionFacts,
   result: Explanation,
   trace: Trace,
-): Explanation {
+): Promise<Explanation> {
   const head = new RequestHead()
   const parseError = headOf(call, head)
   if (parseError !== undefined) {
@@ -135,6 +139,7 @@ function explainHttp(
     facts,
     random: { next: () => call.faultDraw },
     randomValue: call.randomValue,
+    wallMs: () => systemClock.wallMs(),
     newRequestId: () => '<generated>',
   }
   const decision = newDecision()
@@ -142,8 +147,15 @@ function explainHttp(
   // Of a client's certificate only the name is given, which is too little to say it onward.
   const unnamed = { ...asked, facts: { ...facts, tls: undefined } }
   if (prepareRequest(manager, unnamed, decision)) decide(plan, manager, routes, asked, decision, trace)
+  while (decision.question?.isLocal === true) {
+    resume(plan, manager, routes, asked, decision, await answerTo(decision.question, asked, decision), trace)
+  }
   describeDecision(result, decision)
   if (decision.authorization.verdict !== 'none') result.authorization = explainAuthorization(decision.authorization)
+  if (decision.question !== undefined) {
+    result.asks = decision.question.about
+    return finish(result, trace, null)
+  }
   if (decision.outcome === 'forward' && routes !== undefined) {
     describeTls(plan, call, decision.choice?.cluster ?? '', result)
     mutateHeaders(routes, decision, asked, head, 'request')
@@ -157,6 +169,13 @@ function explainHttp(
     }
   }
   return finish(result, trace, missOf(decision, result, manager))
+}
+
+/** The answer to what computing alone can answer. */
+function answerTo(question: Question, call: Call, decision: Decision): Promise<unknown> {
+  return new Promise((resolve) => {
+    question.ask({ call, decision, context: undefined, body: () => [], bodyIsEnded: true, answer: resolve })
+  })
 }
 
 /** Why a request that is forwarded to this cluster can reach no host, as far as the configuration tells. */
@@ -197,7 +216,7 @@ function describeDecision(result: Explanation, decision: Decision): void {
     result.fault = { delayMs: decision.delayMs, abortStatus: decision.flag === 'FI' ? decision.status : null }
   }
   if (decision.outcome === 'redirect') result.redirect = { status: decision.status, location: decision.location }
-  else if (decision.outcome !== 'forward') {
+  else if (decision.outcome !== 'forward' && decision.outcome !== 'ask') {
     const headers: Record<string, string> = {}
     const added = decision.responseHeaders ?? []
     for (let i = 0; i < added.length; i += 2) headers[added[i] as string] = added[i + 1] as string
@@ -234,7 +253,7 @@ function missOf(decision: Decision, result: Explanation, manager: HttpManagerPla
       return null
     default:
       if (decision.authorization.verdict === 'deny') return null
-      return decision.detail
+      return decision.detail.startsWith('jwt_authn_access_denied') ? null : decision.detail
   }
 }
 
@@ -289,6 +308,7 @@ function emptyExplanation(call: SymbolicCall): Explanation {
     redirect: null,
     tls: { mode: call.tls, sni: call.sni, peer: call.peer },
     authorization: NOT_ASKED,
+    asks: null,
     trace: [],
     origin: null,
     error: null,

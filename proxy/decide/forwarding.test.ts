@@ -44,6 +44,7 @@ function read(manager: object, lines: readonly string[], peer = '192.0.2.5') {
     }),
     random: { next: () => 0 },
     randomValue: 0,
+    wallMs: () => 0,
     newRequestId: () => 'generated',
   }
   const decision = newDecision()

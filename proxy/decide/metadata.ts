@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
+import type { MetadataMatcher } from '../plan/metadata-matcher.ts'
 import type { Decision } from './decision.ts'
 
 /** Envoy's dynamic metadata of one call: what filters have found out, by the name that each keeps it under. */
@@ -23,4 +24,8 @@ export function metadataAt(
     at = at[key]
   }
   return at
+}
+
+export function metadataMatches({ filter, path, value, invert }: MetadataMatcher, decision: Decision): boolean {
+  return value.test(metadataAt(decision, filter, path)) !== invert
 }

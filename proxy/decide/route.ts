@@ -1,8 +1,17 @@
 import { queryValue } from '../plan/matchers.ts'
-import type { DomainIndex, Fraction, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan/plan.ts'
+import type {
+  DomainIndex,
+  Fraction,
+  RouteConfigPlan,
+  RouteMatchPlan,
+  RoutePlan,
+  VirtualHostPlan,
+} from '../plan/plan.ts'
 import type { RouteIndex } from '../plan/route-index.ts'
 import type { Call } from './call.ts'
+import type { Decision } from './decision.ts'
 import { headerMatches, hostWithoutPort, pathname, queryOf } from './fields.ts'
+import { metadataMatches } from './metadata.ts'
 import {
   describeRefusal,
   MATCHED,
@@ -43,13 +52,18 @@ function findWildcard(domains: DomainIndex, host: string): VirtualHostPlan | und
 }
 
 /** The first route of the virtual host that matches. */
-export function findRoute(host: VirtualHostPlan, call: Call, trace: Trace | undefined): RoutePlan | undefined {
+export function findRoute(
+  host: VirtualHostPlan,
+  call: Call,
+  decision: Decision,
+  trace: Trace | undefined,
+): RoutePlan | undefined {
   const path = pathname(call.head.path)
   const { routes, routeIndex } = host
-  if (routeIndex !== undefined && trace === undefined) return findIndexed(routes, routeIndex, call, path)
+  if (routeIndex !== undefined && trace === undefined) return findIndexed(routes, routeIndex, call, decision, path)
   for (let i = 0; i < routes.length; i++) {
     const route = routes[i] as RoutePlan
-    const refusal = matchRoute(route, call, path)
+    const refusal = refusalOf(route.match, call, decision, path)
     if (trace !== undefined) {
       const matched = refusal === MATCHED
       const reason = matched ? 'every predicate matches' : `does not match: ${describeRefusal(route, refusal)}`
@@ -60,16 +74,27 @@ export function findRoute(host: VirtualHostPlan, call: Call, trace: Trace | unde
   return undefined
 }
 
-function findIndexed(routes: readonly RoutePlan[], index: RouteIndex, call: Call, path: string): RoutePlan | undefined {
+function findIndexed(
+  routes: readonly RoutePlan[],
+  index: RouteIndex,
+  call: Call,
+  decision: Decision,
+  path: string,
+): RoutePlan | undefined {
   index.start(path)
   for (let i = index.next(); i >= 0; i = index.next()) {
     const route = routes[i] as RoutePlan
-    if (matchRoute(route, call, path) === MATCHED) return route
+    if (refusalOf(route.match, call, decision, path) === MATCHED) return route
   }
   return undefined
 }
 
-function matchRoute({ match }: RoutePlan, call: Call, path: string): number {
+/** Whether a call is what a match asks for, outside of route tables. */
+export function matchesRoute(match: RouteMatchPlan, call: Call, decision: Decision): boolean {
+  return refusalOf(match, call, decision, pathname(call.head.path)) === MATCHED
+}
+
+function refusalOf(match: RouteMatchPlan, call: Call, decision: Decision, path: string): number {
   if (!pathMatches(match.path, path, call.head.method)) return REFUSED_PATH
   for (let i = 0; i < match.headers.length; i++) {
     if (!headerMatches(match.headers[i]!, call.head)) return i
@@ -82,6 +107,9 @@ function matchRoute({ match }: RoutePlan, call: Call, path: string): number {
       const matches = value !== undefined && (matcher.value === 'present' || matcher.value.test(value))
       if (!matches) return match.headers.length + i
     }
+  }
+  for (let i = 0; i < match.metadata.length; i++) {
+    if (!metadataMatches(match.metadata[i]!, decision)) return match.headers.length + match.query.length + i
   }
   if (match.fraction !== undefined && !isWithin(match.fraction, call.randomValue)) return REFUSED_FRACTION
   if (match.grpcOnly && !isGrpc(call)) return REFUSED_GRPC

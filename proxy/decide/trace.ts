@@ -1,5 +1,6 @@
 import type { Origin } from '../../api/origin.ts'
 import { describeHeaderMatcher, describeQueryMatcher } from '../plan/matchers.ts'
+import { describeMetadataMatcher } from '../plan/metadata-matcher.ts'
 import type { RoutePlan, VirtualHostPlan } from '../plan/plan.ts'
 
 /** One candidate that was looked at, and the first predicate that refused it. */
@@ -19,7 +20,7 @@ export const REFUSED_PATH = -2
 export const REFUSED_FRACTION = -3
 export const REFUSED_GRPC = -4
 
-/** Headers are numbered from 0, query parameters after them. */
+/** Headers are numbered from 0, query parameters after them, metadata after these. */
 export function describeRefusal(route: RoutePlan, refusal: number): string {
   const { match } = route
   if (refusal === REFUSED_PATH) return describePath(route)
@@ -30,7 +31,9 @@ export function describeRefusal(route: RoutePlan, refusal: number): string {
   const header = match.headers[refusal]
   if (header !== undefined) return describeHeaderMatcher(header)
   const query = match.query[refusal - match.headers.length]
-  return query === undefined ? '' : describeQueryMatcher(query)
+  if (query !== undefined) return describeQueryMatcher(query)
+  const metadata = match.metadata[refusal - match.headers.length - match.query.length]
+  return metadata === undefined ? '' : describeMetadataMatcher(metadata)
 }
 
 export function describePath(route: RoutePlan): string {

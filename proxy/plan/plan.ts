@@ -6,6 +6,7 @@ import type { NetworkRbacPlan } from '../filters/network/rbac/config.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
+import type { MetadataMatcher } from './metadata-matcher.ts'
 import type { RouteIndex } from './route-index.ts'
 import { type BySecrets, NO_SECRETS, type Secrets } from './secret-plan.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
@@ -250,6 +251,8 @@ export interface RouteMatchPlan {
   readonly path: PathMatchPlan
   readonly headers: readonly HeaderMatcher[]
   readonly query: readonly QueryMatcher[]
+  /** What filters must have found out. */
+  readonly metadata: readonly MetadataMatcher[]
   readonly fraction: Fraction | undefined
   readonly grpcOnly: boolean
 }

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
+import { systemClock } from '../../lib/clock.ts'
 import { type Random, randomUuid } from '../../lib/random.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
 import { decide, routesOf } from '../decide/decide.ts'
-import { type Decision, newDecision } from '../decide/decision.ts'
+import { answer, type Decision, newDecision } from '../decide/decision.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
 import { prepareRequest } from '../decide/prepare.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
@@ -29,6 +30,12 @@ export class ReferenceCall implements Call {
     this.facts = new SocketFacts(request.socket)
     this.#routes = routesOf(plan, manager)
     if (prepareRequest(manager, this, this.decision)) decide(plan, manager, this.#routes, this, this.decision)
+    // This engine asks nobody.
+    if (this.decision.outcome === 'ask') answer(this.decision, 501, 'asking_not_supported', '')
+  }
+
+  wallMs(): number {
+    return systemClock.wallMs()
   }
 
   newRequestId(): string {

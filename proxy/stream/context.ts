@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts'
+import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -15,6 +16,7 @@ export interface StreamContext {
   readonly date: DateHeader
   readonly out: OutBuffer
   readonly bugs: BugReporter
+  readonly metrics: MetricStore
   /** Whether new requests are refused. */
   readonly overload: { readonly isShedding: boolean }
   /** The plan in force now. A request keeps the one it began with. */

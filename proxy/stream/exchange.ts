@@ -1,10 +1,11 @@
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
-import { decide, routesOf } from '../decide/decide.ts'
+import { decide, resume, routesOf } from '../decide/decide.ts'
 import { answer, type Decision, newDecision, resetDecision } from '../decide/decision.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
 import { prepareRequest } from '../decide/prepare.ts'
+import type { Question } from '../decide/question.ts'
 import { isGrpc } from '../decide/route.ts'
 import { Base64Reader, encodeData, encodeTrailers, responseType } from '../filters/http/grpc-web/body.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
@@ -17,6 +18,7 @@ import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
 import { IdleWatch } from './idle-watch.ts'
+import { Inquiry } from './inquiry.ts'
 import { failureReply, localReply, REPLY_BODY } from './local-reply.ts'
 import type { ManagerStats } from './manager-stats.ts'
 import { FRAMING, type Framing, type RequestHead, type ResponseHead } from './message.ts'
@@ -24,16 +26,12 @@ import { sendMirror } from './mirror.ts'
 import { RequestBuffer } from './request-buffer.ts'
 import { finishRequestHead } from './request-text.ts'
 import { completeLocalFields, completeResponseHead } from './response-text.ts'
-import { isIdempotent, retriesFailure, retriesResponse, type TryFailure } from './retry-policy.ts'
+import { retriesFailure, retriesResponse, type TryFailure } from './retry-policy.ts'
+import { RetryState } from './retry-state.ts'
 import { type TryOwner, UpstreamTry } from './upstream-try.ts'
 
-/** Tries on a reused connection that broke before any answer do not count as retries; this bounds them. */
-const MAX_SILENT_RESENDS = 1
-/** The same for what a peer did not begin: it goes away, or has opened less room than it said. */
-const MAX_REFUSED_RESENDS = 3
-
 /**
- * One request's life: decided, perhaps delayed, sent upstream in one or more tries, answered. It belongs to a
+ * One request's life: decided, perhaps after asking, perhaps delayed, sent upstream in one or more tries, answered. It belongs to a
  * downstream connection and is used again for the next request. Exactly one answer is given for each begin(), unless
  * the client leaves first.
  */
@@ -50,6 +48,7 @@ export class Exchange implements Call, TryOwner {
   readonly #decision: Decision = newDecision()
   readonly #buffer = new RequestBuffer()
   readonly #base64 = new Base64Reader()
+  #retries: RetryState | undefined
   readonly #routeTimer: WheelTimer
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
@@ -62,12 +61,11 @@ export class Exchange implements Call, TryOwner {
   #routes: RouteConfigPlan | undefined
   #cluster: Cluster | undefined
   #try: UpstreamTry | undefined
+  /** What a filter is asking. */
+  #inquiry: Inquiry | undefined
   #startMs = 0
+  /** Tries that were made, the one under way included; silent resends are none. */
   #tries = 0
-  #resends = 0
-  #holdsRetry = false
-  #backoffMs = 0
-  #triedHosts: Host[] | undefined
   #isWaiting = false
   #answerStarted = false
   #isTunnel = false
@@ -90,6 +88,10 @@ export class Exchange implements Call, TryOwner {
     )
   }
 
+  wallMs(): number {
+    return this.#context.clock.wallMs()
+  }
+
   newRequestId(): string {
     return this.#context.newRequestId()
   }
@@ -105,9 +107,7 @@ export class Exchange implements Call, TryOwner {
     this.#plan = context.plan
     this.#startMs = context.clock.nowMs()
     this.#tries = 0
-    this.#resends = 0
-    this.#backoffMs = 0
-    this.#triedHosts = undefined
+    this.#retries?.reset()
     this.#answerStarted = false
     this.#isTunnel = false
     this.#responseIsOver = false
@@ -127,14 +127,8 @@ export class Exchange implements Call, TryOwner {
     } else if (prepareRequest(manager, this, decision)) {
       this.#routes = routesOf(this.#plan, manager)
       decide(this.#plan, manager, this.#routes, this, decision)
-      const { counted } = decision
-      for (let i = 0; i < counted.length; i++) stats.named(counted[i] as string).inc()
-      if (decision.delayMs > 0) {
-        this.#wait(decision.delayMs)
-        return
-      }
     }
-    this.#carryOut()
+    this.#onDecided()
   }
 
   onRequestData(received: Buffer): void {
@@ -151,6 +145,7 @@ export class Exchange implements Call, TryOwner {
     buffer.add(data)
     if (stream === undefined) {
       if (buffer.isFull) this.#downstream.pauseReading()
+      this.#inquiry?.proceed()
       return
     }
     if (!stream.writeData(data)) this.#downstream.pauseReading()
@@ -188,7 +183,8 @@ export class Exchange implements Call, TryOwner {
       if (this.#responseIsOver) this.#finish()
       return
     }
-    if (this.#decision.outcome === 'forward' && !this.#isWaiting) this.#onForwardedRequestEnd()
+    if (this.#inquiry !== undefined) this.#inquiry.proceed()
+    else if (this.#decision.outcome === 'forward' && !this.#isWaiting) this.#onForwardedRequestEnd()
   }
 
   /** The downstream socket takes bytes again. */
@@ -212,6 +208,34 @@ export class Exchange implements Call, TryOwner {
   }
 
   // === carrying the decision out ===
+
+  #onDecided(): void {
+    const { question, counted, delayMs } = this.#decision
+    if (question !== undefined) this.#ask(question)
+    else {
+      for (let i = 0; i < counted.length; i++) this.#stats?.named(counted[i] as string).inc()
+      if (delayMs > 0) this.#wait(delayMs)
+      else this.#carryOut()
+    }
+  }
+
+  #ask(question: Question): void {
+    const onAnswer = (answered: Inquiry, value: unknown) => this.#onAnswer(answered, value)
+    const inquiry = new Inquiry(question, this, this.#decision, this.#buffer, this.#context, onAnswer, this.#downstream)
+    this.#inquiry = inquiry
+    if (inquiry.wantsBody && this.head.expectContinue) {
+      this.head.expectContinue = false
+      this.#downstream.writeContinue()
+    }
+    inquiry.proceed()
+  }
+
+  #onAnswer(inquiry: Inquiry, value: unknown): void {
+    if (this.#inquiry !== inquiry || this.#plan === undefined) return
+    this.#inquiry = undefined
+    resume(this.#plan, this.#manager as HttpManagerPlan, this.#routes, this, this.#decision, value)
+    this.#onDecided()
+  }
 
   #carryOut(): void {
     const decision = this.#decision
@@ -271,7 +295,7 @@ export class Exchange implements Call, TryOwner {
       return endpoint === undefined ? undefined : cluster.hostAt(endpoint)
     }
     const { retry } = this.#decision
-    const avoid = retry?.avoidPreviousHosts === true ? this.#triedHosts : undefined
+    const avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
     return cluster.pickHost(avoid, retry?.hostSelectionAttempts)
   }
 
@@ -319,8 +343,7 @@ export class Exchange implements Call, TryOwner {
   }
 
   #startResponse(head: ResponseHead, framing: Framing): void {
-    if (this.#holdsRetry && head.status < 500) this.#cluster?.stats.upstream_rq_retry_success.inc()
-    this.#releaseRetry()
+    this.#retries?.release(head.status < 500)
     if (this.#routes !== undefined) mutateHeaders(this.#routes, this.#decision, this, head, 'response')
     const { responseHeaders, grpcWeb } = this.#decision
     if (grpcWeb !== undefined) {
@@ -412,8 +435,8 @@ export class Exchange implements Call, TryOwner {
       this.#fail(503, 'overflow', 'UO', REPLY_BODY.reset('overflow'))
       return
     }
-    if ((failure === 'refused' || failure === 'reset') && this.#resendsSilently(attempt, failure)) {
-      this.#resends++
+    const mayResend = failure === 'refused' || failure === 'reset'
+    if (mayResend && this.#retryState().takesSilently(attempt, failure, !this.#buffer.hasOverflowed)) {
       this.#tries--
       this.#startTry()
       return
@@ -421,7 +444,7 @@ export class Exchange implements Call, TryOwner {
     const { retry } = this.#decision
     const kind: TryFailure = failure === 'no_healthy_upstream' ? 'connect_failure' : failure
     if (retry !== undefined && retriesFailure(retry, kind, attempt.requestWasSent) && this.#mayRetry()) {
-      this.#noteTriedHost(attempt)
+      this.#retryState().noteTriedHost(attempt)
       this.#scheduleRetry()
       return
     }
@@ -430,13 +453,10 @@ export class Exchange implements Call, TryOwner {
     this.#fail(answerTo.status, answerTo.detail, answerTo.flag, answerTo.body)
   }
 
-  /** The peer closed an idle connection just as we used it: nothing was answered, so what is safe to repeat is repeated. */
-  #resendsSilently({ stream }: UpstreamTry, failure: 'refused' | 'reset'): boolean {
-    if (this.#buffer.hasOverflowed) return false
-    // Refused is said of what was not begun: whatever the method, it may be sent again.
-    if (failure === 'refused') return this.#resends < MAX_REFUSED_RESENDS
-    if (this.#resends >= MAX_SILENT_RESENDS) return false
-    return stream?.isReused === true && !stream.hasReceived && isIdempotent(this.head.method)
+  /** Made when the first try fails. */
+  #retryState(): RetryState {
+    this.#retries ??= new RetryState(this.random)
+    return this.#retries
   }
 
   /** Whether another try may be made: tries are left, the body can be sent again, the cluster's breaker lets it. */
@@ -444,33 +464,19 @@ export class Exchange implements Call, TryOwner {
     const { retry } = this.#decision
     const cluster = this.#cluster
     if (retry === undefined || cluster === undefined || this.#buffer.hasOverflowed) return false
-    if (this.#tries > retry.attempts) {
-      cluster.stats.upstream_rq_retry_limit_exceeded.inc()
-      this.#decision.flag = 'URX'
-      return false
-    }
-    if (!this.#holdsRetry) {
-      if (!cluster.reserveRetry()) return false
-      this.#holdsRetry = true
-    }
-    return true
+    const outcome = this.#retryState().reserve(retry, cluster, this.#tries)
+    if (outcome === 'limit') this.#decision.flag = 'URX'
+    return outcome === 'granted'
   }
 
   #scheduleRetry(): void {
     const { retry } = this.#decision
     if (retry === undefined) return
-    const { wheel } = this.#context
-    wheel.disarm(this.#tryTimer)
-    if (this.#try !== undefined) this.#noteTriedHost(this.#try)
+    this.#context.wheel.disarm(this.#tryTimer)
+    if (this.#try !== undefined) this.#retryState().noteTriedHost(this.#try)
     this.#try = undefined
     this.#cluster?.stats.upstream_rq_retry.inc()
-    this.#backoffMs = this.#backoffMs === 0 ? retry.backoffBaseMs : Math.min(this.#backoffMs * 2, retry.backoffMaxMs)
-    this.#wait(Math.floor(this.random.next() * this.#backoffMs))
-  }
-
-  #noteTriedHost(attempt: UpstreamTry): void {
-    this.#triedHosts ??= []
-    this.#triedHosts.push(attempt.host)
+    this.#wait(this.#retryState().nextDelayMs(retry))
   }
 
   #wait(delayMs: number): void {
@@ -493,7 +499,7 @@ export class Exchange implements Call, TryOwner {
     this.#abandonTry()
     const { retry } = this.#decision
     if (retry !== undefined && retriesFailure(retry, 'per_try_timeout', true) && this.#mayRetry()) {
-      this.#noteTriedHost(attempt)
+      this.#retryState().noteTriedHost(attempt)
       this.#scheduleRetry()
       return
     }
@@ -563,13 +569,6 @@ export class Exchange implements Call, TryOwner {
     this.#stats?.status(status).inc()
   }
 
-  /** The breaker counts retries that wait for an answer: what follows one, a tunnel perhaps, may take long. */
-  #releaseRetry(): void {
-    if (!this.#holdsRetry) return
-    this.#holdsRetry = false
-    this.#cluster?.releaseRetry()
-  }
-
   /** Lets everything go that this request held. */
   #finish(): void {
     if (!this.isActive) return
@@ -585,7 +584,9 @@ export class Exchange implements Call, TryOwner {
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#tryTimer)
     wheel.disarm(this.#waitTimer)
-    this.#releaseRetry()
+    this.#retries?.release()
+    this.#inquiry?.cancel()
+    this.#inquiry = undefined
     this.#buffer.reset()
     this.#stats?.downstream_rq_active.dec()
     this.#cluster = undefined

@@ -28,14 +28,15 @@ export function localReply(decision: Decision, isGrpcCall: boolean): LocalReply 
   const isOurs = decision.outcome === 'local_reply' && decision.status >= 400
   if (decision.grpcStatus !== undefined || (isGrpcCall && isOurs)) return grpcReply(decision, fields)
   const body = decision.body !== undefined && decision.body.length > 0 ? decision.body : undefined
-  if (body !== undefined) fields.append('content-type', 'text/plain')
+  // Who has answered in our place may have said of what type.
+  if (body !== undefined && !fields.has('content-type')) fields.append('content-type', 'text/plain')
   fields.append('content-length', String(body?.length ?? 0))
   return { status: decision.status, fields, body }
 }
 
 function grpcReply(decision: Decision, fields: HeaderBlock): LocalReply {
   const code = decision.grpcStatus ?? GRPC_STATUS[decision.status] ?? GRPC_UNKNOWN
-  fields.append('content-type', 'application/grpc')
+  fields.set('content-type', 'application/grpc')
   fields.append('grpc-status', String(code))
   const message = decision.body?.toString('utf8') ?? ''
   if (message !== '') fields.append('grpc-message', percentEncode(message))

@@ -25,7 +25,7 @@ type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
 export type ManagerStats = Record<Name, Metric> & {
   readonly http2: Http2Stats
   status(code: number): Metric
-  /** A counter of a filter, by its name below those of the connection manager. */
+  /** A counter of a filter, such as `jwt_authn.denied`. */
   named(name: string): Metric
 }
 
@@ -35,22 +35,22 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
     ...COUNTERS.map((name) => [name, store.counter(`http.${name}`, labels)]),
     ...GAUGES.map((name) => [name, store.gauge(`http.${name}`, labels)]),
   ]) as Record<Name, Metric>
-  const named = new Map<string, Metric>()
+  const ofFilters = new Map<string, Metric>()
   return Object.assign(metrics, {
+    named(name: string): Metric {
+      let metric = ofFilters.get(name)
+      if (metric === undefined) {
+        metric = store.counter(`http.${name}`, labels)
+        ofFilters.set(name, metric)
+      }
+      return metric
+    },
     http2: http2Stats(store, 'http', labels),
     status(code: number): Metric {
       if (code < 200) return metrics.downstream_rq_1xx
       if (code < 300) return metrics.downstream_rq_2xx
       if (code < 400) return metrics.downstream_rq_3xx
       return code < 500 ? metrics.downstream_rq_4xx : metrics.downstream_rq_5xx
-    },
-    named(name: string): Metric {
-      let metric = named.get(name)
-      if (metric === undefined) {
-        metric = store.counter(`http.${name}`, labels)
-        named.set(name, metric)
-      }
-      return metric
     },
   })
 }

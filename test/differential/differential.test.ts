@@ -68,7 +68,7 @@ test(`explain foretells what our proxy does with ${REQUESTS} requests (seed ${se
   const wrong: unknown[] = []
   for (const request of requests) {
     const outcome = await send(request, 'lateen')
-    const explanation = explainCall(plans[request.at], {
+    const explanation = await explainCall(plans[request.at], {
       method: request.method,
       url: new URL(`http://${request.host}/`),
       target: request.path,

@@ -33,7 +33,7 @@ test(`explain equals the proxy on ${CONFIGURATIONS} random configurations (seed 
     for (let n = 0; n < REQUESTS; n++) {
       const request = randomRequest(random)
       dice.value = random.next()
-      const explanation = explainCall(plan, callOf(request))
+      const explanation = await explainCall(plan, callOf(request))
       const response = await sendRaw(planes.at.sidecar.lateen, HTTP_PORT, wireText(request))
       const echo = echoOf(response)
       const context = { seed, configuration: i, request }

@@ -1,4 +1,5 @@
 import type { Headers, HTTPMatchRequest, HTTPRoute } from '../../../crds/kinds/virtual-service.ts'
+import { claimPath, namesClaims } from '../../claims.ts'
 import { isDnsLabel, isDnsSubdomain, isHeaderName } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
@@ -13,7 +14,7 @@ import {
 import { checkDirectResponse, checkRedirect, checkRewrite } from './http-answer.ts'
 import { checkCors, checkFault, checkRetries } from './http-policy.ts'
 
-const JWT_CLAIM_PREFIX = '@request.auth.claims'
+const CLAIM_EXAMPLES = '@request.auth.claims.a.b or @request.auth.claims[a][b]'
 
 export function checkHttpRoute(
   route: HTTPRoute,
@@ -79,8 +80,8 @@ function checkMatch(match: HTTPMatchRequest, path: FieldPath, report: Report): v
       checkStringMatch(value, at, report, { mayBeEmpty: true })
       if (field === 'queryParams') {
         if (name === '') report.error(at, 'a query parameter needs a name')
-      } else if (name.startsWith(JWT_CLAIM_PREFIX)) {
-        report.add('LTN0101', at, 'has no effect: matching by the claims of a JWT is not honoured yet')
+      } else if (namesClaims(name)) {
+        if (claimPath(name) === undefined) report.error(at, `"${name}" names no claim; write ${CLAIM_EXAMPLES}`)
       } else checkHeaderName(name, at, report)
     }
   }

@@ -93,7 +93,7 @@ function networkFilters({ target, security }: ChainPlan, options: MeshOptions) {
   if (target.kind === 'http') {
     const manager = httpConnectionManager(
       target,
-      security === undefined ? [] : httpSecurityFilters(security, options),
+      security === undefined ? [] : httpSecurityFilters(security, options, target.role),
       options,
     )
     return [filter('envoy.filters.network.http_connection_manager', any(HttpConnectionManagerSchema, manager))]

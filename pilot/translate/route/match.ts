@@ -7,8 +7,11 @@ import {
   type RouteMatch,
   RouteMatchSchema,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import type { MetadataMatcher } from '../../../api/gen/envoy/type/matcher/v3/metadata_pb.js'
+import { claimPath } from '../../../config/claims.ts'
 import type { StringMatch } from '../../../crds/kinds/common.ts'
 import type { HTTPMatchRequest } from '../../../crds/kinds/virtual-service.ts'
+import { claimMatcher } from '../security/claim-matcher.ts'
 import { isPresence, regexMatcher, stringMatcher } from '../string-match.ts'
 
 /** What a request must be like (HTTPMatchRequest -> RouteMatch). No match at all takes every request. */
@@ -18,6 +21,7 @@ export function routeMatch(match: HTTPMatchRequest | undefined): RouteMatch {
     // Envoy knows no case for patterns.
     ...(match?.uri !== undefined && match.uri.regex === undefined && match.ignoreUriCase && { caseSensitive: false }),
     headers: match === undefined ? [] : headerMatchers(match),
+    dynamicMetadata: match === undefined ? [] : claimMatchers(match),
     queryParameters: Object.entries(match?.queryParams ?? {})
       .sort(byName)
       .map(queryMatcher),
@@ -42,15 +46,29 @@ function headerMatchers(match: HTTPMatchRequest): HeaderMatcher[] {
   const { method, authority, scheme } = match
   return [
     ...Object.entries(match.headers ?? {})
+      .filter(([name]) => claimPath(name) === undefined)
       .sort(byName)
       .map(headerMatcher),
     ...Object.entries(match.withoutHeaders ?? {})
+      .filter(([name]) => claimPath(name) === undefined)
       .sort(byName)
       .map(withoutHeader),
     ...(method === undefined ? [] : [headerMatcher([':method', method])]),
     ...(authority === undefined ? [] : [headerMatcher([':authority', authority])]),
     ...(scheme === undefined ? [] : [headerMatcher([':scheme', scheme])]),
   ]
+}
+
+/** What a token must say, as jwt_authn has left it. */
+function claimMatchers({ headers = {}, withoutHeaders = {} }: HTTPMatchRequest): MetadataMatcher[] {
+  const of = (matches: Record<string, StringMatch>, invert: boolean) =>
+    Object.entries(matches)
+      .sort(byName)
+      .flatMap(([name, match]) => {
+        const path = claimPath(name)
+        return path === undefined ? [] : [claimMatcher(path, match, invert)]
+      })
+  return [...of(headers, false), ...of(withoutHeaders, true)]
 }
 
 function headerMatcher([name, match]: [string, StringMatch]): HeaderMatcher {

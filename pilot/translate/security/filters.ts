@@ -1,8 +1,10 @@
 import type { Filter } from '../../../api/gen/envoy/config/listener/v3/listener_components_pb.js'
 import type { HttpFilter } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { MeshOptions } from '../../mesh/options.ts'
+import type { HttpRole } from '../listener/plan.ts'
 import { httpAuthorization, httpCustomAuthorization, networkAuthorization } from './authorization/filters.ts'
 import type { SecurityPlan } from './plan.ts'
+import { requestAuthenticationFilters } from './request-authentication.ts'
 
 interface Made {
   readonly options: MeshOptions
@@ -22,10 +24,11 @@ function made(plan: SecurityPlan, options: MeshOptions): Made {
 }
 
 /** The HTTP filters of a plan, in Istio's order: external authorization, tokens, then our own rules. */
-export function httpSecurityFilters(plan: SecurityPlan, options: MeshOptions): HttpFilter[] {
+export function httpSecurityFilters(plan: SecurityPlan, options: MeshOptions, role: HttpRole): HttpFilter[] {
   const known = made(plan, options)
   known.http ??= [
     ...httpCustomAuthorization(plan.authorizationPolicies, options),
+    ...requestAuthenticationFilters(plan, role),
     ...httpAuthorization(plan.authorizationPolicies, options),
   ]
   return known.http

@@ -4,16 +4,20 @@ import type { FilterConfigs, HttpFilterPlan } from '../../plan/plan.ts'
 import { refuse } from '../../plan/plan-error.ts'
 import type { RuleOrigins } from '../rbac/policy.ts'
 import { cors } from './cors/filter.ts'
+import { extAuthz } from './ext-authz/filter.ts'
 import { fault } from './fault/filter.ts'
 import type { HttpFilter } from './filter.ts'
 import { grpcWeb } from './grpc-web/filter.ts'
+import { jwtAuthn } from './jwt-authn/filter.ts'
 import { rbac } from './rbac/filter.ts'
 
 /** Every HTTP filter that ships. The router is not in the list: it is what decide() does when the others let a call pass. */
 export const BUILTIN_FILTERS: readonly HttpFilter[] = [
   cors as HttpFilter,
+  extAuthz as HttpFilter,
   fault as HttpFilter,
   grpcWeb as HttpFilter,
+  jwtAuthn as HttpFilter,
   rbac as HttpFilter,
 ]
 

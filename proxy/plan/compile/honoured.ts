@@ -1,8 +1,10 @@
 import { type DescField, type DescMessage, fromBinary, isFieldSet, type Message } from '@bufbuild/protobuf'
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt'
 import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
+import { ExtAuthzSchema } from '../../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { GrpcWebSchema } from '../../../api/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
+import { JwtAuthenticationSchema } from '../../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { RBACPerRouteSchema, RBACSchema } from '../../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { HttpInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
@@ -133,6 +135,29 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.fault.v3.HTTPFault': `delay abort headers response_rate_limit upstream_cluster
     downstream_nodes`,
 
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': `providers rules filter_state_rules
+    bypass_cors_preflight requirement_map strip_failure_response`,
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider': `issuer audiences subjects require_expiration max_lifetime
+    remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header
+    pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata
+    failed_status_in_metadata clock_skew_seconds jwt_cache_config claim_to_headers clear_route_cache`,
+  'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': 'http_uri cache_duration async_fetch',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch': '',
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': `grpc_service http_service transport_api_version
+    failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error
+    validate_mutations metadata_context_namespaces typed_metadata_context_namespaces
+    route_metadata_context_namespaces route_typed_metadata_context_namespaces filter_enabled filter_enabled_metadata
+    deny_at_disable include_peer_certificate bootstrap_metadata_labels_key allowed_headers disallowed_headers
+    include_tls_session encode_raw_headers decoder_header_mutation_rules enable_dynamic_metadata_ingestion`,
+  'envoy.config.core.v3.GrpcService': 'envoy_grpc google_grpc timeout initial_metadata retry_policy',
+  'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name authority',
+  'envoy.extensions.filters.http.ext_authz.v3.HttpService': `server_uri path_prefix authorization_request
+    authorization_response`,
+  'envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest': 'allowed_headers headers_to_add',
+  'envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse': `allowed_upstream_headers
+    allowed_upstream_headers_to_append allowed_client_headers allowed_client_headers_on_success
+    dynamic_metadata_from_headers`,
+
   'envoy.config.route.v3.RouteConfiguration': `name virtual_hosts vhds ignore_port_in_host_matching request_headers_to_add
     request_headers_to_remove response_headers_to_add response_headers_to_remove most_specific_header_mutations_wins
     typed_per_filter_config metadata validate_clusters`,
@@ -164,6 +189,8 @@ const HONOURED: Readonly<Record<string, string>> = {
 /** Messages that resources hold packed in an Any. */
 const PACKED: readonly DescMessage[] = [
   GrpcWebSchema,
+  JwtAuthenticationSchema,
+  ExtAuthzSchema,
   CorsPolicySchema,
   HTTPFaultSchema,
   RBACSchema,

@@ -17,16 +17,17 @@ import {
 import type { PathMatchPlan, RouteMatchPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { compileFraction, compileRegex, compileStringMatcher } from './common.ts'
+import { compileMetadataMatcher } from './metadata-matcher.ts'
 
 /** envoy.config.route.v3.RouteMatch. */
 export function compileRouteMatch(match: RouteMatch | undefined, path: string): RouteMatchPlan {
   if (match === undefined) return refuse(path, 'a route needs a match')
   if (match.tlsContext !== undefined) refuse(`${path}.tls_context`, 'not supported')
-  if (match.dynamicMetadata.length > 0) refuse(`${path}.dynamic_metadata`, 'not supported')
   return {
     path: compilePath(match, path),
     headers: match.headers.map((header, i) => compileHeaderMatcher(header, `${path}.headers[${i}]`)),
     query: match.queryParameters.map((query, i) => compileQueryMatcher(query, `${path}.query_parameters[${i}]`)),
+    metadata: match.dynamicMetadata.map((one, i) => compileMetadataMatcher(one, `${path}.dynamic_metadata[${i}]`)),
     fraction: compileFraction(match.runtimeFraction?.defaultValue),
     grpcOnly: match.grpc !== undefined,
   }

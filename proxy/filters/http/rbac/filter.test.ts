@@ -25,6 +25,7 @@ function judge(config: RbacConfig, call: TestCall = {}, decision = newDecision()
     facts: connectionFacts({}),
     random: { next: () => 0 },
     randomValue: 0,
+    wallMs: () => 0,
     newRequestId: () => '',
   }
   return { isAnswered: rbac.judge(config, asked, decision), decision }

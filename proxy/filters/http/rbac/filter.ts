@@ -18,7 +18,7 @@ export const rbac: HttpFilter<RbacConfig> = {
   compile: compileRbac,
   compileForRoute: compileRbacPerRoute,
 
-  judge({ rules, shadow }, { head, facts }, decision, trace) {
+  judge({ rules, shadow }, { head, facts }, decision, _answer, _ofChain, trace) {
     asked.begin(head, facts, decision.clientAddress, decision.metadata)
     if (shadow !== undefined) judgeShadow(shadow, decision, trace)
     return rules !== undefined && judge(rules, decision, trace)

@@ -1,0 +1,145 @@
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import {
+  Authorization,
+  type CheckRequest,
+  type CheckResponse,
+  CheckResponseSchema,
+} from '../../api/gen/envoy/service/auth/v3/external_auth_pb.js'
+import { serviceDefinition } from '../../api/grpc.ts'
+
+/** What a server of verdicts was told of a call, as far as two proxies can agree on it. */
+export interface Told {
+  readonly method: string
+  readonly path: string
+  readonly host: string
+  readonly headers: Record<string, string>
+  readonly body: string
+  readonly extensions: Record<string, string>
+}
+
+type Answer = MessageInitShape<typeof CheckResponseSchema> | 'error' | 'silence'
+
+const header = (key: string, value: string, append?: boolean) => ({
+  header: { key, value },
+  ...(append !== undefined && { append }),
+})
+
+/** By the call's header x-case. */
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  ok: { status: { code: 0 } },
+  fields: {
+    status: { code: 0 },
+    httpResponse: {
+      case: 'okResponse',
+      value: {
+        headers: [header('x-user', 'alice'), header('x-more', 'b', true), header('x-none', 'c', true)],
+        headersToRemove: ['x-secret'],
+        responseHeadersToAdd: [header('x-checked', 'yes', true)],
+      },
+    },
+  },
+  query: {
+    status: { code: 0 },
+    httpResponse: {
+      case: 'okResponse',
+      value: { queryParametersToSet: [{ key: 'who', value: 'me' }], queryParametersToRemove: ['x'] },
+    },
+  },
+  denied: { status: { code: 7 } },
+  told: {
+    status: { code: 16 },
+    httpResponse: {
+      case: 'deniedResponse',
+      value: {
+        status: { code: 401 },
+        headers: [header('www-authenticate', 'Basic'), header('content-type', 'text/html')],
+        body: '<p>no</p>',
+      },
+    },
+  },
+  error: 'error',
+  silence: 'silence',
+}
+
+export class GrpcAuthorizationServer {
+  readonly told: Told[] = []
+  port = 0
+  readonly #server = new Server()
+
+  async listen(): Promise<number> {
+    this.#server.addService(serviceDefinition(Authorization), {
+      check: (call: ServerUnaryCall<CheckRequest, CheckResponse>, callback: sendUnaryData<CheckResponse>) =>
+        this.#check(call.request, callback),
+    })
+    this.port = await new Promise((resolve, reject) => {
+      this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      )
+    })
+    return this.port
+  }
+
+  close(): void {
+    this.#server.forceShutdown()
+  }
+
+  #check({ attributes }: CheckRequest, callback: sendUnaryData<CheckResponse>): void {
+    const http = attributes?.request?.http
+    const { headers = {}, method = '', path = '', host = '', body = '' } = http ?? {}
+    this.told.push({ method, path, host, headers, body, extensions: attributes?.contextExtensions ?? {} })
+    const answer = ANSWERS[headers['x-case'] ?? 'ok'] ?? 'error'
+    if (answer === 'silence') return
+    if (answer === 'error') callback({ code: status.UNAVAILABLE, details: 'out' })
+    else callback(null, create(CheckResponseSchema, answer))
+  }
+}
+
+/** The same over plain HTTP. */
+export class HttpAuthorizationServer {
+  readonly told: Told[] = []
+  readonly #server: HttpServer = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      this.told.push(toldOf(request, Buffer.concat(chunks).toString()))
+      switch (request.headers['x-case']) {
+        case 'fields':
+          response.writeHead(200, { 'x-user': 'alice', 'x-more': 'b', 'x-none': 'c', 'x-checked': 'yes' }).end()
+          return
+        case 'denied':
+          response.writeHead(403, { 'x-reason': 'because', 'x-hidden': 'h' }).end('no')
+          return
+        case 'told':
+          response.writeHead(302, { location: 'https://login.test/' }).end()
+          return
+        case 'error':
+          response.writeHead(500).end('broken')
+          return
+        case 'silence':
+          return
+        default:
+          response.writeHead(200).end('ignored')
+      }
+    })
+  })
+
+  listen(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#server.listen(0, '127.0.0.1', () => resolve((this.#server.address() as AddressInfo).port))
+    })
+  }
+
+  close(): void {
+    this.#server.closeAllConnections()
+    this.#server.close()
+  }
+}
+
+function toldOf({ method = '', url = '', headers }: IncomingMessage, body: string): Told {
+  const { host = '', ...others } = headers
+  const text = Object.entries(others).map(([name, value]) => [name, String(value)])
+  return { method, path: url, host, headers: Object.fromEntries(text), body, extensions: {} }
+}
