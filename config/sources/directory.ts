@@ -42,6 +42,8 @@ const EMPTY_GRACE_MS = 1000
 const READS_AT_ONCE = 16
 /** The events of a turn may have been fetched before it began to handle them; those of the next are fetched after. */
 const TURNS = 2
+/** So many looks must have met changes before one of them is used all the same. */
+const MIN_SCANS = 8
 /** Small files are read as they are looked at: through the thread pool each costs ten times as much. */
 const SMALL_BYTES = 64 * 1024
 
@@ -69,6 +71,8 @@ export class DirectorySource implements ConfigSource {
   readonly #doubted = new Set<string>()
   /** Since when files have changed during every scan; undefined when the last scan met none. */
   #changingSinceMs: number | undefined
+  /** And how many scans that were. */
+  #scansInVain = 0
   #closed = false
   #filesRead = 0
   #wholeScans = 0
@@ -249,15 +253,19 @@ export class DirectorySource implements ConfigSource {
 
   /**
    * Whether what was read is used. When something was written since, half of it may have been read, or all of it without
-   * the edits of other files that came before; but that cannot go on for ever.
+   * the edits of other files that came before; but that cannot go on for ever. On a machine that has no time it is not yet long when a
+   * few looks have taken so long.
    */
   #counts(hasChanged: boolean): boolean {
     if (hasChanged) {
       const nowMs = this.#clock.nowMs()
       this.#changingSinceMs ??= this.#announcedMs ?? nowMs
-      if (nowMs - this.#changingSinceMs < this.#options.maxDebounceMs) return false
+      this.#scansInVain++
+      const isPatient = this.#scansInVain < MIN_SCANS || nowMs - this.#changingSinceMs < this.#options.maxDebounceMs
+      if (isPatient) return false
     }
     this.#changingSinceMs = undefined
+    this.#scansInVain = 0
     this.#announcedMs = undefined
     return true
   }
