@@ -1,4 +1,3 @@
-import { filterByName } from './filters/http/builtin.ts'
 import type { FilterChainPlan, Plan } from './plan/plan.ts'
 import type { StreamContext } from './stream/context.ts'
 
@@ -15,10 +14,10 @@ export class PreparedFilters {
   setPlan(plan: Plan): void {
     const before = this.#stops
     const now = new Map<unknown, () => void>()
-    for (const { name, config } of filtersOf(plan)) {
-      const prepare = filterByName(name)?.prepare
+    for (const { filter, config } of filtersOf(plan)) {
+      const { prepare } = filter
       if (prepare === undefined || now.has(config)) continue
-      now.set(config, before.get(config) ?? prepare(config, this.#context))
+      now.set(config, before.get(config) ?? prepare.call(filter, config, this.#context))
     }
     this.#stops = now
     for (const [config, stop] of before) if (!now.has(config)) stop()

@@ -1,4 +1,3 @@
-import { filterByName } from '../filters/http/builtin.ts'
 import type {
   ForwardPlan,
   HttpFilterPlan,
@@ -164,7 +163,7 @@ function judgeFilters(
   const { filters } = manager
   let answerToFirst = found
   for (let i = decision.filterIndex; i < filters.length; i++) {
-    const filter = filters[i] as HttpFilterPlan
+    const { filter, config: ofChain } = filters[i] as HttpFilterPlan
     const { name } = filter
     decision.filterIndex = i
     const config =
@@ -172,8 +171,8 @@ function judgeFilters(
       decision.route?.filterConfigs.get(name) ??
       decision.virtualHost?.filterConfigs.get(name) ??
       routes?.filterConfigs.get(name) ??
-      filter.config
-    if (filterByName(name)?.judge(config, call, decision, answerToFirst, filter.config, trace)) return true
+      ofChain
+    if (filter.judge(config, call, decision, answerToFirst, ofChain, trace)) return true
     answerToFirst = undefined
     if (decision.clearsRoute && routes !== undefined) {
       decision.clearsRoute = false

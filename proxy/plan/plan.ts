@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import type { Origin } from '../../api/origin.ts'
 import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
+import type { HttpFilter } from '../filters/http/filter.ts'
 import type { NetworkRbacPlan } from '../filters/network/rbac/config.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
@@ -173,8 +174,9 @@ export interface HttpManagerPlan {
   readonly maxConcurrentStreams: number
 }
 
+/** One filter of a connection manager's chain. */
 export interface HttpFilterPlan {
-  readonly name: string
+  readonly filter: HttpFilter
   /** The filter's compiled configuration; its shape is the filter's own. */
   readonly config: unknown
 }

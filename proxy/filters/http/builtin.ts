@@ -47,7 +47,7 @@ export function compileHttpFilters(
     if (known === undefined) {
       if (!filter.isOptional) refuse(at, `HTTP filter ${filter.name} (${any.typeUrl}) is not supported`)
     } else if (!filter.disabled)
-      plans.push({ name: known.name, config: known.compile(any, `${at}.typed_config`, origins) })
+      plans.push({ filter: known, config: known.compile(any, `${at}.typed_config`, origins) })
   }
   if (!routed) refuse(path, 'the chain must end with envoy.filters.http.router')
   return plans
@@ -66,8 +66,4 @@ export function compileFilterConfigs(configs: Readonly<Record<string, Any>>, pat
     else compiled.set(known.name, known.compileForRoute(any, at))
   }
   return compiled
-}
-
-export function filterByName(name: string): HttpFilter | undefined {
-  return BUILTIN_FILTERS.find((f) => f.name === name)
 }
