@@ -108,6 +108,7 @@ export class Agent {
         staticSecrets: fixed.staticSecrets,
         localNames: others.localNames,
         grpcClusters: others.grpcClusters,
+        fileReports: around,
         publish: async (next) => {
           await this.planes.setPlan(next)
           // What is served in the place of what waits has names of its own.

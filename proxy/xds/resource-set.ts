@@ -3,6 +3,7 @@ import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from '../p
 import { secretsOfCluster, secretsOfListener } from '../plan/secret-needs.ts'
 import type { SecretRef } from '../plan/secret-plan.ts'
 import { type Accepted, type Assembly, assemblePlan, inlineClustersOf, routeNamesOf, secretsNamed } from './assemble.ts'
+import { FileWatch, type FileWatchReports } from './file-watch.ts'
 import { type IncomingResource, ResourceCache } from './resource-cache.ts'
 import { type ClientType, type CompiledTypes, RESOURCE_TYPES } from './resource-types.ts'
 import { checkSecret, checkUser, type SecretUser, secretUsers } from './secret-check.ts'
@@ -25,6 +26,8 @@ export interface ResourceSetOptions extends Omit<SecretStoreOptions, 'check'> {
   publish(plan: Plan): Promise<unknown>
   /** Hears of every response, to hand it to other threads. */
   relay?: (resources: RelayedResources) => void
+  /** Where it is said what became of files that changed; nowhere for threads beside another one that says it. */
+  fileReports?: FileWatchReports
 }
 
 /** A response as one thread hands it to another: its bytes are in shared memory. */
@@ -44,6 +47,7 @@ export class ResourceSet implements ResourceSink {
   readonly secrets: SecretStore
   readonly #options: ResourceSetOptions
   readonly #waits: Waits
+  readonly #files: FileWatch
   readonly #removedAtMs = new Map<string, number>()
   readonly #receivedTypes = new Set<ClientType>()
   #plan: Plan
@@ -59,6 +63,12 @@ export class ResourceSet implements ResourceSink {
     this.secrets = new SecretStore({
       ...options,
       check: (source, secret) => checkSecret(source, secret, this.#secretUsers(), this.secrets),
+    })
+    this.#files = new FileWatch({
+      clock: options.clock,
+      store: this.secrets,
+      reports: options.fileReports,
+      onChange: () => this.#schedule(),
     })
     this.caches = {
       cluster: new ResourceCache(RESOURCE_TYPES.cluster, (_name, cluster) => this.#checkUsers([], [cluster])),
@@ -86,6 +96,7 @@ export class ResourceSet implements ResourceSink {
     )
     if (clusters.size < staticClusters.size || listeners.size < staticListeners.size) this.#schedule()
     const secrets = this.secrets.findAll(secretsNamed(listeners.values(), clusters.values()))
+    this.#files.follow(this.#secretUsers())
     return { ...EMPTY_PLAN, version: 1, clusters, listeners, secrets }
   }
 
@@ -260,6 +271,7 @@ export class ResourceSet implements ResourceSink {
   }
 
   close(): void {
+    this.#files.close()
     this.#wake?.cancel()
   }
 
@@ -305,6 +317,7 @@ export class ResourceSet implements ResourceSink {
     this.#plan = plan
     this.#warming = warming
     this.#forgetUnwantedSecrets()
+    this.#files.follow(this.#secretUsers())
     this.#armWake()
     await this.#options.publish(plan)
   }

@@ -13,7 +13,7 @@ import { BySecrets, type FoundSecrets, type SecretPlan } from '../secret-plan.ts
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from '../tls-plan.ts'
 import { durationMs } from './common.ts'
 import { NO_CHECK, peerCheckOf } from './peer-check.ts'
-import { ticketKeysOf } from './secret.ts'
+import { ticketKeysSecret } from './secret-kinds.ts'
 import { SecretNeeds, secretOf } from './secret-refs.ts'
 import { type CommonTls, compileCommonTls } from './tls-material.ts'
 
@@ -83,8 +83,8 @@ function compileTickets(
 ): (secrets: readonly SecretPlan[]) => Pick<TlsMaterial, 'hasTickets' | 'ticketKeys'> {
   switch (type.case) {
     case 'sessionTicketKeys': {
-      const ticketKeys = ticketKeysOf(type.value, `${path}.session_ticket_keys`)
-      return () => ({ hasTickets: true, ticketKeys })
+      const need = needs.addOwn(ticketKeysSecret(type.value, `${path}.session_ticket_keys`))
+      return (secrets) => ({ hasTickets: true, ticketKeys: secretOf(secrets, need).ticketKeys })
     }
     case 'sessionTicketKeysSdsSecretConfig': {
       const need = needs.add(type.value, `${path}.session_ticket_keys_sds_secret_config`, 'session_ticket_keys')
