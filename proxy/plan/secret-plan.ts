@@ -52,6 +52,8 @@ export type FoundSecrets = readonly (SecretPlan | undefined)[]
 export interface ValidationPlan {
   /** PEM. */
   readonly trustedCa: Buffer | undefined
+  /** The file that it is in; '' when it is in none. */
+  readonly trustedCaPath: string
   readonly usesSystemRoots: boolean
   /** PEM. */
   readonly crl: Buffer | undefined

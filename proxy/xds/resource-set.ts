@@ -97,7 +97,13 @@ export class ResourceSet implements ResourceSink {
     if (clusters.size < staticClusters.size || listeners.size < staticListeners.size) this.#schedule()
     const secrets = this.secrets.findAll(secretsNamed(listeners.values(), clusters.values()))
     this.#files.follow(this.#secretUsers())
-    return { ...EMPTY_PLAN, version: 1, clusters, listeners, secrets }
+    this.#plan = { ...EMPTY_PLAN, version: 1, clusters, listeners, secrets }
+    return this.#plan
+  }
+
+  /** The last that was made. */
+  get plan(): Plan {
+    return this.#plan
   }
 
   get warming(): Assembly['warming'] {

@@ -1,7 +1,7 @@
 import type { TlsCertificate } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import type { CertificateMaterial } from '../../tls/material.ts'
 import { refuse } from '../plan-error.ts'
-import { compileDataSource } from './data-source.ts'
+import { compileDataSource, pathOf } from './data-source.ts'
 
 /**
  * `stamps` gets the files that were read. Throws a PlanError that names the field. Whether key and certificate belong together is
@@ -22,5 +22,5 @@ export function compileCertificate(
   if (pkcs12 === undefined && chain === undefined) refuse(`${path}.certificate_chain`, 'is needed')
   if (pkcs12 === undefined && key === undefined) refuse(`${path}.private_key`, 'is needed')
   const passphrase = compileDataSource(tls.password, `${path}.password`, stamps)?.toString('utf8')
-  return { chain, key, pkcs12, passphrase }
+  return { chainPath: pathOf(tls.certificateChain), chain, key, pkcs12, passphrase }
 }

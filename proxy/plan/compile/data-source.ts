@@ -32,6 +32,11 @@ export function compileDataSource(
   }
 }
 
+/** The file that it names; '' when it names none. */
+export function pathOf(source: DataSource | undefined): string {
+  return source?.specifier.case === 'filename' ? source.specifier.value : ''
+}
+
 function readFile(file: string, path: string): Buffer {
   let size: number
   let bytes: Buffer | undefined

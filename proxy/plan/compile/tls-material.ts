@@ -7,7 +7,7 @@ import type { CommonTlsContext } from '../../../api/gen/envoy/extensions/transpo
 import { secureContext, type TlsMaterial } from '../../tls/material.ts'
 import { orRefuse, refuse } from '../plan-error.ts'
 import type { FoundSecrets, SecretPlan, ValidationPlan } from '../secret-plan.ts'
-import type { SanMatcherPlan } from '../tls-plan.ts'
+import type { CertificatesPlan, SanMatcherPlan } from '../tls-plan.ts'
 import { certificateSecret, validationSecret } from './secret-kinds.ts'
 import { type SecretNeed, type SecretNeeds, secretOf } from './secret-refs.ts'
 import { mergeValidation } from './validation.ts'
@@ -18,6 +18,7 @@ export interface CommonTls {
   readonly alpnProtocols: readonly string[]
   /** What goes into a TLS context. */
   materialWith(secrets: readonly SecretPlan[]): TlsMaterial
+  certificatesWith(secrets: readonly SecretPlan[]): CertificatesPlan
   /** What is asked of the peer, and the field that it comes from. */
   readonly validationPath: string
   validationWith(secrets: FoundSecrets): ValidationPlan | undefined
@@ -52,6 +53,16 @@ export function compileCommonTls(common: CommonTlsContext | undefined, path: str
   return {
     certificateCount: inline.length + named.length,
     alpnProtocols: common?.alpnProtocols ?? [],
+    certificatesWith: (secrets) => {
+      const { trustedCa, trustedCaPath = '' } = source.validationWith(secrets) ?? {}
+      return {
+        chains: [...inline, ...named].flatMap((need) => {
+          const { chain, chainPath } = secretOf(secrets, need).certificate
+          return chain === undefined ? [] : { path: chainPath, pem: chain }
+        }),
+        roots: trustedCa && { path: trustedCaPath, pem: trustedCa },
+      }
+    },
     materialWith: (secrets) => {
       const validation = source.validationWith(secrets)
       return {

@@ -42,7 +42,13 @@ export function compileDownstreamTls(
     return validation && peerCheckOf(validation, common.validationPath)
   }
   const make = (secrets: readonly SecretPlan[] | undefined) => {
-    const unready = { acceptors: undefined, requiresClientCertificate, requiresServerName, peer: undefined }
+    const unready = {
+      certificates: undefined,
+      acceptors: undefined,
+      requiresClientCertificate,
+      requiresServerName,
+      peer: undefined,
+    }
     if (secrets === undefined) return unready
     const material = { ...common.materialWith(secrets), ...tickets(secrets), sessionTimeoutSeconds }
     const peer = peerOf(secrets)
@@ -56,7 +62,7 @@ export function compileDownstreamTls(
         }),
       ),
     )
-    return { ...unready, acceptors, peer }
+    return { ...unready, certificates: common.certificatesWith(secrets), acceptors, peer }
   }
   return bySecrets(needs, common, make, peerOf)
 }
@@ -120,6 +126,7 @@ export function compileUpstreamTls(
     refuse(`${at}.common_tls_context.tls_certificate_sds_secret_configs`, 'a cluster has one certificate at most')
   }
   const unready: UpstreamTlsPlan = {
+    certificates: undefined,
     context: undefined,
     serverName: tls.sni,
     alpnProtocols: common.alpnProtocols,
@@ -144,7 +151,7 @@ export function compileUpstreamTls(
     const peer = peerOf(secrets)
     const material = common.materialWith(secrets)
     const context = orRefuse(`${at}.common_tls_context`, () => secureContext(material))
-    return { ...unready, context, peer }
+    return { ...unready, certificates: common.certificatesWith(secrets), context, peer }
   }
   return bySecrets(needs, common, make, peerOf)
 }

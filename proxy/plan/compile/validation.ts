@@ -11,7 +11,7 @@ import { refuse } from '../plan-error.ts'
 import type { ValidationPlan } from '../secret-plan.ts'
 import type { SanMatcherPlan, SanType } from '../tls-plan.ts'
 import { compileStringMatcher } from './common.ts'
-import { compileDataSource } from './data-source.ts'
+import { compileDataSource, pathOf } from './data-source.ts'
 
 const SAN_TYPES: Readonly<Record<number, SanType>> = {
   [SanTypeProto.DNS]: 'dns',
@@ -57,6 +57,7 @@ export function compileValidation(
   if (trustedCa !== undefined) refuseNoCertificates(trustedCa, `${path}.trusted_ca`)
   return {
     trustedCa,
+    trustedCaPath: pathOf(validation.trustedCa),
     usesSystemRoots: validation.systemRootCerts !== undefined,
     crl: compileDataSource(validation.crl, `${path}.crl`, stamps),
     names,
@@ -72,6 +73,7 @@ export function compileValidation(
 export function mergeValidation(under: ValidationPlan, over: ValidationPlan): ValidationPlan {
   return {
     trustedCa: over.trustedCa ?? under.trustedCa,
+    trustedCaPath: (over.trustedCa === undefined ? under : over).trustedCaPath,
     usesSystemRoots: over.usesSystemRoots || under.usesSystemRoots,
     crl: over.crl ?? under.crl,
     names: [...under.names, ...over.names],
