@@ -28,6 +28,7 @@ const CHANGES = 4
 const ca = new TestCa('servers')
 const [clientCa, nextClientCa] = [new TestCa('clients'), new TestCa('next clients')]
 const [client, nextClient] = [clientCa.issue('client'), nextClientCa.issue('client')]
+const revoked = clientCa.issue('revoked')
 const issued = Array.from({ length: CHANGES }, (_, i) =>
   ca.issue(`number ${i}`, { altNames: [`DNS:${HOST}`, `DNS:${MUTUAL}`] }),
 )
@@ -53,9 +54,13 @@ class Mount {
   }
 }
 
+const rootsOf = (authority: TestCa, ...gone: Issued[]) => ({
+  'ca.crt': authority.cert,
+  'ca.crl': authority.revocations(...gone),
+})
 const pairOf = ({ cert, key }: Issued) => ({ 'tls.crt': cert, 'tls.key': key })
 const certificates = new Mount(join(ca.dir, 'mount'), pairOf(issued[0] as Issued))
-const roots = new Mount(join(clientCa.dir, 'mount'), { 'ca.crt': clientCa.cert })
+const roots = new Mount(join(clientCa.dir, 'mount'), rootsOf(clientCa))
 
 let http: Server
 let pair: MeshPair
@@ -111,12 +116,21 @@ test('a key that belongs to another certificate leaves the last good pair in for
   await areShown(good)
 }, 30_000)
 
+test('the list of what is revoked', async () => {
+  for (const plane of running) expect(await call(plane, MUTUAL, revoked)).toContain(' 200 ')
+  roots.set(rootsOf(clientCa, revoked))
+  for (const plane of running) {
+    await eventually(async () => expect(await call(plane, MUTUAL, revoked)).toBe('refused'), 10_000)
+    expect(await call(plane, MUTUAL, client)).toContain(' 200 ')
+  }
+}, 30_000)
+
 test('the roots that clients must lead to', async () => {
   for (const plane of running) {
     expect(await call(plane, MUTUAL, client)).toContain(' 200 ')
     expect(await call(plane, MUTUAL, nextClient)).toBe('refused')
   }
-  roots.set({ 'ca.crt': nextClientCa.cert })
+  roots.set(rootsOf(nextClientCa))
   for (const plane of running) {
     await eventually(async () => expect(await call(plane, MUTUAL, nextClient)).toContain(' 200 '), 10_000)
     expect(await call(plane, MUTUAL, client)).toBe('refused')
@@ -154,7 +168,7 @@ spec:
     - bind: ${ip[plane]}
       port: { number: ${PORT}, name: mutual, protocol: HTTPS }
       hosts: [${MUTUAL}]
-      tls: { mode: MUTUAL, ${files}, caCertificates: ${roots.dir}/ca.crt }
+      tls: { mode: MUTUAL, ${files}, caCertificates: ${roots.dir}/ca.crt, caCrl: ${roots.dir}/ca.crl }
 ---`,
   )
   return `${gateways.join('\n')}
