@@ -219,3 +219,46 @@ test('there is an end to how many files are looked at, and it is said', () => {
   const { said } = watching({ tlsCertificates: [...keys, ...certs] })
   expect(said).toEqual(['too many files: changes are not seen'])
 })
+
+test('a Secret that came before its files is taken when they come', async () => {
+  const folder = folderOf(a)
+  rmSync(join(folder, 'tls.key'))
+  const { set, shown, look, clock } = watching(
+    { tlsCertificateSdsSecretConfigs: [{ name: 'own' }] },
+    { localNames: new Set(['own']) },
+  )
+  const secret = fromJson(SecretSchema, { name: 'own', tlsCertificate: inFolder(folder) } as JsonValue)
+  const incoming = { name: 'own', version: '1', typeUrl: TYPE_URL.secret, bytes: toBinary(SecretSchema, secret) }
+  expect(set.acceptSecrets(LOCAL_SOURCE, [incoming])).toMatch(/^own: tls_certificate.private_key.filename: .*ENOENT/)
+  await look(3)
+  expect(shown()).toEqual([])
+  put(folder, 'tls.key', b.key)
+  await look()
+  expect([shown(), set.secrets.cacheOf(LOCAL_SOURCE).rejected.get('own')?.reason]).toEqual([
+    [],
+    expect.stringContaining('mismatch'),
+  ])
+  put(folder, 'tls.key', a.key)
+  await look()
+  expect([shown(), set.secrets.cacheOf(LOCAL_SOURCE).rejected.size]).toEqual([[a.cert], 0])
+  // What is in force is watched on, and nothing else.
+  await look()
+  expect(clock.pendingTimers).toBe(1)
+})
+
+test('a refused Secret that comes anew without files is not tried again', async () => {
+  const { set, look, clock } = watching(
+    { tlsCertificateSdsSecretConfigs: [{ name: 'own' }] },
+    { localNames: new Set(['own']) },
+  )
+  const send = (tlsCertificate: object) => {
+    const secret = fromJson(SecretSchema, { name: 'own', tlsCertificate } as JsonValue)
+    const bytes = toBinary(SecretSchema, secret)
+    return set.acceptSecrets(LOCAL_SOURCE, [{ name: 'own', version: '1', typeUrl: TYPE_URL.secret, bytes }])
+  }
+  expect(send(inFolder('/nowhere'))).toContain('ENOENT')
+  expect(clock.pendingTimers).toBe(1)
+  expect(send({ certificateChain: { inlineString: a.cert }, privateKey: { inlineString: a.key } })).toBe('')
+  await look()
+  expect(clock.pendingTimers).toBe(0)
+})

@@ -4,6 +4,7 @@ import { secretsOfCluster, secretsOfListener } from '../plan/secret-needs.ts'
 import type { SecretRef } from '../plan/secret-plan.ts'
 import { type Accepted, type Assembly, assemblePlan, inlineClustersOf, routeNamesOf, secretsNamed } from './assemble.ts'
 import { FileWatch, type FileWatchReports } from './file-watch.ts'
+import { RefusedSecrets } from './refused-secrets.ts'
 import { type IncomingResource, ResourceCache } from './resource-cache.ts'
 import { type ClientType, type CompiledTypes, RESOURCE_TYPES } from './resource-types.ts'
 import { checkSecret, checkUser, type SecretUser, secretUsers } from './secret-check.ts'
@@ -48,6 +49,7 @@ export class ResourceSet implements ResourceSink {
   readonly #options: ResourceSetOptions
   readonly #waits: Waits
   readonly #files: FileWatch
+  readonly #refusedSecrets: RefusedSecrets
   readonly #removedAtMs = new Map<string, number>()
   readonly #receivedTypes = new Set<ClientType>()
   #plan: Plan
@@ -69,6 +71,11 @@ export class ResourceSet implements ResourceSink {
       store: this.secrets,
       reports: options.fileReports,
       onChange: () => this.#schedule(),
+    })
+    this.#refusedSecrets = new RefusedSecrets({
+      clock: options.clock,
+      store: this.secrets,
+      accept: (source, resource) => this.acceptSecrets(source, [resource]),
     })
     this.caches = {
       cluster: new ResourceCache(RESOURCE_TYPES.cluster, (_name, cluster) => this.#checkUsers([], [cluster])),
@@ -205,6 +212,7 @@ export class ResourceSet implements ResourceSink {
   acceptSecrets(source: string, incoming: readonly IncomingResource[], removedNames: readonly string[] = []): string {
     const wanted = source === LOCAL_SOURCE ? this.secrets.localNames : this.wantedSecrets(source)
     const { changed, error } = this.secrets.cacheOf(source).accept(incoming, wanted, this.#options.clock.wallMs())
+    if (error !== '') this.#refusedSecrets.note(source, incoming)
     const isLess = removedNames.length > 0 && this.#giveUpSecrets(source, new Set(removedNames))
     if (changed || isLess) this.#schedule()
     if (this.#options.relay !== undefined) this.#relay('secret', false, incoming, removedNames, source)
@@ -278,6 +286,7 @@ export class ResourceSet implements ResourceSink {
 
   close(): void {
     this.#files.close()
+    this.#refusedSecrets.close()
     this.#wake?.cancel()
   }
 
