@@ -26,7 +26,9 @@ const MAX_ROOTS = 16
  * envoy.admin.v3.Certificates: what the TLS contexts of a plan trust and show, once where several have the same, with its own state of
  * the workload's identity beside it. Nothing private is in it. Envoy says of a bundle of roots the first only.
  */
-export function certs(plan: Plan, identity: IdentityState | undefined, nowMs: number): unknown {
+export function certs(plan: Plan, identity: IdentityState | undefined, wallMs: number): unknown {
+  // Certificates know no parts of a second, and Envoy's days are counted so.
+  const nowMs = Math.floor(wallMs / 1000) * 1000
   const found = new Map<string, CertificatesPlan>()
   for (const context of tlsContexts(plan)) {
     const { certificates } = context.of(plan.secrets)
