@@ -9,19 +9,19 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 /**
  * The bytes of an envoy.config.core.v3.DataSource; undefined when it is absent. A file is read now, and `stamps` gets its state, so that
- * it can be told when to read it again.
+ * it can be told when to read it again; who gives none reads it once.
  */
 export function compileDataSource(
   source: DataSource | undefined,
   path: string,
-  stamps: Map<string, string>,
+  stamps?: Map<string, string>,
 ): Buffer | undefined {
   if (source === undefined) return undefined
   const { specifier } = source
   switch (specifier.case) {
     case 'filename':
       // Before it is read: what changes meanwhile is then another state.
-      stamps.set(specifier.value, stampOf(specifier.value))
+      stamps?.set(specifier.value, stampOf(specifier.value))
       return readFile(specifier.value, `${path}.filename`)
     case 'inlineBytes':
       return Buffer.from(specifier.value)
