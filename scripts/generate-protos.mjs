@@ -19,6 +19,7 @@ const includeDirs = [
 ]
 
 const ROOTS = [
+  'envoy/admin/v3/certs.proto',
   'envoy/admin/v3/config_dump.proto',
   'envoy/config/bootstrap/v3/bootstrap.proto',
   'envoy/config/cluster/v3/cluster.proto',

@@ -1,13 +1,15 @@
 import type { Command } from 'commander'
 import { parseClusterName } from '../../api/names.ts'
 import { ORIGIN_METADATA_KEY, type Origin, originFromStruct } from '../../api/origin.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { fetchJson } from '../admin-client.ts'
 import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { formatTable } from '../output/table.ts'
+import { type SecretRow, secretRows } from '../proxy-config/secrets.ts'
 
 /*
- * `proxy-config clusters|endpoints|listeners|routes`: what one proxy has, read from its admin page, in istioctl's
+ * `proxy-config clusters|endpoints|listeners|routes|secret`: what one proxy has, read from its admin page, in istioctl's
  * tables. Works on Envoy's admin page as well.
  */
 
@@ -23,6 +25,7 @@ const VIEWS: Record<string, { aliases: string[]; show: (flags: ConfigFlags) => P
   endpoints: { aliases: ['endpoint', 'ep'], show: showEndpoints },
   listeners: { aliases: ['listener', 'l'], show: showListeners },
   routes: { aliases: ['route', 'r'], show: showRoutes },
+  secret: { aliases: ['secrets', 's'], show: showSecrets },
 }
 
 export const command: CliCommand = {
@@ -214,4 +217,24 @@ function describeRouteMatch(route: Json): string {
   const prefix = match.prefix === undefined ? '' : `${match.prefix}*`
   const conditions = [...list(match.headers), ...list(match.query_parameters)].map((m) => String(m.name))
   return `${path ?? prefix}${conditions.length > 0 ? ` [${conditions.join(', ')}]` : ''}`
+}
+
+async function showSecrets(flags: ConfigFlags): Promise<void> {
+  const dump = await section(flags, 'SecretsConfigDump')
+  if (flags.json) return
+  const rows = secretRows(dump, await fetchJson(flags.admin, '/certs'), systemClock.wallMs())
+  process.stdout.write(
+    formatTable<SecretRow>(
+      [
+        { header: 'resource name', value: ({ name }) => name },
+        { header: 'type', value: ({ type }) => type },
+        { header: 'status', value: ({ status }) => status },
+        { header: 'valid cert', value: ({ isValid }) => String(isValid) },
+        { header: 'serial number', value: ({ serial }) => serial },
+        { header: 'not after', value: ({ notAfter }) => notAfter },
+        { header: 'not before', value: ({ notBefore }) => notBefore },
+      ],
+      rows,
+    ),
+  )
 }

@@ -19,6 +19,7 @@ import { RBACSchema as NetworkRbacSchema } from '../../api/gen/envoy/extensions/
 import { TcpProxySchema } from '../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { UriTemplateMatchConfigSchema } from '../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
 import { PreviousHostsPredicateSchema } from '../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
+import { SecretSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
@@ -35,6 +36,7 @@ const SCHEMAS: Partial<Record<TypeUrl, DescMessage>> = {
   [TYPE_URL.listener]: ListenerSchema,
   [TYPE_URL.route]: RouteConfigurationSchema,
   [TYPE_URL.virtualHost]: VirtualHostSchema,
+  [TYPE_URL.secret]: SecretSchema,
 }
 
 /** The messages that are packed inside others. */

@@ -31,6 +31,6 @@ export function modernTls(): TlsParameters {
 }
 
 /** A file of the proxy's machine. */
-export function fileSource(path: string | undefined): DataSource {
-  return create(DataSourceSchema, { specifier: { case: 'filename', value: path ?? '' } })
+export function fileSource(path: string): DataSource {
+  return create(DataSourceSchema, { specifier: { case: 'filename', value: path } })
 }

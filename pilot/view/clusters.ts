@@ -14,6 +14,7 @@ import {
   blackHoleCluster,
   type ClusterPlan,
   clusterPlans,
+  endpointsOfCluster,
   inboundCluster,
   inboundPassthroughCluster,
   namesItsPeers,
@@ -130,7 +131,7 @@ export function endpointResources(scope: NodeScope, generation: Generation, memo
   const { clusterId } = generation.options
   const mtls = autoMtls(generation, memo)
   return memo.eachPair('endpoints of clusters', eds, endpoints, [scope.key, clusterId, mtls], (plan, all) => {
-    const chosen = addressed(inSubset(all, plan.subset?.labels))
+    const chosen = addressed(endpointsOfCluster(plan, all, mtls))
     const message = loadAssignment(plan.name, chosen, clusterId, mtls)
     return encoded(TYPE_URL.endpoint, plan.name, ClusterLoadAssignmentSchema, message, memo)
   })

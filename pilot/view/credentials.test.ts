@@ -23,7 +23,7 @@ const { source, clock, publisher } = publisherOf({
 
 const proven = { ...node(), proven: spiffeId('cluster.local', 'default', 'reviews') }
 const unproven = node()
-const get = (name: string, who = proven) => publisher.viewFor(who).get(TYPE_URL.secret, name)
+const get = (name: string, who: typeof unproven = proven) => publisher.viewFor(who).get(TYPE_URL.secret, name)
 const why = (name: string, who: typeof unproven = proven) => publisher.viewFor(who).withheld(TYPE_URL.secret, name)
 
 function secret(name: string) {
@@ -54,6 +54,7 @@ test.each<[string, string, string]>([
   ['one whose key is another’s', 'kubernetes://odd', 'its key belongs to another certificate'],
   ['roots where there are none', 'kubernetes://odd-cacert', 'has no ca.crt'],
   ['what is no Secret', 'default', 'no such secret'],
+  ['a file that is none', 'file-cert:/only-one', 'no such secret'],
 ])('%s is withheld, and it is known why', (_what, name, reason) => {
   expect(get(name)).toBeUndefined()
   expect(why(name)).toContain(reason)
@@ -87,4 +88,10 @@ test('only a Secret that changed is another resource', () => {
   source.set('one.yaml', '')
   clock.advance(1_000)
   expect(get('kubernetes://one')).toBeUndefined()
+})
+
+test('the names of files are given to everyone: nothing else is in them', () => {
+  for (const who of [proven, unproven])
+    expect(get('file-root:/etc/roots.pem', who)?.name).toBe('file-root:/etc/roots.pem')
+  expect(why('file-root:/etc/roots.pem', unproven)).toBeUndefined()
 })

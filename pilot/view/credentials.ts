@@ -5,6 +5,7 @@ import type { Memo } from '../memo.ts'
 import type { Generation } from '../mesh/generation.ts'
 import type { SecretIndex } from '../mesh/secrets.ts'
 import { encoded } from '../resource.ts'
+import { fileSecret } from '../translate/secret/files.ts'
 import { type CredentialName, parseCredentialName } from '../translate/secret/names.ts'
 import { secretResource } from '../translate/secret/resource.ts'
 import type { EncodedResource } from '../xds/view.ts'
@@ -13,8 +14,8 @@ import type { EncodedResource } from '../xds/view.ts'
 export type GivenCredential = { readonly resource: EncodedResource } | { readonly withheld: string }
 
 /**
- * The secret of this name for a proxy of a namespace, which it has proven: only Secrets of its own are given, as in Istio. Without a
- * proven namespace there is none.
+ * The secret of this name for a proxy of a namespace, which it has proven: only Secrets of its own are given, as in Istio, and without
+ * a proven namespace none. What files of its own machine are called is given to every proxy.
  */
 export function givenCredential(
   name: string,
@@ -22,6 +23,9 @@ export function givenCredential(
   { secrets }: Generation,
   memo: Memo,
 ): GivenCredential {
+  // There is nothing in it that is not in its name.
+  const files = fileSecret(name)
+  if (files !== undefined) return { resource: encoded(TYPE_URL.secret, name, SecretSchema, files, memo) }
   const asked = parseCredentialName(name)
   if (asked === undefined)
     return withheld(

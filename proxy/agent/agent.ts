@@ -12,7 +12,7 @@ import { DataPlane } from '../data-plane.ts'
 import { EMPTY_PLAN } from '../plan/plan.ts'
 import type { XdsClient } from '../xds/client.ts'
 import { ResourceSet } from '../xds/resource-set.ts'
-import type { SecretProvider } from '../xds/secret-provider.ts'
+import type { IdentityState, SecretProvider } from '../xds/secret-provider.ts'
 import { ADS_SOURCE, LOCAL_SOURCE } from '../xds/secret-store.ts'
 import { AdminServer } from './admin/server.ts'
 import { compileStatic, type OtherSecrets } from './bootstrap.ts'
@@ -108,6 +108,7 @@ export class Agent {
         staticSecrets: fixed.staticSecrets,
         localNames: others.localNames,
         grpcClusters: others.grpcClusters,
+        fileReports: around,
         publish: async (next) => {
           await this.planes.setPlan(next)
           // What is served in the place of what waits has names of its own.
@@ -183,6 +184,11 @@ export class Agent {
     if (!this.resources.secrets.localNames.has(name)) return `${name}: is none of the provider's names`
     const bytes = toBinary(SecretSchema, secret)
     return this.resources.acceptSecrets(LOCAL_SOURCE, [{ name, version, typeUrl: TYPE_URL.secret, bytes }])
+  }
+
+  /** How the workload's own certificate stands; undefined where it gets none. */
+  get identity(): IdentityState | undefined {
+    return this.#provider?.state
   }
 
   /** Serving: with a management server, once its first configuration is in force. */

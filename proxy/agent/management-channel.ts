@@ -35,7 +35,7 @@ export function channelOf(socket: TransportSocket | undefined, path: string): ((
   const open = (): SecureChannel | undefined => {
     const compiled = compileUpstreamTls(socket, NO_HTTP, path)
     if (compiled === undefined) return undefined
-    const awaited = compiled.needs[0]
+    const awaited = compiled.needs.find(({ source }) => source.kind !== 'file')
     if (awaited !== undefined) refuse(awaited.path, 'the management server cannot wait for a secret that it may send')
     const { context, peer, serverName } = compiled.of(NO_SECRETS)
     const at = `${path}.typed_config.common_tls_context.validation_context`

@@ -1,6 +1,18 @@
-import type { ClusterPlan, ListenerPlan } from './plan.ts'
+import type { ClusterPlan, ListenerPlan, Plan } from './plan.ts'
 import type { BySecrets, SecretRef } from './secret-plan.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
+
+/** The TLS contexts of a plan, whether they refer to secrets or not. */
+export function* tlsContexts(plan: Plan): Generator<BySecrets<DownstreamTlsPlan | UpstreamTlsPlan>, void, undefined> {
+  for (const { filterChains, defaultFilterChain } of plan.listeners.values()) {
+    for (const { tls } of filterChains) if (tls !== undefined) yield tls
+    if (defaultFilterChain?.tls !== undefined) yield defaultFilterChain.tls
+  }
+  for (const { tls, socketMatches } of plan.clusters.values()) {
+    if (tls !== undefined) yield tls
+    for (const match of socketMatches) if (match.tls !== undefined) yield match.tls
+  }
+}
 
 const NONE: readonly never[] = []
 const known = new WeakMap<ListenerPlan, readonly BySecrets<DownstreamTlsPlan>[]>()

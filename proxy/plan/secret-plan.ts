@@ -1,4 +1,5 @@
 import type { CertificateMaterial } from '../tls/material.ts'
+import type { FromFiles } from './files.ts'
 import { refuse } from './plan-error.ts'
 import type { SanMatcherPlan } from './tls-plan.ts'
 
@@ -23,6 +24,8 @@ export type SecretSource =
   | { readonly kind: 'ads' }
   /** A stream for secrets only, to the management server behind a static cluster. */
   | { readonly kind: 'grpc'; readonly cluster: string; readonly useDelta: boolean }
+  /** It stands in what refers to it, and names files: it is there at once, and changes with them. */
+  | { readonly kind: 'file'; readonly secret: SecretPlan }
   /** Nothing that is served: only a secret of this process may answer. */
   | { readonly kind: 'refused'; readonly path: string; readonly reason: string }
 
@@ -31,6 +34,8 @@ export type SecretPlan = {
   readonly name: string
   /** Fields that were given and are not honoured, by their path. */
   readonly ignored: readonly string[]
+  /** undefined when it names no files. */
+  readonly files: FromFiles<SecretPlan> | undefined
 } & (
   | { readonly kind: 'tls_certificate'; readonly certificate: CertificateMaterial }
   | { readonly kind: 'validation_context'; readonly validation: ValidationPlan }
@@ -47,6 +52,8 @@ export type FoundSecrets = readonly (SecretPlan | undefined)[]
 export interface ValidationPlan {
   /** PEM. */
   readonly trustedCa: Buffer | undefined
+  /** The file that it is in; '' when it is in none. */
+  readonly trustedCaPath: string
   readonly usesSystemRoots: boolean
   /** PEM. */
   readonly crl: Buffer | undefined
@@ -86,8 +93,8 @@ export class BySecrets<T> {
     this.needs = needs
     this.#checkPart = checkPart
     this.#make = needs.length === 0 ? undefined : make
-    this.#found = needs.map(() => undefined)
-    this.#made = make(needs.length === 0 ? [] : undefined)
+    this.#found = this.#find(NO_SECRETS)
+    this.#made = make(whole(this.#found))
   }
 
   /** What of() gave last. */
@@ -101,7 +108,7 @@ export class BySecrets<T> {
     const make = this.#make
     if (make === undefined) return this.#made
     for (let i = 0; i < needs.length; i++) {
-      if (secrets.get((needs[i] as SecretRef).key) === this.#found[i]) continue
+      if (secretFor(needs[i] as SecretRef, secrets) === this.#found[i]) continue
       const found = this.#find(secrets)
       this.#made = make(whole(found))
       this.#found = found
@@ -125,8 +132,12 @@ export class BySecrets<T> {
   }
 
   #find(secrets: Secrets): FoundSecrets {
-    return this.needs.map(({ key }) => secrets.get(key))
+    return this.needs.map((ref) => secretFor(ref, secrets))
   }
+}
+
+function secretFor({ key, source }: SecretRef, secrets: Secrets): SecretPlan | undefined {
+  return secrets.get(key) ?? (source.kind === 'file' ? source.secret : undefined)
 }
 
 function whole(found: FoundSecrets): readonly SecretPlan[] | undefined {

@@ -22,8 +22,23 @@ export interface SanMatcherPlan {
 
 export type SanType = 'dns' | 'uri' | 'email' | 'ip'
 
+/** What a TLS context shows and trusts, as it is told to operators: nothing private is in it. */
+export interface CertificatesPlan {
+  /** Its own chains; of PKCS #12 there are none to be read. */
+  readonly chains: readonly PemPlan[]
+  readonly roots: PemPlan | undefined
+}
+
+export interface PemPlan {
+  /** The file that it is in; '' when it is in none. */
+  readonly path: string
+  readonly pem: Buffer
+}
+
 /** DownstreamTlsContext. */
 export interface DownstreamTlsPlan {
+  /** undefined while a secret is not there. */
+  readonly certificates: CertificatesPlan | undefined
   /** Who makes handshakes, by the client's server name; undefined while a secret is not there: connections then end. */
   readonly acceptors: CertificateChoice<TlsAcceptor> | undefined
   readonly requiresClientCertificate: boolean
@@ -34,6 +49,8 @@ export interface DownstreamTlsPlan {
 
 /** UpstreamTlsContext. */
 export interface UpstreamTlsPlan {
+  /** undefined while a secret is not there. */
+  readonly certificates: CertificatesPlan | undefined
   /** undefined while a secret is not there: connections then fail. */
   readonly context: SecureContext | undefined
   /** '' for none. */

@@ -8,7 +8,9 @@ import type { TlsMaterial } from './material.ts'
 const ca = new TestCa('acceptor')
 const { cert, key } = ca.issue('a.example')
 const material: TlsMaterial = {
-  certificates: [{ chain: Buffer.from(cert), key: Buffer.from(key), pkcs12: undefined, passphrase: undefined }],
+  certificates: [
+    { chainPath: '', chain: Buffer.from(cert), key: Buffer.from(key), pkcs12: undefined, passphrase: undefined },
+  ],
   trustedCa: undefined,
   crl: undefined,
   minVersion: 'TLSv1.2',

@@ -8,7 +8,7 @@ afterAll(() => ca.remove())
 
 function material(commonName: string, options: IssueOptions = {}): CertificateMaterial {
   const { cert, key } = ca.issue(commonName, options)
-  return { chain: Buffer.from(cert), key: Buffer.from(key), pkcs12: undefined, passphrase: undefined }
+  return { chainPath: '', chain: Buffer.from(cert), key: Buffer.from(key), pkcs12: undefined, passphrase: undefined }
 }
 
 const a = material('a.example')

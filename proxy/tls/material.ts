@@ -4,6 +4,8 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 
 /** A certificate chain and its key, PEM; or both as PKCS #12. */
 export interface CertificateMaterial {
+  /** The file that the chain is in; '' when it is in none. */
+  readonly chainPath: string
   readonly chain: Buffer | undefined
   readonly key: Buffer | undefined
   readonly pkcs12: Buffer | undefined

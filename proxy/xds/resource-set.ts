@@ -3,6 +3,8 @@ import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from '../p
 import { secretsOfCluster, secretsOfListener } from '../plan/secret-needs.ts'
 import type { SecretRef } from '../plan/secret-plan.ts'
 import { type Accepted, type Assembly, assemblePlan, inlineClustersOf, routeNamesOf, secretsNamed } from './assemble.ts'
+import { FileWatch, type FileWatchReports } from './file-watch.ts'
+import { RefusedSecrets } from './refused-secrets.ts'
 import { type IncomingResource, ResourceCache } from './resource-cache.ts'
 import { type ClientType, type CompiledTypes, RESOURCE_TYPES } from './resource-types.ts'
 import { checkSecret, checkUser, type SecretUser, secretUsers } from './secret-check.ts'
@@ -25,6 +27,8 @@ export interface ResourceSetOptions extends Omit<SecretStoreOptions, 'check'> {
   publish(plan: Plan): Promise<unknown>
   /** Hears of every response, to hand it to other threads. */
   relay?: (resources: RelayedResources) => void
+  /** Where it is said what became of files that changed; nowhere for threads beside another one that says it. */
+  fileReports?: FileWatchReports
 }
 
 /** A response as one thread hands it to another: its bytes are in shared memory. */
@@ -44,6 +48,8 @@ export class ResourceSet implements ResourceSink {
   readonly secrets: SecretStore
   readonly #options: ResourceSetOptions
   readonly #waits: Waits
+  readonly #files: FileWatch
+  readonly #refusedSecrets: RefusedSecrets
   readonly #removedAtMs = new Map<string, number>()
   readonly #receivedTypes = new Set<ClientType>()
   #plan: Plan
@@ -59,6 +65,17 @@ export class ResourceSet implements ResourceSink {
     this.secrets = new SecretStore({
       ...options,
       check: (source, secret) => checkSecret(source, secret, this.#secretUsers(), this.secrets),
+    })
+    this.#files = new FileWatch({
+      clock: options.clock,
+      store: this.secrets,
+      reports: options.fileReports,
+      onChange: () => this.#schedule(),
+    })
+    this.#refusedSecrets = new RefusedSecrets({
+      clock: options.clock,
+      store: this.secrets,
+      accept: (source, resource) => this.acceptSecrets(source, [resource]),
     })
     this.caches = {
       cluster: new ResourceCache(RESOURCE_TYPES.cluster, (_name, cluster) => this.#checkUsers([], [cluster])),
@@ -86,7 +103,14 @@ export class ResourceSet implements ResourceSink {
     )
     if (clusters.size < staticClusters.size || listeners.size < staticListeners.size) this.#schedule()
     const secrets = this.secrets.findAll(secretsNamed(listeners.values(), clusters.values()))
-    return { ...EMPTY_PLAN, version: 1, clusters, listeners, secrets }
+    this.#files.follow(this.#secretUsers())
+    this.#plan = { ...EMPTY_PLAN, version: 1, clusters, listeners, secrets }
+    return this.#plan
+  }
+
+  /** The last that was made. */
+  get plan(): Plan {
+    return this.#plan
   }
 
   get warming(): Assembly['warming'] {
@@ -188,6 +212,7 @@ export class ResourceSet implements ResourceSink {
   acceptSecrets(source: string, incoming: readonly IncomingResource[], removedNames: readonly string[] = []): string {
     const wanted = source === LOCAL_SOURCE ? this.secrets.localNames : this.wantedSecrets(source)
     const { changed, error } = this.secrets.cacheOf(source).accept(incoming, wanted, this.#options.clock.wallMs())
+    if (error !== '') this.#refusedSecrets.note(source, incoming)
     const isLess = removedNames.length > 0 && this.#giveUpSecrets(source, new Set(removedNames))
     if (changed || isLess) this.#schedule()
     if (this.#options.relay !== undefined) this.#relay('secret', false, incoming, removedNames, source)
@@ -260,6 +285,8 @@ export class ResourceSet implements ResourceSink {
   }
 
   close(): void {
+    this.#files.close()
+    this.#refusedSecrets.close()
     this.#wake?.cancel()
   }
 
@@ -305,6 +332,7 @@ export class ResourceSet implements ResourceSink {
     this.#plan = plan
     this.#warming = warming
     this.#forgetUnwantedSecrets()
+    this.#files.follow(this.#secretUsers())
     this.#armWake()
     await this.#options.publish(plan)
   }

@@ -14,8 +14,22 @@ export interface SecretProvider {
   start(sink: SecretSink): void
   /** What came under `ROOTCA` by the aggregated stream, PEM, whenever it is another. */
   onTrustBundle?(roots: string): void
+  /** How it stands, for who looks; undefined when that is not known yet. */
+  readonly state?: IdentityState | undefined
   /** Called once, when the proxy stops: nothing may be put any more. */
   close(): void
+}
+
+/** How a workload's certificate and its renewal stand. Times are milliseconds since the Unix epoch. */
+export interface IdentityState {
+  /** Of the certificate in force; undefined before the first. */
+  readonly startMs: number | undefined
+  readonly endMs: number | undefined
+  readonly isExpired: boolean
+  /** Why the last attempt at a renewal failed; '' when it did not. */
+  readonly lastError: string
+  /** When the first attempt failed since the last that did not; undefined when none has. */
+  readonly failingSinceMs: number | undefined
 }
 
 export interface SecretSink {

@@ -26,6 +26,8 @@ export interface SecretStoreOptions {
 export class SecretStore {
   readonly #options: SecretStoreOptions
   readonly #caches = new Map<string, ResourceCache<'secret'>>()
+  /** What the files of a secret hold by now, where they have changed since it was accepted. */
+  readonly #reread = new WeakMap<SecretPlan, SecretPlan>()
 
   constructor(options: SecretStoreOptions) {
     this.#options = options
@@ -73,13 +75,30 @@ export class SecretStore {
 
   /** Whoever sends everything else may send secrets of its own under any name. */
   #isLocal({ name, source }: SecretRef): boolean {
-    return source.kind !== 'ads' && this.localNames.has(name)
+    return source.kind !== 'ads' && source.kind !== 'file' && this.localNames.has(name)
   }
 
   find(ref: SecretRef): SecretPlan | undefined {
+    const accepted = this.accepted(ref)
+    return accepted && this.latest(accepted)
+  }
+
+  /** As it came, whatever has become of its files since. */
+  accepted(ref: SecretRef): SecretPlan | undefined {
+    if (ref.source.kind === 'file') return ref.source.secret
     const source = this.sourceOf(ref)
     if (source === 'static') return this.#options.staticSecrets?.get(ref.name)
     return this.#caches.get(source)?.resources.get(ref.name)?.plan
+  }
+
+  /** The last good one of an accepted secret. */
+  latest(accepted: SecretPlan): SecretPlan {
+    return this.#reread.get(accepted) ?? accepted
+  }
+
+  /** Puts what the files of an accepted secret hold now in its place. */
+  replace(accepted: SecretPlan, reread: SecretPlan): void {
+    this.#reread.set(accepted, reread)
   }
 
   /** Those of these references that are there, by their keys. */

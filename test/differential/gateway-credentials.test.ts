@@ -180,10 +180,12 @@ for (const plane of PLANES) {
   })
 
   run(`${plane}: TLS of the mesh is passed on by the name of a cluster`, async () => {
-    const sni = 'outbound_.9443_._.backend.internal'
+    const sni = 'outbound_.9443_._.member.internal'
     expect(await passedOn(plane, sni, ['istio'])).toBe('simple.example.com hello')
     expect(await passedOn(plane, sni, ['http/1.1'])).toBe('refused')
-    expect(await passedOn(plane, 'outbound_.9999_._.backend.internal', ['istio'])).toBe('refused')
+    expect(await passedOn(plane, 'outbound_.9999_._.member.internal', ['istio'])).toBe('refused')
+    // Nobody behind it would be called so.
+    expect(await passedOn(plane, 'outbound_.9443_._.backend.internal', ['istio'])).toBe('refused')
     expect(await passedOn(plane, 'outbound_.9080_._.outside.example.org', ['istio'])).toBe('refused')
   })
 }
@@ -349,6 +351,16 @@ spec:
   resolution: STATIC
   ports: [{ number: 9080, name: http, protocol: HTTP }, { number: 9443, name: tls, protocol: TLS }, { number: 9081, name: tcp, protocol: TCP }]
   endpoints: [{ address: ${BACKEND} }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: member }
+spec:
+  hosts: [member.internal]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 9443, name: tls, protocol: TLS }]
+  endpoints: [{ address: ${BACKEND}, labels: { security.istio.io/tlsMode: istio } }]
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry

@@ -1,6 +1,4 @@
 import { createServer, type Server } from 'node:http'
-import { Agent, request } from 'node:https'
-import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { peerOrSkip } from '../peers/peers.ts'
 import { type Issued, TestCa } from '../support/certificates.ts'
@@ -8,6 +6,7 @@ import { eventually } from '../support/eventually.ts'
 import { loopbackBlock, type Workload } from '../support/mesh.ts'
 import { MeshAuthority } from '../support/mesh-authority.ts'
 import { secretYaml } from '../support/secret-yaml.ts'
+import { LOAD_ANSWER, TlsLoad } from '../support/tls-load.ts'
 import { MeshPair, PLANES, type Plane } from './mesh-pair.ts'
 import { tlsCall } from './tls-call.ts'
 
@@ -31,7 +30,7 @@ let http: Server
 let pair: MeshPair
 
 beforeAll(async () => {
-  http = createServer((_request, response) => setTimeout(() => response.end('x'.repeat(20_000)), 5))
+  http = createServer((_request, response) => setTimeout(() => response.end(LOAD_ANSWER), 5))
   await new Promise<void>((resolve) => http.listen(9080, BACKEND, resolve))
   pair = new MeshPair(configuration(), authority)
   pair.source.set('secret.yaml', secretOf(issued[0] as Issued))
@@ -51,64 +50,17 @@ afterAll(async () => {
 
 const secretOf = ({ cert, key }: Issued) => secretYaml('shop', { 'tls.crt': cert, 'tls.key': key })
 
-class Load {
-  readonly failures: string[] = []
-  readonly certificates = new Set<string>()
-  requests = 0
-  isOver = false
-
-  /** One request after the other: on one connection, or on a new one for each. */
-  async run(address: string, keepAlive: boolean): Promise<void> {
-    const agent = new Agent({ keepAlive, maxSockets: 1, ca: ca.cert, servername: HOST, maxCachedSessions: 0 })
-    const sockets = new Set<unknown>()
-    while (!this.isOver) {
-      this.requests++
-      try {
-        await this.#ask(address, agent, sockets)
-      } catch (thrown) {
-        this.failures.push(String(thrown))
-      }
-    }
-    agent.destroy()
-    if (keepAlive && sockets.size > 1) this.failures.push(`${sockets.size} connections in the place of one`)
-  }
-
-  #ask(host: string, agent: Agent, sockets: Set<unknown>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const sent = request({ host, port: PORT, agent, headers: { host: HOST } }, (response) => {
-        let length = 0
-        response.on('data', (chunk: Buffer) => (length += chunk.length))
-        response.on('error', reject)
-        response.on('end', () => {
-          if (response.statusCode === 200 && length === 20_000) resolve()
-          else reject(new Error(`${response.statusCode} with ${length} bytes`))
-        })
-      })
-      sent.on('socket', (socket) => {
-        sockets.add(socket)
-        socket.once('secureConnect', () => {
-          this.certificates.add((socket as TLSSocket).getPeerCertificate().subject.CN as string)
-        })
-      })
-      sent.on('error', reject)
-      sent.end()
-    })
-  }
-}
-
 for (const plane of PLANES) {
   const run = plane === 'envoy' ? withEnvoy : test
   run(
     `${plane}: a Secret that changes fails no request and ends no connection`,
     async () => {
-      const load = new Load()
-      const runs = [true, true, true, false, false, false].map((keepAlive) => load.run(ip[plane], keepAlive))
+      const load = new TlsLoad(ip[plane], PORT, HOST, ca.cert)
       for (const one of issued) {
         pair.source.set('secret.yaml', secretOf(one))
         await new Promise((resolve) => setTimeout(resolve, CHANGE_EVERY_MS))
       }
-      load.isOver = true
-      await Promise.all(runs)
+      await load.end()
       expect(load.failures).toEqual([])
       expect(load.requests).toBeGreaterThan(100)
       // The first may have gone before a connection was made.

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -54,6 +54,22 @@ export class TestCa {
       cert: readFileSync(`${base}.pem`, 'utf8'),
       key: readFileSync(`${base}.key`, 'utf8'),
     }
+  }
+
+  /** PEM of the list of what is revoked: these, and those that were in a list before. */
+  revocations(...revoked: readonly Issued[]): string {
+    const file = (name: string) => join(this.dir, name)
+    const [config, database] = [file('ca.cnf'), file('index.txt')]
+    if (!existsSync(database)) {
+      writeFileSync(database, '')
+      writeFileSync(file('crlnumber'), '01\n')
+      const settings = `database=${database}\ncrlnumber=${file('crlnumber')}\ndefault_md=sha256\ndefault_crl_days=30\n`
+      writeFileSync(config, `[ca]\ndefault_ca=own\n[own]\n${settings}`)
+    }
+    const signing = ['-config', config, '-keyfile', this.#keyFile, '-cert', this.certFile]
+    for (const { certFile } of revoked) openssl('ca', ...signing, '-revoke', certFile)
+    openssl('ca', ...signing, '-gencrl', '-out', file('crl.pem'))
+    return readFileSync(file('crl.pem'), 'utf8')
   }
 
   remove(): void {

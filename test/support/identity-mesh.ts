@@ -151,12 +151,12 @@ export class IdentityMesh {
 }
 
 /** A service of one member, whose proxy opens the port at the member's own address before an application on this machine. */
-export function serving({ name, ip, labels }: Member, port: number, appPort: number): string {
+export function serving({ name, ip, labels }: Member, port: number, appPort: number, protocol = 'http'): string {
   return `---
 apiVersion: v1
 kind: Service
 metadata: { name: ${name} }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: ${port} }] }
+spec: { selector: { app: ${name} }, ports: [{ name: ${protocol}, port: ${port} }] }
 ---
 apiVersion: v1
 kind: Pod
@@ -170,7 +170,7 @@ metadata: { name: ${name} }
 spec:
   workloadSelector: { labels: { app: ${name} } }
   ingress:
-    - port: { number: ${port}, name: http, protocol: HTTP }
+    - port: { number: ${port}, name: ${protocol}, protocol: ${protocol.toUpperCase()} }
       bind: ${ip}
       captureMode: NONE
       defaultEndpoint: 127.0.0.1:${appPort}

@@ -36,7 +36,7 @@ export function outboundCluster(
 ): Cluster | undefined {
   const { tls, ...policy } = clusterPolicy(plan)
   const protocol = plan.passesTls ? 'TCP' : plan.port.protocol
-  const found = discoveryFields(plan, inSubset(endpoints, plan.subset?.labels), mtls, options)
+  const found = discoveryFields(plan, endpointsOfCluster(plan, endpoints, mtls), mtls, options)
   if (found === undefined) return undefined
   const peers = { serverName: formatSniName(clusterNameOf(plan.service, plan.port, plan.subset)), identities }
   const socket = transportSocket(tls, protocol, peers, plan.takesCredential, options)
@@ -53,6 +53,24 @@ export function outboundCluster(
     ...(policy.outlierDetection && outlierFields(policy.outlierDetection)),
     metadata: clusterMetadata(plan),
   })
+}
+
+/**
+ * Of the endpoints of a service's port those that belong to its cluster. Where a gateway passes TLS on, it is the mesh's own: an endpoint
+ * that is called in plain text would not know what to do with it (Istio's EndpointsWithMTLSFilter).
+ */
+export function endpointsOfCluster(
+  plan: ClusterPlan,
+  endpoints: readonly Endpoint[],
+  mtls: AutoMtls,
+): readonly Endpoint[] {
+  const chosen = inSubset(endpoints, plan.subset?.labels)
+  return plan.passesTls && !isCalledByMtls(plan) ? chosen.filter((endpoint) => mtls.takes(endpoint)) : chosen
+}
+
+/** Every endpoint, because the rule says so. */
+function isCalledByMtls({ rule, subset, port }: ClusterPlan): boolean {
+  return effectivePolicy(rule, subset?.name ?? '', port.number).tls?.mode === 'ISTIO_MUTUAL'
 }
 
 /** Whether what a cluster is depends on who the workloads behind it are: their names must be in their certificates. */

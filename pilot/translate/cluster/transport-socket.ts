@@ -5,10 +5,7 @@ import {
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { type TransportSocket, TransportSocketSchema } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import { RawBufferSchema } from '../../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
-import {
-  CertificateValidationContextSchema,
-  TlsCertificateSchema,
-} from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import { CertificateValidationContextSchema } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   type CommonTlsContext,
   CommonTlsContextSchema,
@@ -19,9 +16,10 @@ import type { ClientTLSSettings } from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { isHttp, isHttp2, type Protocol } from '../../registry/protocol.ts'
 import { MTLS_ENDPOINT } from '../endpoint.ts'
+import { fileCertificates, fileValidation } from '../file-tls.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
 import { any } from '../messages.ts'
-import { credentialConfig, credentialValidation } from '../secret/names.ts'
+import { credentialConfig, validationBy } from '../secret/names.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
 import { fileSource, modernTls, tlsSocket } from '../tls-messages.ts'
 
@@ -49,21 +47,16 @@ export function transportSocket(
   if (tls?.mode === 'ISTIO_MUTUAL') return meshSocket(tls, protocol, peers, options)
   if (!originatesTls(tls)) return undefined
   const uses = takesCredential ? clientCredentials(tls) : []
-  const hasOwnCertificate = tls.mode === 'MUTUAL' && tls.clientCertificate !== undefined
+  const named = uses.filter(({ needs }) => needs === 'certificate')
+  const { clientCertificate, privateKey = '' } = tls
   const context = create(UpstreamTlsContextSchema, {
     sni: tls.sni ?? '',
     commonTlsContext: create(CommonTlsContextSchema, {
       tlsParams: modernTls(),
       alpnProtocols: isHttp2(protocol) ? ['h2'] : [],
-      tlsCertificates: hasOwnCertificate
-        ? [
-            create(TlsCertificateSchema, {
-              certificateChain: fileSource(tls.clientCertificate),
-              privateKey: fileSource(tls.privateKey),
-            }),
-          ]
-        : [],
-      tlsCertificateSdsSecretConfigs: uses.filter(({ needs }) => needs === 'certificate').map(credentialConfig),
+      ...(named.length > 0
+        ? { tlsCertificateSdsSecretConfigs: named.map(credentialConfig) }
+        : tls.mode === 'MUTUAL' && clientCertificate && fileCertificates([[clientCertificate, privateKey]])),
       ...(tls.insecureSkipVerify !== true && { validationContextType: validation(tls, uses, options) }),
     }),
   })
@@ -135,9 +128,9 @@ function validation(
 ): CommonTlsContext['validationContextType'] {
   const roots = uses.find(({ needs }) => needs === 'roots')
   const value = create(CertificateValidationContextSchema, {
-    ...(roots === undefined && { trustedCa: fileSource(tls.caCertificates || options.systemRootsFile) }),
-    ...(tls.caCrl && { crl: fileSource(tls.caCrl) }),
     matchTypedSubjectAltNames: subjectAltNames(tls.subjectAltNames ?? []),
   })
-  return roots === undefined ? { case: 'validationContext', value } : credentialValidation(value, roots)
+  if (roots === undefined) return fileValidation(value, tls.caCertificates || options.systemRootsFile, tls.caCrl ?? '')
+  if (tls.caCrl) value.crl = fileSource(tls.caCrl)
+  return validationBy(value, credentialConfig(roots))
 }

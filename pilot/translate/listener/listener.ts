@@ -13,10 +13,11 @@ import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/lis
 import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { BLACK_HOLE_CLUSTER } from '../../../api/names.ts'
 import { RULES_METADATA_KEY } from '../../../api/rule-names.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { address, cidrRange } from '../address.ts'
-import { any, metadata } from '../messages.ts'
+import { any, duration, metadata } from '../messages.ts'
 import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
 import { ruleOrigins } from '../security/rule-origins.ts'
 import { httpConnectionManager } from './http-connection-manager.ts'
@@ -33,11 +34,32 @@ export function listener(plan: ListenerPlan, options: MeshOptions): Listener {
     filterChains: plan.chains.map((chain) => filterChain(chain, options)),
     ...(defaultChain && { defaultFilterChain: defaultChain }),
     listenerFilters: listenerFilters(plan),
+    ...(takesBoth(plan) && {
+      listenerFiltersTimeout: duration(SILENT_CLIENT_MS),
+      continueOnListenerFiltersTimeout: true,
+    }),
     ...(plan.useOriginalDst && { useOriginalDst: true }),
     ...(!plan.bindToPort && { bindToPort: false }),
     trafficDirection: plan.direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
     ...listenerMetadata(plan),
   })
+}
+
+/**
+ * How long a client may say nothing before it counts as one that waits for the server to speak first (MySQL, SMTP), and thus as one
+ * without TLS. Whoever speaks later has waited this long at most.
+ */
+const SILENT_CLIENT_MS = 1_000
+
+/** Whether some of a workload's ports take mutual TLS, and some plain text: they share one look at the first bytes. */
+function takesBoth({ direction, chains, defaultChain }: ListenerPlan): boolean {
+  if (direction !== 'inbound') return false
+  const all = defaultChain === undefined ? chains : [...chains, defaultChain]
+  return all.some(({ tls }) => tls !== undefined) && all.some((chain) => chain.tls === undefined && !isBlackHole(chain))
+}
+
+function isBlackHole({ target }: ChainPlan): boolean {
+  return target.kind === 'tcp' && target.clusters[0]?.name === BLACK_HOLE_CLUSTER
 }
 
 /** Where the listener comes from, and where the rules are written that its chains ask callers. */

@@ -2,7 +2,6 @@ import { create } from '@bufbuild/protobuf'
 import type { TransportSocket } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   CertificateValidationContextSchema,
-  TlsCertificateSchema,
   TlsParametersSchema,
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
@@ -16,8 +15,9 @@ import { type CredentialUse, serverCredentials } from '../../../config/credentia
 import { isCipherSuite, type ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import { certificatesOf } from '../../mesh/gateway.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
+import { type FilePair, fileCertificates, fileValidation } from '../file-tls.ts'
 import { meshTlsContext } from '../mesh-tls.ts'
-import { credentialConfig, credentialValidation } from '../secret/names.ts'
+import { credentialConfig, validationBy } from '../secret/names.ts'
 import { subjectAltNames } from '../subject-alt-names.ts'
 import { fileSource, tlsSocket } from '../tls-messages.ts'
 import type { ServerTls } from './plan.ts'
@@ -50,19 +50,17 @@ function meshContext(
 function serverContext(settings: ServerTLSSettings, alpnProtocols: readonly string[]): DownstreamTlsContext {
   const { mode } = settings
   const uses = serverCredentials(settings)
+  const named = uses.filter(({ needs }) => needs === 'certificate')
+  const pairs = certificatesOf(settings).map(
+    ({ serverCertificate = '', privateKey = '' }): FilePair => [serverCertificate, privateKey],
+  )
   const asksClient = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL'
   return create(DownstreamTlsContextSchema, {
     requireClientCertificate: mode === 'MUTUAL',
     commonTlsContext: create(CommonTlsContextSchema, {
       tlsParams: parameters(settings),
       alpnProtocols: [...alpnProtocols],
-      tlsCertificates: certificatesOf(settings).map(({ serverCertificate, privateKey }) =>
-        create(TlsCertificateSchema, {
-          certificateChain: fileSource(serverCertificate),
-          privateKey: fileSource(privateKey),
-        }),
-      ),
-      tlsCertificateSdsSecretConfigs: uses.filter(({ needs }) => needs === 'certificate').map(credentialConfig),
+      ...(named.length > 0 ? { tlsCertificateSdsSecretConfigs: named.map(credentialConfig) } : fileCertificates(pairs)),
       ...(asksClient && { validationContextType: clientValidation(settings, uses) }),
     }),
   })
@@ -83,13 +81,13 @@ function clientValidation(
   const { caCertificates = '', caCrl = '', subjectAltNames: names = [] } = settings
   const roots = uses.find(({ needs }) => needs === 'roots')
   const value = create(CertificateValidationContextSchema, {
-    ...(roots === undefined && { trustedCa: fileSource(caCertificates) }),
-    ...(caCrl !== '' && { crl: fileSource(caCrl) }),
     matchTypedSubjectAltNames: subjectAltNames(names),
     verifyCertificateSpki: [...(settings.verifyCertificateSpki ?? [])],
     verifyCertificateHash: [...(settings.verifyCertificateHash ?? [])],
   })
-  return roots === undefined ? { case: 'validationContext', value } : credentialValidation(value, roots)
+  if (roots === undefined) return fileValidation(value, caCertificates, caCrl)
+  if (caCrl !== '') value.crl = fileSource(caCrl)
+  return validationBy(value, credentialConfig(roots))
 }
 
 function protocolOf(name: ServerTLSSettings['minProtocolVersion']): TlsProtocol | undefined {

@@ -36,23 +36,26 @@ export function parseCredentialName(name: string): CredentialName | undefined {
 }
 
 /**
- * A reference to it, over the aggregated stream. Unlike all else it is not waited for without end (Istio's choice too): a Secret that is
- * not there must not keep the other servers of its port from opening.
+ * A reference to a secret, over the aggregated stream. Unlike all else it is not waited for without end (Istio's choice too): a Secret
+ * that is not there must not keep the other servers of its port from opening.
  */
-export function credentialConfig(use: CredentialName): SdsSecretConfig {
+export function secretConfig(name: string): SdsSecretConfig {
   const sdsConfig = create(ConfigSourceSchema, {
     configSourceSpecifier: { case: 'ads', value: create(AggregatedConfigSourceSchema) },
     resourceApiVersion: ApiVersion.V3,
   })
-  return create(SdsSecretConfigSchema, { name: formatCredentialName(use), sdsConfig })
+  return create(SdsSecretConfigSchema, { name, sdsConfig })
 }
 
-/** What is asked of a peer beside the roots, laid over what the secret with those says. */
-export function credentialValidation(
+export function credentialConfig(use: CredentialName): SdsSecretConfig {
+  return secretConfig(formatCredentialName(use))
+}
+
+/** What is asked of a peer beside the roots, under what the secret with those says. */
+export function validationBy(
   defaultValidationContext: CertificateValidationContext,
-  roots: CredentialName,
+  validationContextSdsSecretConfig: SdsSecretConfig,
 ): CommonTlsContext['validationContextType'] {
-  const validationContextSdsSecretConfig = credentialConfig(roots)
   return {
     case: 'combinedValidationContext',
     value: create(CombinedSchema, { defaultValidationContext, validationContextSdsSecretConfig }),

@@ -1,6 +1,7 @@
 import { LOG_LEVELS, type LogLevel, logLevel, setLogLevel } from '../../../lib/log.ts'
 import { prometheusText } from '../../../lib/metrics/exposition.ts'
 import type { Agent } from '../agent.ts'
+import { certs } from './certs.ts'
 import { clustersJson, clustersText } from './clusters.ts'
 import { configDump } from './config-dump.ts'
 import { serverInfo, serverState } from './server-info.ts'
@@ -36,6 +37,9 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   get('/server_info', 'version, state, node and uptime', (agent) => json(serverInfo(agent))),
   get('/config_dump', 'everything that was accepted (?resource=, ?include_eds)', (agent, query) =>
     json(configDump(agent, query)),
+  ),
+  get('/certs', 'certificates of TLS contexts, and the workload identity', ({ resources, identity, clock }) =>
+    json(certs(resources.plan, identity, clock.wallMs())),
   ),
   get('/clusters', 'clusters, their limits and hosts (?format=json)', async (agent, query) => {
     const clusters = await agent.planes.clusters()

@@ -10,7 +10,7 @@ import { errorText } from '../../../lib/errors.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { MetricStore } from '../../../lib/metrics/store.ts'
 import type { Random } from '../../../lib/random.ts'
-import type { SecretProvider, SecretSink } from '../../xds/secret-provider.ts'
+import type { IdentityState, SecretProvider, SecretSink } from '../../xds/secret-provider.ts'
 import type { WorkloadCertificate, WorkloadIdentity } from './workload-identity.ts'
 
 /** Istio's names for a workload's own certificate, and for the roots that it trusts. */
@@ -58,6 +58,10 @@ export class IdentitySecrets implements SecretProvider {
 
   onTrustBundle(roots: string): void {
     this.#identity?.onTrustBundle(roots)
+  }
+
+  get state(): IdentityState | undefined {
+    return this.#identity?.state
   }
 
   close(): void {

@@ -105,13 +105,16 @@ test('while the authority fails the last certificate stays, which is said, and i
   expect(identity.current).toBe(given[0])
   expect(identity.lastError).toContain('connection refused')
   expect(said).toEqual(['no new workload certificate; the last one stays'])
+  const { failingSinceMs } = identity.state
+  expect(failingSinceMs).toBeGreaterThan(identity.state.startMs as number)
   for (let i = 0; i < 3; i++) await advance(61_000)
   expect(authority.asked).toBeGreaterThanOrEqual(5)
+  expect(identity.state).toMatchObject({ endMs: given[0]?.endMs, isExpired: false, failingSinceMs })
   expect(metric('renewal_failures')).toBe(authority.asked - 1)
   authority.error = undefined
   await advance(61_000)
   expect(given.length).toBe(2)
-  expect(identity.lastError).toBe('')
+  expect(identity.state).toMatchObject({ endMs: given[1]?.endMs, lastError: '', failingSinceMs: undefined })
 })
 
 test('an authority that is away for days is asked about once a minute, not more', async () => {

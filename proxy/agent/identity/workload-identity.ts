@@ -7,6 +7,7 @@ import type { Metric, MetricStore } from '../../../lib/metrics/store.ts'
 import type { Random } from '../../../lib/random.ts'
 import { fromPem } from '../../../lib/x509/pem.ts'
 import { makeSigningRequest } from '../../../lib/x509/signing-request.ts'
+import type { IdentityState } from '../../xds/secret-provider.ts'
 import type { CertificateSource } from './certificate-source.ts'
 
 /** What a workload shows, and whom it believes. */
@@ -69,6 +70,8 @@ export class WorkloadIdentity {
   current: WorkloadCertificate | undefined
   /** Why the last attempt failed; '' when it did not. */
   lastError = ''
+  /** When that began, by the wall clock; undefined while all is well. */
+  failingSinceMs: number | undefined
 
   constructor(options: WorkloadIdentityOptions) {
     const { metrics, random } = options
@@ -88,6 +91,13 @@ export class WorkloadIdentity {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#abort?.abort()
+  }
+
+  get state(): IdentityState {
+    const { current, lastError, failingSinceMs } = this
+    const endMs = current?.endMs
+    const isExpired = endMs !== undefined && endMs <= this.#options.clock.wallMs()
+    return { startMs: current?.startMs, endMs, isExpired, lastError, failingSinceMs }
   }
 
   /** PEM of what the mesh trusts now, the root of the authority that signs first. A certificate that does not lead there is renewed. */
@@ -111,6 +121,7 @@ export class WorkloadIdentity {
       const certificate = readChain(pems, privateKey, clock.wallMs())
       this.current = certificate
       this.lastError = ''
+      this.failingSinceMs = undefined
       this.#backoff.reset()
       this.#renewals.inc()
       this.#expiresAt.set(Math.floor(certificate.endMs / 1000))
@@ -129,6 +140,7 @@ export class WorkloadIdentity {
   #onFailure(error: string): void {
     const { clock, log } = this.#options
     this.lastError = error
+    this.failingSinceMs ??= clock.wallMs()
     this.#failures.inc()
     const endMs = this.current?.endMs
     const leftMs = endMs === undefined ? Number.POSITIVE_INFINITY : endMs - clock.wallMs()

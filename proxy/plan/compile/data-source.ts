@@ -1,17 +1,27 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { DataSource } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import { errorText } from '../../../lib/errors.ts'
+import { stampOf } from '../files.ts'
 import { refuse } from '../plan-error.ts'
 
 /** No certificate bundle comes near this. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 
-/** The bytes of an envoy.config.core.v3.DataSource; undefined when it is absent. Reads a file, once. */
-export function compileDataSource(source: DataSource | undefined, path: string): Buffer | undefined {
+/**
+ * The bytes of an envoy.config.core.v3.DataSource; undefined when it is absent. A file is read now, and `stamps` gets its state, so that
+ * it can be told when to read it again; who gives none reads it once.
+ */
+export function compileDataSource(
+  source: DataSource | undefined,
+  path: string,
+  stamps?: Map<string, string>,
+): Buffer | undefined {
   if (source === undefined) return undefined
   const { specifier } = source
   switch (specifier.case) {
     case 'filename':
+      // Before it is read: what changes meanwhile is then another state.
+      stamps?.set(specifier.value, stampOf(specifier.value))
       return readFile(specifier.value, `${path}.filename`)
     case 'inlineBytes':
       return Buffer.from(specifier.value)
@@ -20,6 +30,11 @@ export function compileDataSource(source: DataSource | undefined, path: string):
     default:
       return refuse(path, `data source ${specifier.case ?? 'without a specifier'} is not supported`)
   }
+}
+
+/** The file that it names; '' when it names none. */
+export function pathOf(source: DataSource | undefined): string {
+  return source?.specifier.case === 'filename' ? source.specifier.value : ''
 }
 
 function readFile(file: string, path: string): Buffer {

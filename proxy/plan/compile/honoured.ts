@@ -92,13 +92,13 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters': `tls_minimum_protocol_version tls_maximum_protocol_version
     cipher_suites ecdh_curves signature_algorithms`,
   'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': `certificate_chain private_key pkcs12 password
-    private_key_provider`,
+    private_key_provider watched_directory`,
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': `trusted_ca
     ca_certificate_provider_instance system_root_certs verify_certificate_spki verify_certificate_hash
     match_typed_subject_alt_names match_subject_alt_names require_signed_certificate_timestamp crl
     allow_expired_certificate trust_chain_verification custom_validator_config only_verify_leaf_cert_crl
-    max_verify_depth`,
+    max_verify_depth watched_directory`,
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext': `
     default_validation_context validation_context_sds_secret_config validation_context_certificate_provider
     validation_context_certificate_provider_instance`,

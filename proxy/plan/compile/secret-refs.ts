@@ -4,8 +4,9 @@ import {
 } from '../../../api/gen/envoy/config/core/v3/config_source_pb.js'
 import type { SdsSecretConfig } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { refuse } from '../plan-error.ts'
-import type { FoundSecrets, SecretKind, SecretPlan, SecretRef, SecretSource } from '../secret-plan.ts'
+import type { FoundSecrets, SecretKind, SecretRef, SecretSource } from '../secret-plan.ts'
 import { durationMs } from './common.ts'
+import type { SecretOfKind } from './secret-kinds.ts'
 
 /** Envoy's, for `initial_fetch_timeout`. */
 const DEFAULT_FETCH_TIMEOUT_MS = 15_000
@@ -15,7 +16,12 @@ export interface SecretNeed<K extends SecretKind = SecretKind> {
   readonly index: number
   readonly kind: K
   readonly path: string
+  /** What stands in the context itself. */
+  readonly own: SecretOfKind<K> | undefined
 }
+
+/** Each that is read from files is found by a key of its own. */
+let ownKeys = 0
 
 /** Gathers the secrets that a TLS context refers to. */
 export class SecretNeeds {
@@ -34,16 +40,23 @@ export class SecretNeeds {
       fetchTimeoutMs: durationMs(sdsConfig?.initialFetchTimeout, DEFAULT_FETCH_TIMEOUT_MS),
       path,
     })
-    return { index: this.refs.length - 1, kind, path }
+    return { index: this.refs.length - 1, kind, path, own: undefined }
+  }
+
+  /** What stands in the context itself changes when it comes from files, and then only. Its name is the field that it stands in. */
+  addOwn<K extends SecretKind>(own: SecretOfKind<K>): SecretNeed<K> {
+    const { files, name } = own
+    const kind: K = own.kind
+    if (files === undefined) return { index: -1, kind, path: name, own }
+    const source = { kind: 'file', secret: own } as const
+    this.refs.push({ key: `file ${++ownKeys}`, name, kind, source, fetchTimeoutMs: 0, path: name })
+    return { index: this.refs.length - 1, kind, path: name, own }
   }
 }
 
 /** The secret that was asked for, which must be there. That it is of its kind has been checked: see BySecrets. */
-export function secretOf<K extends SecretKind>(
-  secrets: FoundSecrets,
-  { index }: SecretNeed<K>,
-): Extract<SecretPlan, { kind: K }> {
-  return secrets[index] as Extract<SecretPlan, { kind: K }>
+export function secretOf<K extends SecretKind>(secrets: FoundSecrets, { index, own }: SecretNeed<K>): SecretOfKind<K> {
+  return (secrets[index] ?? own) as SecretOfKind<K>
 }
 
 /** Names a source, alike for alike sources. */

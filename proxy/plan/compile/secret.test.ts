@@ -32,9 +32,13 @@ test('keys of tickets are those of the first, alike everywhere', () => {
   expect(another).not.toEqual(one)
 })
 
-test('what is passed over is named', () => {
-  const watched = { ...certificate, watchedDirectory: { path: '/x' } }
-  expect(secretPlan({ tlsCertificate: watched }).ignored).toEqual(['tls_certificate.watched_directory'])
+test('the files that it names are known, and read again when asked to', () => {
+  const watched = { ...certificate, watchedDirectory: { path: ca.dir } }
+  const secret = secretPlan({ tlsCertificate: watched })
+  expect(secret.ignored).toEqual([])
+  expect([...(secret.files?.stamps.keys() ?? [])]).toEqual([leaf.certFile])
+  expect(secret.files?.reread()).toMatchObject({ name: 's', certificate: { chain: Buffer.from(leaf.cert) } })
+  expect(secretPlan({ validationContext: { trustedCa: { inlineString: ca.cert } } }).files).toBeUndefined()
 })
 
 test.each([

@@ -1,17 +1,16 @@
 import type { SecureVersion } from 'node:tls'
 import {
-  type TlsCertificate,
   type TlsParameters,
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import type { CommonTlsContext } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import { type CertificateMaterial, secureContext, type TlsMaterial } from '../../tls/material.ts'
+import { secureContext, type TlsMaterial } from '../../tls/material.ts'
 import { orRefuse, refuse } from '../plan-error.ts'
 import type { FoundSecrets, SecretPlan, ValidationPlan } from '../secret-plan.ts'
-import type { SanMatcherPlan } from '../tls-plan.ts'
-import { compileDataSource } from './data-source.ts'
+import type { CertificatesPlan, SanMatcherPlan } from '../tls-plan.ts'
+import { certificateSecret, validationSecret } from './secret-kinds.ts'
 import { type SecretNeed, type SecretNeeds, secretOf } from './secret-refs.ts'
-import { compileValidation, mergeValidation } from './validation.ts'
+import { mergeValidation } from './validation.ts'
 
 /** CommonTlsContext, as far as it is known without the secrets that it refers to. */
 export interface CommonTls {
@@ -19,6 +18,7 @@ export interface CommonTls {
   readonly alpnProtocols: readonly string[]
   /** What goes into a TLS context. */
   materialWith(secrets: readonly SecretPlan[]): TlsMaterial
+  certificatesWith(secrets: readonly SecretPlan[]): CertificatesPlan
   /** What is asked of the peer, and the field that it comes from. */
   readonly validationPath: string
   validationWith(secrets: FoundSecrets): ValidationPlan | undefined
@@ -39,7 +39,7 @@ export function compileCommonTls(common: CommonTlsContext | undefined, path: str
     if (isSet) refuse(`${path}.${field}`, 'not supported yet')
   }
   const inline = (common?.tlsCertificates ?? []).map((one, i) =>
-    compileCertificate(one, `${path}.tls_certificates[${i}]`),
+    needs.addOwn(certificateSecret(one, `${path}.tls_certificates[${i}]`)),
   )
   const sds = `${path}.tls_certificate_sds_secret_configs`
   const named = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config, i) =>
@@ -50,16 +50,24 @@ export function compileCommonTls(common: CommonTlsContext | undefined, path: str
   const parameters = compileParameters(common?.tlsParams, `${path}.tls_params`)
   // Without this it would be the secrets that are refused, when they come.
   if (needs.refs.length > 0) orRefuse(path, () => secureContext({ ...NO_MATERIAL, ...parameters }))
-  const certificatesWith = (secrets: readonly SecretPlan[]) =>
-    named.length === 0 ? inline : named.map((need) => secretOf(secrets, need).certificate)
   return {
     certificateCount: inline.length + named.length,
     alpnProtocols: common?.alpnProtocols ?? [],
+    certificatesWith: (secrets) => {
+      const { trustedCa, trustedCaPath = '' } = source.validationWith(secrets) ?? {}
+      return {
+        chains: [...inline, ...named].flatMap((need) => {
+          const { chain, chainPath } = secretOf(secrets, need).certificate
+          return chain === undefined ? [] : { path: chainPath, pem: chain }
+        }),
+        roots: trustedCa && { path: trustedCaPath, pem: trustedCa },
+      }
+    },
     materialWith: (secrets) => {
       const validation = source.validationWith(secrets)
       return {
         ...NO_MATERIAL,
-        certificates: certificatesWith(secrets),
+        certificates: [...inline, ...named].map((need) => secretOf(secrets, need).certificate),
         trustedCa: validation?.trustedCa,
         crl: validation?.crl,
         ...parameters,
@@ -85,15 +93,9 @@ function compileValidationSource(
   needs: SecretNeeds,
 ): Pick<CommonTls, 'validationPath' | 'validationWith' | 'knownNames' | 'knowsValidation'> {
   const type = common?.validationContextType
-  const known = (validationPath: string, validation: ValidationPlan | undefined) => ({
-    validationPath,
-    validationWith: () => validation,
-    knownNames: validation?.names ?? [],
-    knowsValidation: () => true,
-  })
   const awaited = (
     validationPath: string,
-    { index }: SecretNeed,
+    { index }: SecretNeed<'validation_context'>,
     validationWith: CommonTls['validationWith'],
     knownNames: readonly SanMatcherPlan[] = [],
   ) => ({
@@ -102,11 +104,21 @@ function compileValidationSource(
     knownNames,
     knowsValidation: (found: FoundSecrets) => found[index] !== undefined,
   })
-  if (type?.case === undefined) return known(`${path}.validation_context`, undefined)
+  const knowsValidation = () => true
+  if (type?.case === undefined) {
+    const validationPath = `${path}.validation_context`
+    return { validationPath, validationWith: () => undefined, knownNames: [], knowsValidation }
+  }
   switch (type.case) {
     case 'validationContext': {
-      const validationPath = `${path}.validation_context`
-      return known(validationPath, compileValidation(type.value, validationPath))
+      const own = validationSecret(type.value, `${path}.validation_context`)
+      const need = needs.addOwn(own)
+      return {
+        validationPath: need.path,
+        validationWith: (secrets) => secretOf(secrets, need).validation,
+        knownNames: own.validation.names,
+        knowsValidation,
+      }
     }
     case 'validationContextSdsSecretConfig': {
       const need = needs.add(type.value, `${path}.validation_context_sds_secret_config`, 'validation_context')
@@ -128,10 +140,13 @@ function compileValidationSource(
       if (validationContextSdsSecretConfig === undefined) {
         return refuse(`${at}.validation_context_sds_secret_config`, 'is needed')
       }
-      const under = compileValidation(defaultValidationContext, `${at}.default_validation_context`)
+      const own = validationSecret(defaultValidationContext, `${at}.default_validation_context`)
+      const under = needs.addOwn(own)
       const over = `${at}.validation_context_sds_secret_config`
       const need = needs.add(validationContextSdsSecretConfig, over, 'validation_context')
-      return awaited(at, need, (secrets) => mergeValidation(under, secretOf(secrets, need).validation), under.names)
+      const validationWith = (secrets: FoundSecrets) =>
+        mergeValidation(secretOf(secrets, under).validation, secretOf(secrets, need).validation)
+      return awaited(at, need, validationWith, own.validation.names)
     }
     default:
       return refuse(`${path}.${PROVIDER_FIELDS[type.case]}`, 'not supported yet')
@@ -142,21 +157,6 @@ const PROVIDER_FIELDS = {
   validationContextCertificateProvider: 'validation_context_certificate_provider',
   validationContextCertificateProviderInstance: 'validation_context_certificate_provider_instance',
 } as const
-
-/** Throws a PlanError that names the field. Whether key and certificate belong together is OpenSSL's to say. */
-export function compileCertificate(tls: TlsCertificate, path: string): CertificateMaterial {
-  if (tls.privateKeyProvider !== undefined) refuse(`${path}.private_key_provider`, 'not supported')
-  const chain = compileDataSource(tls.certificateChain, `${path}.certificate_chain`)
-  const key = compileDataSource(tls.privateKey, `${path}.private_key`)
-  const pkcs12 = compileDataSource(tls.pkcs12, `${path}.pkcs12`)
-  if (pkcs12 !== undefined && (chain !== undefined || key !== undefined)) {
-    refuse(`${path}.pkcs12`, 'stands for certificate_chain and private_key, and excludes them')
-  }
-  if (pkcs12 === undefined && chain === undefined) refuse(`${path}.certificate_chain`, 'is needed')
-  if (pkcs12 === undefined && key === undefined) refuse(`${path}.private_key`, 'is needed')
-  const passphrase = compileDataSource(tls.password, `${path}.password`)?.toString('utf8')
-  return { chain, key, pkcs12, passphrase }
-}
 
 const VERSIONS: Readonly<Record<number, SecureVersion>> = {
   [TlsProtocol.TLSv1_0]: 'TLSv1',

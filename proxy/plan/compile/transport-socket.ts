@@ -13,7 +13,7 @@ import { BySecrets, type FoundSecrets, type SecretPlan } from '../secret-plan.ts
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from '../tls-plan.ts'
 import { durationMs } from './common.ts'
 import { NO_CHECK, peerCheckOf } from './peer-check.ts'
-import { ticketKeysOf } from './secret.ts'
+import { ticketKeysSecret } from './secret-kinds.ts'
 import { SecretNeeds, secretOf } from './secret-refs.ts'
 import { type CommonTls, compileCommonTls } from './tls-material.ts'
 
@@ -42,7 +42,13 @@ export function compileDownstreamTls(
     return validation && peerCheckOf(validation, common.validationPath)
   }
   const make = (secrets: readonly SecretPlan[] | undefined) => {
-    const unready = { acceptors: undefined, requiresClientCertificate, requiresServerName, peer: undefined }
+    const unready = {
+      certificates: undefined,
+      acceptors: undefined,
+      requiresClientCertificate,
+      requiresServerName,
+      peer: undefined,
+    }
     if (secrets === undefined) return unready
     const material = { ...common.materialWith(secrets), ...tickets(secrets), sessionTimeoutSeconds }
     const peer = peerOf(secrets)
@@ -56,7 +62,7 @@ export function compileDownstreamTls(
         }),
       ),
     )
-    return { ...unready, acceptors, peer }
+    return { ...unready, certificates: common.certificatesWith(secrets), acceptors, peer }
   }
   return bySecrets(needs, common, make, peerOf)
 }
@@ -83,8 +89,8 @@ function compileTickets(
 ): (secrets: readonly SecretPlan[]) => Pick<TlsMaterial, 'hasTickets' | 'ticketKeys'> {
   switch (type.case) {
     case 'sessionTicketKeys': {
-      const ticketKeys = ticketKeysOf(type.value, `${path}.session_ticket_keys`)
-      return () => ({ hasTickets: true, ticketKeys })
+      const need = needs.addOwn(ticketKeysSecret(type.value, `${path}.session_ticket_keys`))
+      return (secrets) => ({ hasTickets: true, ticketKeys: secretOf(secrets, need).ticketKeys })
     }
     case 'sessionTicketKeysSdsSecretConfig': {
       const need = needs.add(type.value, `${path}.session_ticket_keys_sds_secret_config`, 'session_ticket_keys')
@@ -120,6 +126,7 @@ export function compileUpstreamTls(
     refuse(`${at}.common_tls_context.tls_certificate_sds_secret_configs`, 'a cluster has one certificate at most')
   }
   const unready: UpstreamTlsPlan = {
+    certificates: undefined,
     context: undefined,
     serverName: tls.sni,
     alpnProtocols: common.alpnProtocols,
@@ -144,7 +151,7 @@ export function compileUpstreamTls(
     const peer = peerOf(secrets)
     const material = common.materialWith(secrets)
     const context = orRefuse(`${at}.common_tls_context`, () => secureContext(material))
-    return { ...unready, context, peer }
+    return { ...unready, certificates: common.certificatesWith(secrets), context, peer }
   }
   return bySecrets(needs, common, make, peerOf)
 }

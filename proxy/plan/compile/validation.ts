@@ -11,7 +11,7 @@ import { refuse } from '../plan-error.ts'
 import type { ValidationPlan } from '../secret-plan.ts'
 import type { SanMatcherPlan, SanType } from '../tls-plan.ts'
 import { compileStringMatcher } from './common.ts'
-import { compileDataSource } from './data-source.ts'
+import { compileDataSource, pathOf } from './data-source.ts'
 
 const SAN_TYPES: Readonly<Record<number, SanType>> = {
   [SanTypeProto.DNS]: 'dns',
@@ -22,10 +22,14 @@ const SAN_TYPES: Readonly<Record<number, SanType>> = {
 
 /**
  * CertificateValidationContext by itself; peerCheckOf() says whether it holds together. Fields that would make a peer
- * acceptable that is not, or the other way round, are refused and not passed over. Throws a PlanError that names the
- * field.
+ * acceptable that is not, or the other way round, are refused and not passed over. `stamps` gets the files that were read. Throws a
+ * PlanError that names the field.
  */
-export function compileValidation(validation: CertificateValidationContext, path: string): ValidationPlan {
+export function compileValidation(
+  validation: CertificateValidationContext,
+  path: string,
+  stamps: Map<string, string>,
+): ValidationPlan {
   for (const [field, isSet] of [
     ['ca_certificate_provider_instance', validation.caCertificateProviderInstance !== undefined],
     ['require_signed_certificate_timestamp', validation.requireSignedCertificateTimestamp === true],
@@ -49,12 +53,13 @@ export function compileValidation(validation: CertificateValidationContext, path
       Object.values(SAN_TYPES).map((type) => sanMatcher(type, matcher, `${path}.match_subject_alt_names[${i}]`)),
     ),
   ]
-  const trustedCa = compileDataSource(validation.trustedCa, `${path}.trusted_ca`)
+  const trustedCa = compileDataSource(validation.trustedCa, `${path}.trusted_ca`, stamps)
   if (trustedCa !== undefined) refuseNoCertificates(trustedCa, `${path}.trusted_ca`)
   return {
     trustedCa,
+    trustedCaPath: pathOf(validation.trustedCa),
     usesSystemRoots: validation.systemRootCerts !== undefined,
-    crl: compileDataSource(validation.crl, `${path}.crl`),
+    crl: compileDataSource(validation.crl, `${path}.crl`, stamps),
     names,
     certificateHashes: validation.verifyCertificateHash.map((hash, i) =>
       hexHash(hash, `${path}.verify_certificate_hash[${i}]`),
@@ -68,6 +73,7 @@ export function compileValidation(validation: CertificateValidationContext, path
 export function mergeValidation(under: ValidationPlan, over: ValidationPlan): ValidationPlan {
   return {
     trustedCa: over.trustedCa ?? under.trustedCa,
+    trustedCaPath: (over.trustedCa === undefined ? under : over).trustedCaPath,
     usesSystemRoots: over.usesSystemRoots || under.usesSystemRoots,
     crl: over.crl ?? under.crl,
     names: [...under.names, ...over.names],

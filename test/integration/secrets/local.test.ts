@@ -1,12 +1,14 @@
+import { X509Certificate } from 'node:crypto'
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { afterAll, afterEach, expect, test } from '@jest/globals'
 import { SecretSchema } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import type { AgentOptions } from '../../../proxy/agent/agent.ts'
-import type { SecretProvider, SecretSink } from '../../../proxy/xds/secret-provider.ts'
+import type { IdentityState, SecretProvider, SecretSink } from '../../../proxy/xds/secret-provider.ts'
 import { TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { adsSecret, certificateSecret, grpcSecret, trustSecret } from '../../support/secrets.ts'
 import {
+  certificate,
   cluster,
   downstreamTls,
   forwardChain,
@@ -39,6 +41,7 @@ const AS_CLIENT = { ...TRUST, cert: client.cert, key: client.key }
 class Provider implements SecretProvider {
   readonly names = new Set(['default', 'ROOTCA'])
   isClosed = false
+  state: IdentityState | undefined
   #sink: SecretSink | undefined
 
   start(sink: SecretSink): void {
@@ -158,4 +161,49 @@ test('a static listener waits for the cluster that it names, and the cluster for
   expect(proxy.listenerNames).toEqual(['other'])
   secrets.put('default', certificateSecret(a))
   await eventually(() => expect(proxy.listenerNames.sort()).toEqual(['in', 'other']))
+})
+
+test('what contexts show and trust is told, and nothing private', async () => {
+  const secrets = new Provider()
+  const own = secured({
+    tls_certificates: [certificate(a)],
+    validation_context: { trusted_ca: { filename: ca.certFile } },
+  })
+  const upstream = upstreamTls(mutual(ownSecret))
+  const clusters = [cluster('up', [1], { transport_socket: upstream })]
+  const proxy = await start({ listeners: [own], clusters }, { secrets })
+  const certs = async () => JSON.parse(await proxy.admin('/certs'))
+  const detailsOf = (pem: string, path: string, altNames: object[]) => {
+    const { serialNumber, validFrom, validTo } = new X509Certificate(pem)
+    return {
+      path,
+      serial_number: serialNumber.toLowerCase(),
+      subject_alt_names: altNames,
+      days_until_expiration: expect.stringMatching(/^\d+$/),
+      valid_from: new Date(validFrom).toISOString().replace('.000Z', 'Z'),
+      expiration_time: new Date(validTo).toISOString().replace('.000Z', 'Z'),
+    }
+  }
+  const listeners = {
+    ca_cert: [detailsOf(ca.cert, ca.certFile, [])],
+    cert_chain: [detailsOf(a.cert, a.certFile, [{ dns: 'a.example' }])],
+  }
+  expect(await certs()).toEqual({ certificates: [listeners] })
+  secrets.put('default', certificateSecret(b))
+  secrets.put('ROOTCA', trustSecret(ca.cert))
+  const clustersOwn = {
+    ca_cert: [detailsOf(ca.cert, '<inline>', [])],
+    cert_chain: [detailsOf(b.cert, '<inline>', [{ dns: 'b.example' }])],
+  }
+  await eventually(async () => expect(await certs()).toEqual({ certificates: [listeners, clustersOwn] }))
+  secrets.state = { startMs: 0, endMs: 1000, isExpired: true, lastError: 'refused', failingSinceMs: 500 }
+  const text = await proxy.admin('/certs')
+  expect(JSON.parse(text).workload_identity).toEqual({
+    valid_from: '1970-01-01T00:00:00.000Z',
+    expiration_time: '1970-01-01T00:00:01.000Z',
+    is_expired: true,
+    last_error: 'refused',
+    failing_since: '1970-01-01T00:00:00.500Z',
+  })
+  expect(text).not.toContain('KEY')
 })

@@ -113,3 +113,19 @@ test('secrets reach every worker, and so do new ones', async () => {
   expect(await answered).toBe('HTTP/1.1 200 OK')
   kept.destroy()
 }, 60_000)
+
+test('files that a secret names are read again by every worker', async () => {
+  const put = ({ cert, key }: typeof a) => {
+    writeFileSync(join(dir, 'tls.crt'), cert)
+    writeFileSync(join(dir, 'tls.key'), key)
+  }
+  put(a)
+  const files = {
+    certificate_chain: { filename: join(dir, 'tls.crt') },
+    private_key: { filename: join(dir, 'tls.key') },
+  }
+  xds.set('secret', 'server', { tls_certificate: files })
+  await eventually(async () => expect(await askMany()).toEqual(['a.example 200 c.example']))
+  put(b)
+  await eventually(async () => expect(await askMany()).toEqual(['b.example 200 c.example']))
+}, 60_000)
