@@ -33,6 +33,13 @@ test('a folder that is not there gets a root that signs itself, for its owner on
   expect(open(dir).certificate.raw.equals(made.certificate.raw)).toBe(true)
 })
 
+test('a folder may be written with a slash at its end, and one that cannot be made is named', () => {
+  expect(open(`${join(folder, 'slash')}/`).certificate.subject).toBe('O=cluster.local')
+  expect(readdirSync(folder)).toEqual(['slash'])
+  writeFileSync(join(folder, 'file'), '')
+  expect(() => open(join(folder, 'file', 'ca'))).toThrow(/^CA_INVALID: .*file\/ca: /)
+})
+
 interface Authority {
   readonly pem: string
   readonly certificate: X509Certificate

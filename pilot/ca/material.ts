@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Clock } from '../../lib/clock.ts'
 import { errorText, MeshError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -59,23 +59,29 @@ export function openMaterial(dir: string, trustDomain: string, clock: Clock, log
 
 /** Written beside and renamed: whoever reads finds all files or none, and of two that make one at a time the first has it. */
 export function createAuthority(dir: string, trustDomain: string, clock: Clock): void {
-  mkdirSync(dirname(dir), { recursive: true })
-  const beside = mkdtempSync(`${dir}.new-`)
+  let beside: string | undefined
   try {
+    mkdirSync(dirname(dir), { recursive: true })
+    // Not below it, as a path that ends in a slash would have it.
+    beside = mkdtempSync(`${resolve(dir)}.new-`)
     const { certificate, key } = makeRoot(trustDomain, clock)
-    const write = (name: string, text: string) => writeFileSync(join(beside, name), text, { mode: PRIVATE_FILE })
-    write(FILES.key, key)
-    write(FILES.roots, certificate)
-    write(FILES.chain, certificate)
-    write(FILES.certificate, certificate)
-    chmodSync(beside, PRIVATE_FOLDER)
+    writeAuthority(beside, certificate, key)
     renameSync(beside, dir)
   } catch (thrown) {
-    rmSync(beside, { recursive: true, force: true })
+    if (beside !== undefined) rmSync(beside, { recursive: true, force: true })
     // Somebody else was faster.
     if (existsSync(join(dir, FILES.certificate))) return
     throw invalid(dir, errorText(thrown))
   }
+}
+
+function writeAuthority(dir: string, certificate: string, key: string): void {
+  const write = (name: string, text: string) => writeFileSync(join(dir, name), text, { mode: PRIVATE_FILE })
+  write(FILES.key, key)
+  write(FILES.roots, certificate)
+  write(FILES.chain, certificate)
+  write(FILES.certificate, certificate)
+  chmodSync(dir, PRIVATE_FOLDER)
 }
 
 function makeRoot(trustDomain: string, clock: Clock): { certificate: string; key: string } {
