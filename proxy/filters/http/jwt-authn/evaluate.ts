@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import type { Decision } from '../../../decide/decision.ts'
 import { setMetadata } from '../../../decide/metadata.ts'
 import type { RequestHead } from '../../../stream/message.ts'
-import { type FoundToken, type Location, removeToken } from './locations.ts'
+import { type FoundToken, removeToken } from './locations.ts'
 import { keysOf, type Provider, takesIssuer, tokensAt, wrongClaims } from './provider.ts'
 import type { Lenient, Requirement } from './requirement.ts'
 import { JWT_STATUS, type JwtStatus } from './status.ts'
@@ -73,8 +73,6 @@ export class Evaluation {
   readonly #decision: Decision
   readonly #signatures: Signatures | undefined
   readonly #nowSeconds: number
-  /** What stood there when the request came. An accepted token is taken out, and what stood beside it is still to be judged. */
-  readonly #found = new Map<Location, readonly FoundToken[]>()
 
   constructor(head: RequestHead, decision: Decision, signatures: Signatures | undefined, nowSeconds: number) {
     this.#head = head
@@ -110,7 +108,8 @@ export class Evaluation {
   }
 
   #provider(provider: Provider, audiences: readonly string[]): JwtStatus {
-    const tokens = this.#tokensAt(provider.locations)
+    // A token that was accepted may be gone by now; what stood beside it is judged with it.
+    const tokens = tokensAt(provider.locations, this.#head)
     if (tokens.length === 0) return JWT_STATUS.missing
     // All must be good. Envoy begins with the last.
     for (const token of tokens.reverse()) {
@@ -122,23 +121,13 @@ export class Evaluation {
 
   #lenient({ places, orFailed }: Lenient): JwtStatus {
     const found = places.flatMap(({ location, providers }) =>
-      this.#tokensAt([location]).map((token) => ({ token, providers })),
+      tokensAt([location], this.#head).map((token) => ({ token, providers })),
     )
     for (const { token, providers } of found.reverse()) {
       const status = this.#token(token, providers, undefined)
       if (status !== JWT_STATUS.ok && !orFailed) return status
     }
     return JWT_STATUS.ok
-  }
-
-  #tokensAt(locations: readonly Location[]): FoundToken[] {
-    return locations.flatMap((location) => {
-      const known = this.#found.get(location)
-      if (known !== undefined) return known
-      const found = tokensAt([location], this.#head)
-      this.#found.set(location, found)
-      return found
-    })
   }
 
   /** `audiences` undefined asks for those of the provider that has issued it. */
