@@ -9,6 +9,7 @@ import type {
   VirtualHostPlan,
   WeightedClusterPlan,
 } from '../plan/plan.ts'
+import type { FieldChange } from './field-change.ts'
 import type { DynamicMetadata } from './metadata.ts'
 import type { Question } from './question.ts'
 
@@ -64,8 +65,8 @@ export interface Decision {
   readonly authorization: AuthorizationDecision
   /** Counters of the connection manager that the filters have counted in, by their names. */
   readonly counted: string[]
-  /** Response fields that filters add, names and values in turn. */
-  responseHeaders: string[] | undefined
+  /** What filters do to the response's fields, in turn. */
+  responseHeaders: FieldChange[] | undefined
   /** Envoy's response code details, and the flag of the access log ('' for none). */
   detail: string
   flag: ResponseFlag | ''
@@ -153,7 +154,12 @@ export function countIn(decision: Decision, counter: string): void {
   decision.counted.push(counter)
 }
 
+/** In the place of what the upstream says of it. */
 export function addResponseHeader(decision: Decision, name: string, value: string): void {
+  changeResponseHeader(decision, { name, value, action: 'set' })
+}
+
+export function changeResponseHeader(decision: Decision, change: FieldChange): void {
   decision.responseHeaders ??= []
-  decision.responseHeaders.push(name, value)
+  decision.responseHeaders.push(change)
 }

@@ -6,6 +6,7 @@ import { judgeConnection } from '../filters/network/rbac/filter.ts'
 import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
+import { HeaderBlock } from '../stream/header-block.ts'
 import { RequestHead } from '../stream/message.ts'
 import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
@@ -14,6 +15,7 @@ import { decide, pick, resume, routesOf } from './decide.ts'
 import { type Decision, newDecision } from './decision.ts'
 import { type AuthorizationExplained, explainAuthorization, factsOf, NOT_ASKED } from './explain-authorization.ts'
 import { explainTls } from './explain-tls.ts'
+import { changeResponse } from './field-change.ts'
 import { addressWithoutPort } from './fields.ts'
 import { findFilterChain } from './filter-chain.ts'
 import { findListener } from './find-listener.ts'
@@ -217,9 +219,9 @@ function describeDecision(result: Explanation, decision: Decision): void {
   }
   if (decision.outcome === 'redirect') result.redirect = { status: decision.status, location: decision.location }
   else if (decision.outcome !== 'forward' && decision.outcome !== 'ask') {
-    const headers: Record<string, string> = {}
-    const added = decision.responseHeaders ?? []
-    for (let i = 0; i < added.length; i += 2) headers[added[i] as string] = added[i + 1] as string
+    const fields = new HeaderBlock()
+    for (const change of decision.responseHeaders ?? []) changeResponse(fields, change)
+    const headers = fieldsOf(fields)
     result.directResponse = { status: decision.status, body: decision.body?.toString('utf8') ?? '', headers }
   }
 }
@@ -273,7 +275,7 @@ function choicesOf(clusters: ForwardPlan['clusters']): Explanation['choices'] {
   return clusters.entries.map((entry) => ({ cluster: entry.cluster, weight: entry.weight, of: clusters.totalWeight }))
 }
 
-function fieldsOf(head: RequestHead): Record<string, string> {
+function fieldsOf(head: HeaderBlock): Record<string, string> {
   const fields: Record<string, string> = {}
   for (const [name] of head.fields()) {
     const lower = name.toLowerCase()

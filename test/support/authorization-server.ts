@@ -3,6 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import {
+  HeaderValueOption_HeaderAppendAction as Action,
+  type HeaderValueOptionSchema,
+} from '../../api/gen/envoy/config/core/v3/base_pb.js'
+import {
   Authorization,
   type CheckRequest,
   type CheckResponse,
@@ -22,10 +26,25 @@ export interface Told {
 
 type Answer = MessageInitShape<typeof CheckResponseSchema> | 'error' | 'silence'
 
-const header = (key: string, value: string, append?: boolean) => ({
+type Field = MessageInitShape<typeof HeaderValueOptionSchema>
+const header = (key: string, value: string, append?: boolean): Field => ({
   header: { key, value },
   ...(append !== undefined && { append }),
 })
+
+const action = (key: string, value: string, appendAction: Action): Field => ({ header: { key, value }, appendAction })
+
+/** Fields of an answer, in all the ways in which they can be laid over `there`, and over what is not there. */
+const laidOver = (there: string) =>
+  [there, 'x-none'].flatMap((name) => [
+    action(name, 'if absent', Action.ADD_IF_ABSENT),
+    action(`${name}-2`, 'if absent', Action.ADD_IF_ABSENT),
+    action(name, 'appended', Action.APPEND_IF_EXISTS_OR_ADD),
+    action(`${name}-3`, 'overwritten if there', Action.OVERWRITE_IF_EXISTS),
+    action(`${name}-4`, 'overwritten', Action.OVERWRITE_IF_EXISTS_OR_ADD),
+    header(`${name}-5`, 'as ever', false),
+    header(`${name}-5`, 'appended', true),
+  ])
 
 /** By the call's header x-case. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
@@ -47,6 +66,21 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       case: 'okResponse',
       value: { queryParametersToSet: [{ key: 'who', value: 'me' }], queryParametersToRemove: ['x'] },
     },
+  },
+  answered: {
+    status: { code: 0 },
+    httpResponse: { case: 'okResponse', value: { responseHeadersToAdd: laidOver('x-from-upstream') } },
+  },
+  overwritten: {
+    status: { code: 0 },
+    httpResponse: {
+      case: 'okResponse',
+      value: { responseHeadersToAdd: [action('x-from-upstream', 'ours', Action.OVERWRITE_IF_EXISTS)] },
+    },
+  },
+  refused: {
+    status: { code: 7 },
+    httpResponse: { case: 'deniedResponse', value: { status: { code: 409 }, headers: laidOver('content-type') } },
   },
   denied: { status: { code: 7 } },
   told: {

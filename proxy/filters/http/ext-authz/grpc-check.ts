@@ -19,11 +19,12 @@ import {
   CheckResponseSchema,
 } from '../../../../api/gen/envoy/service/auth/v3/external_auth_pb.js'
 import { toPem } from '../../../../lib/x509/pem.ts'
+import type { FieldAction, FieldChange } from '../../../decide/field-change.ts'
 import type { Asker } from '../../../decide/question.ts'
 import type { SideRequest, SideResult } from '../../../stream/side-call.ts'
 import type { PeerIdentity } from '../../../tls/peer.ts'
 import { type ExtAuthzConfig, type GrpcServicePlan, isNamed } from './config.ts'
-import { type CheckResult, type FieldAction, type FieldChange, fieldChange, mayRemove } from './result.ts'
+import { type CheckResult, fieldChange, mayRemove } from './result.ts'
 
 /** An answer, its body included, is not read further. */
 export const MAX_ANSWER_BYTES = 1024 * 1024
@@ -161,7 +162,7 @@ function readResponse({ status, httpResponse, dynamicMetadata: metadata }: Check
       kind: 'ok',
       requestFields: changes(ok?.headers ?? [], requestAction),
       fieldsToRemove: (ok?.headersToRemove ?? []).map((name) => name.toLowerCase()).filter(mayRemove),
-      responseFields: changes(ok?.responseHeadersToAdd ?? [], responseAction),
+      responseFields: inEnvoysOrder(changes(ok?.responseHeadersToAdd ?? [], responseAction)),
       queryToSet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => [key, value] as const),
       queryToRemove: ok?.queryParametersToRemove ?? [],
       metadata: metadata ?? ok?.dynamicMetadata,
@@ -171,7 +172,7 @@ function readResponse({ status, httpResponse, dynamicMetadata: metadata }: Check
   return {
     kind: 'denied',
     status: denied?.status?.code || 403,
-    fields: changes(denied?.headers ?? [], responseAction),
+    fields: ofDenial(denied?.headers ?? []),
     body: Buffer.from(denied?.body ?? ''),
     metadata,
   }
@@ -193,5 +194,26 @@ function responseAction({ append, appendAction }: HeaderValueOption): FieldActio
   if (append !== undefined) return append ? 'append' : 'set'
   if (appendAction === Action.ADD_IF_ABSENT) return 'add_if_absent'
   if (appendAction === Action.OVERWRITE_IF_EXISTS) return 'set_if_exists'
-  return 'set'
+  return appendAction === Action.APPEND_IF_EXISTS_OR_ADD ? 'append' : 'set'
+}
+
+/** Envoy keeps a list for each action, and goes through one after the other. */
+const ORDER: readonly FieldAction[] = ['append', 'set', 'add_if_absent', 'set_if_exists']
+
+function inEnvoysOrder(fields: readonly FieldChange[]): FieldChange[] {
+  return ORDER.flatMap((action) => fields.filter((field) => field.action === action))
+}
+
+/** In the place of what others said, each as often as it is given. Envoy knows no actions here, and drops what is to be appended. */
+function ofDenial(options: readonly HeaderValueOption[]): FieldChange[] {
+  const names = new Set<string>()
+  return changes(
+    options.filter(({ append }) => append !== true),
+    ({ header }) => {
+      const name = header?.key.toLowerCase() ?? ''
+      if (names.has(name)) return 'append'
+      names.add(name)
+      return 'set'
+    },
+  )
 }
