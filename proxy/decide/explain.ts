@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { parseClusterName } from '../../api/names.ts'
 import { formatOrigin, type Origin } from '../../api/origin.ts'
 import { systemClock } from '../../lib/clock.ts'
-import { judgeConnection } from '../filters/network/rbac/filter.ts'
+import { ConnectionJudgement } from '../filters/network/judgement.ts'
 import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
@@ -94,8 +94,12 @@ export async function explainCall(plan: Plan, call: SymbolicCall): Promise<Expla
   const chain = findFilterChain(listener, facts, trace)
   if (chain === undefined) return finish(result, trace, `no filter chain of listener ${listener.name} matches`)
   result.filterChain = chain.name === '' ? `#${listener.filterChains.indexOf(chain) + 1}` : chain.name
-  const found = judgeConnection(chain.authorization, facts, () => {}, trace)
+  const found = new ConnectionJudgement(chain.authorization, facts, () => {}, trace)
   result.authorization = explainAuthorization(found)
+  if (found.asks !== undefined) {
+    result.asks = `cluster ${found.asks.service.cluster} whether the connection may pass`
+    return finish(result, trace, null)
+  }
   if (found.verdict === 'deny') return finish(result, trace, 'the connection is not authorized')
   if (chain.filter.kind === 'tcp') return explainTcp(plan, listener, chain.filter, call, result, trace)
   return explainHttp(plan, listener, chain.filter, call, facts, result, trace)

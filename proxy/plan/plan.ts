@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import type { Origin } from '../../api/origin.ts'
 import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
-import type { NetworkRbacPlan } from '../filters/network/rbac/config.ts'
+import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
@@ -111,7 +111,7 @@ export interface FilterChainPlan {
   readonly handshakeTimeoutMs: number
   readonly connectionLimit: ConnectionLimitPlan | undefined
   /** Who may connect; judged in order. */
-  readonly authorization: readonly NetworkRbacPlan[]
+  readonly authorization: readonly NetworkAuthorizationPlan[]
   readonly filter: HttpManagerPlan | TcpProxyPlan
 }
 

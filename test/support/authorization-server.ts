@@ -6,6 +6,7 @@ import {
   HeaderValueOption_HeaderAppendAction as Action,
   type HeaderValueOptionSchema,
 } from '../../api/gen/envoy/config/core/v3/base_pb.js'
+import type { AttributeContext_Peer } from '../../api/gen/envoy/service/auth/v3/attribute_context_pb.js'
 import {
   Authorization,
   type CheckRequest,
@@ -98,8 +99,19 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   silence: 'silence',
 }
 
+/** What it was told of a connection of bytes. */
+export interface ToldConnection {
+  readonly source: string
+  readonly principal: string
+  readonly certificate: string
+}
+
 export class GrpcAuthorizationServer {
   readonly told: Told[] = []
+  readonly connections: ToldConnection[] = []
+  /** What is said of connections, of which nothing is known. */
+  connectionAnswer: Answer = { status: { code: 0 } }
+  readonly #waiting: sendUnaryData<CheckResponse>[] = []
   port = 0
   readonly #server = new Server()
 
@@ -122,12 +134,35 @@ export class GrpcAuthorizationServer {
 
   #check({ attributes }: CheckRequest, callback: sendUnaryData<CheckResponse>): void {
     const http = attributes?.request?.http
-    const { headers = {}, method = '', path = '', host = '', body = '' } = http ?? {}
+    if (http === undefined) {
+      this.#checkConnection(attributes?.source, callback)
+      return
+    }
+    const { headers, method, path, host, body } = http
     this.told.push({ method, path, host, headers, body, extensions: attributes?.contextExtensions ?? {} })
     const answer = ANSWERS[headers['x-case'] ?? 'ok'] ?? 'error'
-    if (answer === 'silence') return
-    if (answer === 'error') callback({ code: status.UNAVAILABLE, details: 'out' })
+    this.#answer(answer, callback)
+  }
+
+  #checkConnection(source: AttributeContext_Peer | undefined, callback: sendUnaryData<CheckResponse>): void {
+    const address = source?.address?.address
+    this.connections.push({
+      source: address?.case === 'socketAddress' ? address.value.address : '',
+      principal: source?.principal ?? '',
+      certificate: source?.certificate ?? '',
+    })
+    this.#answer(this.connectionAnswer, callback)
+  }
+
+  #answer(answer: Answer, callback: sendUnaryData<CheckResponse>): void {
+    if (answer === 'silence') this.#waiting.push(callback)
+    else if (answer === 'error') callback({ code: status.UNAVAILABLE, details: 'out' })
     else callback(null, create(CheckResponseSchema, answer))
+  }
+
+  /** Breaks its silence. */
+  release(answer: Answer): void {
+    for (const callback of this.#waiting.splice(0)) this.#answer(answer, callback)
   }
 }
 
