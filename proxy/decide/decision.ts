@@ -20,6 +20,16 @@ export interface AuthorizationDecision {
   policy: PolicyPlan | undefined
 }
 
+/** What was found of a caller's tokens. `none`: there is none, and the call may do without. */
+export interface TokenDecision {
+  readonly verdict: 'none' | 'accepted' | 'refused'
+  /** Of the one that was accepted last; '' where it names none. */
+  readonly issuer: string
+  readonly subject: string
+  /** Why it was refused, in Envoy's words. */
+  readonly reason: string
+}
+
 export function newAuthorization(): AuthorizationDecision {
   return { verdict: 'none', policy: undefined }
 }
@@ -62,6 +72,8 @@ export interface Decision {
   clearsRoute: boolean
   /** What filters have found out for others that come after them, by the name that they keep it under. */
   metadata: DynamicMetadata | undefined
+  /** undefined where no token was looked for. */
+  token: TokenDecision | undefined
   readonly authorization: AuthorizationDecision
   /** Counters of the connection manager that the filters have counted in, by their names. */
   readonly counted: string[]
@@ -95,6 +107,7 @@ export function newDecision(): Decision {
     question: undefined,
     clearsRoute: false,
     metadata: undefined,
+    token: undefined,
     authorization: newAuthorization(),
     counted: [],
     responseHeaders: undefined,
@@ -127,6 +140,7 @@ export function resetDecision(decision: Decision): void {
   decision.question = undefined
   decision.clearsRoute = false
   decision.metadata = undefined
+  decision.token = undefined
   decision.authorization.verdict = 'none'
   decision.authorization.policy = undefined
   if (decision.counted.length > 0) decision.counted.length = 0

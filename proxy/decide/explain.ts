@@ -12,7 +12,7 @@ import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
 import type { ConnectionFacts } from './connection-facts.ts'
 import { decide, pick, resume, routesOf } from './decide.ts'
-import { type Decision, newDecision } from './decision.ts'
+import { type Decision, newDecision, type TokenDecision } from './decision.ts'
 import { type AuthorizationExplained, explainAuthorization, factsOf, NOT_ASKED } from './explain-authorization.ts'
 import { explainTls } from './explain-tls.ts'
 import { changeResponse } from './field-change.ts'
@@ -73,6 +73,8 @@ export interface Explanation {
   redirect: { status: number; location: string } | null
   /** How the cluster is called; of a call that ends here, how it came. */
   tls: { mode: string; sni: string; peer: string }
+  /** What was found of the caller's token; null where none was looked for. */
+  token: TokenDecision | null
   authorization: AuthorizationExplained
   /** Whom the proxy would ask before it goes on. What they would say is not known, so nothing that follows is. */
   asks: string | null
@@ -157,6 +159,7 @@ async function explainHttp(
     resume(plan, manager, routes, asked, decision, await answerTo(decision.question, asked, decision), trace)
   }
   describeDecision(result, decision)
+  result.token = decision.token ?? null
   if (decision.authorization.verdict !== 'none') result.authorization = explainAuthorization(decision.authorization)
   if (decision.question !== undefined) {
     result.asks = decision.question.about
@@ -313,6 +316,7 @@ function emptyExplanation(call: SymbolicCall): Explanation {
     directResponse: null,
     redirect: null,
     tls: { mode: call.tls, sni: call.sni, peer: call.peer },
+    token: null,
     authorization: NOT_ASKED,
     asks: null,
     trace: [],

@@ -8,12 +8,16 @@ import { toPem } from '../../../lib/x509/pem.ts'
 import type { ConnectionFacts } from '../../decide/connection-facts.ts'
 import type { PeerIdentity } from '../../tls/peer.ts'
 
-/** Who has called, as a server of verdicts is told; with the certificate, in PEM with percent escapes, where that is asked for. */
+/**
+ * Who has called, as a server of verdicts is told; with the certificate, in PEM with percent escapes, where that is asked for. Names
+ * that nobody has verified are not told as the caller's: whoever shows a certificate has written them.
+ */
 export function sourcePeer(facts: ConnectionFacts, includesCertificate: boolean): AttributeContext_Peer {
   const identity = facts.tls?.peer
   const certificate =
     includesCertificate && identity !== undefined ? encodeURIComponent(toPem('CERTIFICATE', identity.raw)) : ''
-  return peer(facts.sourceAddress, facts.sourcePort, principalOf(identity), certificate)
+  const principal = facts.tls?.isPeerVerified === true ? principalOf(identity) : ''
+  return peer(facts.sourceAddress, facts.sourcePort, principal, certificate)
 }
 
 export function destinationPeer({ destinationAddress, destinationPort, tls }: ConnectionFacts): AttributeContext_Peer {

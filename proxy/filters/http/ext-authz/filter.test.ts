@@ -157,6 +157,9 @@ test('the server is told who calls, and of the certificate where that is asked f
   expect(pem).toContain(CERTIFICATE.toString('base64'))
   expect(source?.certificate).not.toMatch(/[\s+/=]/)
   expect(told(configOf(), overTls)?.source?.certificate).toBe('')
+  // A name that nobody has verified is nobody's.
+  const unverified = { ...overTls, tls: overTls.tls && { ...overTls.tls, isPeerVerified: false } }
+  expect(told(configOf(), unverified)?.source?.principal).toBe('')
   expect(told(configOf({ include_peer_certificate: true }), connectionFacts({}))?.source).toMatchObject({
     principal: '',
     certificate: '',

@@ -73,6 +73,8 @@ export class Evaluation {
   readonly #decision: Decision
   readonly #signatures: Signatures | undefined
   readonly #nowSeconds: number
+  /** The token that was accepted last. */
+  accepted: Jwt | undefined
 
   constructor(head: RequestHead, decision: Decision, signatures: Signatures | undefined, nowSeconds: number) {
     this.#head = head
@@ -167,6 +169,7 @@ export class Evaluation {
 
   #accept(jwt: Jwt, provider: Provider, location: FoundToken['location']): void {
     const head = this.#head
+    this.accepted = jwt
     if (provider.payloadHeader !== '') {
       head.append(provider.payloadHeader, provider.padPayloadHeader ? padded(jwt.payloadText) : jwt.payloadText)
     }
