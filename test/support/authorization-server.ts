@@ -102,13 +102,15 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
 /** What it was told of a connection of bytes. */
 export interface ToldConnection {
   readonly source: string
-  readonly principal: string
-  readonly certificate: string
+  /** Of the caller, and of the workload. */
+  readonly principals: string
 }
 
 export class GrpcAuthorizationServer {
   readonly told: Told[] = []
   readonly connections: ToldConnection[] = []
+  /** Of each call in turn: the caller's, and the workload's. */
+  readonly principals: string[] = []
   /** What is said of connections, of which nothing is known. */
   connectionAnswer: Answer = { status: { code: 0 } }
   readonly #waiting: sendUnaryData<CheckResponse>[] = []
@@ -134,22 +136,27 @@ export class GrpcAuthorizationServer {
 
   #check({ attributes }: CheckRequest, callback: sendUnaryData<CheckResponse>): void {
     const http = attributes?.request?.http
+    const principals = `${attributes?.source?.principal} ${attributes?.destination?.principal}`
     if (http === undefined) {
-      this.#checkConnection(attributes?.source, callback)
+      this.#checkConnection(attributes?.source, principals, callback)
       return
     }
+    this.principals.push(principals)
     const { headers, method, path, host, body } = http
     this.told.push({ method, path, host, headers, body, extensions: attributes?.contextExtensions ?? {} })
     const answer = ANSWERS[headers['x-case'] ?? 'ok'] ?? 'error'
     this.#answer(answer, callback)
   }
 
-  #checkConnection(source: AttributeContext_Peer | undefined, callback: sendUnaryData<CheckResponse>): void {
+  #checkConnection(
+    source: AttributeContext_Peer | undefined,
+    principals: string,
+    callback: sendUnaryData<CheckResponse>,
+  ): void {
     const address = source?.address?.address
     this.connections.push({
       source: address?.case === 'socketAddress' ? address.value.address : '',
-      principal: source?.principal ?? '',
-      certificate: source?.certificate ?? '',
+      principals,
     })
     this.#answer(this.connectionAnswer, callback)
   }

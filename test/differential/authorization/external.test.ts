@@ -1,8 +1,9 @@
+import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from '../../../pilot/mesh/options.ts'
 import { peerOrSkip } from '../../peers/peers.ts'
 import { GrpcAuthorizationServer, HttpAuthorizationServer } from '../../support/authorization-server.ts'
-import { TestCa } from '../../support/certificates.ts'
+import { type Issued, TestCa } from '../../support/certificates.ts'
 import { EchoServer, echoOf } from '../../support/echo-server.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { cluster } from '../../support/static-resources.ts'
@@ -52,6 +53,9 @@ const TCP_POLICIES = {
 } as const
 type Name = keyof typeof POLICIES
 type TcpName = keyof typeof TCP_POLICIES
+
+/** What a sidecar offers. */
+const ALPN = ['istio-http/1.1', 'istio', 'http/1.1']
 
 const NAMES = [...Object.keys(POLICIES), ...Object.keys(TCP_POLICIES)] as (Name | TcpName)[]
 const portOf = (name: Name | TcpName) => FIRST_PORT + NAMES.indexOf(name)
@@ -124,7 +128,10 @@ beforeAll(async () => {
     cluster(`outbound|${BY_GRPC}||${service}`, [await byGrpc.listen()], http2),
     cluster(`outbound|${DOWN}||${service}`, [1], http2),
   ]
-  const secrets = meshSecrets(ca.issue('server'), ca.certFile)
+  const secrets = meshSecrets(
+    ca.issue('server', { altNames: ['URI:spiffe://cluster.local/ns/a/sa/server'] }),
+    ca.certFile,
+  )
   await pair.start(envoy, NAMES.map(portOf), (address) => mesh.listeners(address), clusters, secrets)
 }, 90_000)
 
@@ -190,6 +197,29 @@ withEnvoy.each<[Name, string, string, { status: number; asked: number; method?: 
   const theirs = await ask(pair.hosts.envoy, name, path, answer, method)
   expect([theirs.status, theirs.told.length]).toEqual([status, asked])
   expect(await ask(pair.hosts.lateen, name, path, answer, method)).toEqual(theirs)
+})
+
+/** By mutual TLS; what comes back is of no interest. */
+function sendAs(host: string, name: Name | TcpName, { cert, key }: Issued, path: string): Promise<void> {
+  return new Promise((resolve) => {
+    const options = { host, port: portOf(name), cert, key, rejectUnauthorized: false, ALPNProtocols: ALPN }
+    const socket = connectTls(options, () => socket.write(`GET ${path} HTTP/1.1\r\nhost: h\r\nx-case: ok\r\n\r\n`))
+    socket.on('error', () => {})
+    socket.once('data', () => socket.destroy())
+    socket.once('close', () => resolve())
+  })
+}
+
+withEnvoy('a caller by mutual TLS is named to the server, over HTTP and for bytes', async () => {
+  const web = ca.issue('web', { altNames: ['URI:spiffe://cluster.local/ns/a/sa/web'] })
+  for (const host of [pair.hosts.envoy, pair.hosts.lateen]) {
+    const [calls, connections] = [byGrpc.principals.length, byGrpc.connections.length]
+    await sendAs(host, 'by-grpc', web, '/pay/1')
+    await sendAs(host, 'bytes', web, '/')
+    const named = ['spiffe://cluster.local/ns/a/sa/web spiffe://cluster.local/ns/a/sa/server']
+    expect([host, byGrpc.principals.slice(calls)]).toEqual([host, named])
+    expect([host, byGrpc.connections.slice(connections).map(({ principals }) => principals)]).toEqual([host, named])
+  }
 })
 
 /** Bytes that happen to be a request; 'closed' where nobody answers. */
