@@ -89,17 +89,8 @@ export class Evaluation {
         return this.#provider(requirement.provider, requirement.audiences)
       case 'lenient':
         return this.#lenient(requirement)
-      case 'any': {
-        let last: JwtStatus = JWT_STATUS.missing
-        let telling: JwtStatus | undefined
-        for (const one of requirement.of) {
-          last = this.run(one)
-          if (last === JWT_STATUS.ok) return last
-          // That there is no token for one of them says less than what is wrong with that for another.
-          if (last !== JWT_STATUS.missing && last !== JWT_STATUS.unknownIssuer) telling = last
-        }
-        return telling ?? last
-      }
+      case 'any':
+        return this.#any(requirement.of)
       default:
         for (const one of requirement.of) {
           const status = this.run(one)
@@ -107,6 +98,23 @@ export class Evaluation {
         }
         return JWT_STATUS.ok
     }
+  }
+
+  #any(requirements: readonly Requirement[]): JwtStatus {
+    let failure: JwtStatus = JWT_STATUS.missing
+    for (const one of requirements) {
+      const status = this.run(one)
+      if (status === JWT_STATUS.ok) {
+        // A bad token that stood beside an accepted one is gone with it, but it was not missing.
+        const isExcused = one.kind === 'lenient' && !one.orFailed && failure !== JWT_STATUS.missing
+        if (!isExcused || this.#hasToken(one)) return status
+      } else if (tellsAsMuch(status, failure)) failure = status
+    }
+    return failure
+  }
+
+  #hasToken({ places }: Lenient): boolean {
+    return places.some(({ location }) => tokensAt([location], this.#head).length > 0)
   }
 
   #provider(provider: Provider, audiences: readonly string[]): JwtStatus {
@@ -187,6 +195,12 @@ export class Evaluation {
     }
     if (provider.clearsRoute) this.#decision.clearsRoute = true
   }
+}
+
+/** That there is no token for one provider says least, and that there is one of somebody else less than what is wrong with one. */
+function tellsAsMuch(status: JwtStatus, before: JwtStatus): boolean {
+  const rank = (one: JwtStatus) => (one === JWT_STATUS.missing ? 0 : one === JWT_STATUS.unknownIssuer ? 1 : 2)
+  return rank(status) >= rank(before)
 }
 
 function padded(base64: string): string {

@@ -107,6 +107,23 @@ test('a token that one provider has accepted and taken out is no token for the n
   expect(await refusalOf(call, config)).toBe('401 Jwt is expired')
 })
 
+test('a bad token beside an accepted one of the same field is not missing, though both are gone', async () => {
+  const requires = { requires_any: { requirements: [{ provider_name: 'p' }, { allow_missing: {} }] } }
+  const config = configOf({ from_headers: [{ name: 'x-token' }] }, requires)
+  const call = callOf(['x-token: x', `x-token: ${makeToken(ec, GOOD)}`])
+  expect(await refusalOf(call, config)).toMatch(/^401 Jwt is not in the form/)
+  const lax = { requires_any: { requirements: [{ provider_name: 'p' }, { allow_missing_or_failed: {} }] } }
+  const again = callOf(['x-token: x', `x-token: ${makeToken(ec, GOOD)}`])
+  expect(await refusalOf(again, configOf({ from_headers: [{ name: 'x-token' }] }, lax))).toBe('passes')
+})
+
+test('that a token is of somebody else says more than that there is none', async () => {
+  const providers = { p: PROVIDER, other: { ...PROVIDER, issuer: 'https://other.test', from_headers: [{ name: 'x' }] } }
+  const requires = { requires_any: { requirements: [{ provider_name: 'p' }, { provider_name: 'other' }] } }
+  const call = bearer(makeToken(ec, { ...GOOD, iss: 'https://stranger.test' }))
+  expect(await refusalOf(call, configOf({}, requires, { providers }))).toBe('401 Jwt issuer is not configured')
+})
+
 const HS_BY_PUBLIC_KEY: SigningKey = { kid: 'rsa', alg: 'HS256', secret: publicPem(rsa), jwk: {} }
 
 test.each([
