@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander'
-import { type Explanation, explainCall, portOfUrl, type SymbolicCall } from '../../proxy/decide/explain.ts'
-import { type AppliedRule, appliedRules } from '../authz/policies.ts'
+import type { SymbolicCall } from '../../proxy/decide/explain.ts'
+import { checkCall, verdictJson } from '../authz/check.ts'
+import { checkText } from '../authz/format.ts'
+import { appliedRules } from '../authz/policies.ts'
 import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
-import { authorizationText } from '../explain/format.ts'
-import { type ExplainSource, sourceOfConfig } from '../explain/source.ts'
+import { sourceOfConfig } from '../explain/source.ts'
 import { readMeshConfig } from '../mesh-config.ts'
-import { type Column, formatTable } from '../output/table.ts'
 import { collectHeader, parseUrl } from './explain.ts'
 
 interface AuthzFlags {
@@ -51,63 +51,11 @@ async function run(
   if (method !== undefined && urlText === undefined) throw new CliError('METHOD needs a URL', EXIT.usage)
   const source = await sourceOfConfig(flags.config, workload, 'inbound', readMeshConfig(flags.meshConfig).options)
   const policies = appliedRules(source.security)
-  const result = method === undefined ? undefined : await judge(method, parseUrl(urlText ?? ''), flags, source)
+  const result =
+    method === undefined ? undefined : await checkCall(source, { ...flags, method, url: parseUrl(urlText ?? '') })
   for (const note of source.notes) console.error(`note: ${note}`)
   if (flags.json) {
-    const call = result && { authorization: result.authorization, trace: result.trace, error: result.error }
+    const call = result && verdictJson(result)
     console.log(JSON.stringify({ workload, policies, ...call }, null, 2))
-  } else process.stdout.write(textOf(workload, policies, result))
+  } else process.stdout.write(checkText(workload, policies, result))
 }
-
-async function judge(method: string, url: URL, flags: AuthzFlags, source: ExplainSource): Promise<Explanation> {
-  const isMutual = flags.peer !== ''
-  const result = await explainCall(source.plan, {
-    method: method.toUpperCase(),
-    url,
-    headers: flags.header,
-    direction: source.isGateway ? 'gateway' : 'inbound',
-    destination: source.inboundDestination(portOfUrl(url)),
-    resolvedAddress: source.resolve(url.hostname),
-    protocol: flags.protocol,
-    tls: isMutual ? 'mtls' : 'none',
-    sni: flags.sni,
-    // What the mesh's own clients offer.
-    alpn: isMutual ? ['istio'] : [],
-    peer: flags.peer,
-    sourceIp: flags.sourceIp,
-    randomValue: 0,
-    faultDraw: 0,
-    assumeHosts: true,
-  })
-  // What else became of the call is not asked here.
-  return { ...result, trace: result.trace.filter(({ candidate }) => / policy /.test(candidate)) }
-}
-
-function textOf(workload: string, policies: readonly AppliedRule[], result: Explanation | undefined): string {
-  const lines = [
-    policies.length === 0 ? `${workload} is under no AuthorizationPolicy: whoever reaches it may call it` : '',
-  ]
-  if (policies.length > 0) lines[0] = tableOf(policies)
-  if (result !== undefined) {
-    lines.push('', authorizationText(result))
-    if (result.error !== null) lines.push(result.error)
-    for (const { candidate, matched, reason } of result.trace)
-      lines.push(`  ${matched ? '+' : '-'} ${candidate}: ${reason}`)
-  }
-  return `${lines.join('\n').trimEnd()}\n`
-}
-
-function tableOf(policies: readonly AppliedRule[]): string {
-  return formatTable(COLUMNS, policies).trimEnd()
-}
-
-const COLUMNS: readonly Column<AppliedRule>[] = [
-  {
-    header: 'action',
-    value: ({ action, provider, dryRun }) =>
-      action + (provider === null ? '' : ` (${provider})`) + (dryRun ? ' (dry run)' : ''),
-  },
-  { header: 'policy', value: ({ policy }) => policy },
-  { header: 'rule', value: ({ rule }) => (rule === null ? '' : String(rule)) },
-  { header: 'place', value: ({ file, line }) => `${file}:${line}` },
-]

@@ -39,7 +39,8 @@ function facts(result: Explanation): [label: string, value: string][] {
     ['mirrored to', result.mirrors.length === 0 ? null : result.mirrors.join(', ')],
     ['fault', faultText(result)],
     ['tls', tlsText(result)],
-    ['authorization', authorizationText(result)],
+    ['token', tokenText(result)],
+    ['authorization', result.asks === null ? authorizationText(result) : null],
     ...Object.entries(result.requestHeaders ?? {}).map(([k, v]): [string, string] => ['request header', `${k}: ${v}`]),
     ...Object.entries(result.directResponse?.headers ?? {}).map(([k, v]): [string, string] => [
       'response header',
@@ -52,6 +53,16 @@ function facts(result: Explanation): [label: string, value: string][] {
 function tlsText({ tls: { mode, sni, peer } }: Explanation): string {
   const parts = [mode, ...(sni === '' ? [] : [`asks for ${sni}`]), ...(peer === '' ? [] : [`peer ${peer}`])]
   return parts.join(', ')
+}
+
+/** null where no token was looked for. */
+export function tokenText({ token }: Explanation): string | null {
+  if (token === null) return null
+  const { verdict, issuer, subject, reason } = token
+  if (verdict === 'none') return 'none, and the call may do without'
+  return verdict === 'refused'
+    ? `refused: ${reason}`
+    : `accepted, of ${issuer || 'no issuer'} for ${subject || 'nobody'}`
 }
 
 export function authorizationText({ authorization: { verdict, policy, rule, origin } }: Explanation): string {

@@ -9,6 +9,7 @@ import type {
   VirtualHostPlan,
   WeightedClusterPlan,
 } from '../plan/plan.ts'
+import type { FieldChange } from './field-change.ts'
 import type { DynamicMetadata } from './metadata.ts'
 import type { Question } from './question.ts'
 
@@ -17,6 +18,16 @@ export interface AuthorizationDecision {
   verdict: 'none' | 'allow' | 'deny'
   /** The one that decided; undefined where none matched. */
   policy: PolicyPlan | undefined
+}
+
+/** What was found of a caller's tokens. `none`: there is none, and the call may do without. */
+export interface TokenDecision {
+  readonly verdict: 'none' | 'accepted' | 'refused'
+  /** Of the one that was accepted last; '' where it names none. */
+  readonly issuer: string
+  readonly subject: string
+  /** Why it was refused, in Envoy's words. */
+  readonly reason: string
 }
 
 export function newAuthorization(): AuthorizationDecision {
@@ -61,11 +72,13 @@ export interface Decision {
   clearsRoute: boolean
   /** What filters have found out for others that come after them, by the name that they keep it under. */
   metadata: DynamicMetadata | undefined
+  /** undefined where no token was looked for. */
+  token: TokenDecision | undefined
   readonly authorization: AuthorizationDecision
   /** Counters of the connection manager that the filters have counted in, by their names. */
   readonly counted: string[]
-  /** Response fields that filters add, names and values in turn. */
-  responseHeaders: string[] | undefined
+  /** What filters do to the response's fields, in turn. */
+  responseHeaders: FieldChange[] | undefined
   /** Envoy's response code details, and the flag of the access log ('' for none). */
   detail: string
   flag: ResponseFlag | ''
@@ -94,6 +107,7 @@ export function newDecision(): Decision {
     question: undefined,
     clearsRoute: false,
     metadata: undefined,
+    token: undefined,
     authorization: newAuthorization(),
     counted: [],
     responseHeaders: undefined,
@@ -126,6 +140,7 @@ export function resetDecision(decision: Decision): void {
   decision.question = undefined
   decision.clearsRoute = false
   decision.metadata = undefined
+  decision.token = undefined
   decision.authorization.verdict = 'none'
   decision.authorization.policy = undefined
   if (decision.counted.length > 0) decision.counted.length = 0
@@ -153,7 +168,12 @@ export function countIn(decision: Decision, counter: string): void {
   decision.counted.push(counter)
 }
 
+/** In the place of what the upstream says of it. */
 export function addResponseHeader(decision: Decision, name: string, value: string): void {
+  changeResponseHeader(decision, { name, value, action: 'set' })
+}
+
+export function changeResponseHeader(decision: Decision, change: FieldChange): void {
   decision.responseHeaders ??= []
-  decision.responseHeaders.push(name, value)
+  decision.responseHeaders.push(change)
 }

@@ -2,18 +2,20 @@ import { STATUS_CODES } from 'node:http'
 import { parseClusterName } from '../../api/names.ts'
 import { formatOrigin, type Origin } from '../../api/origin.ts'
 import { systemClock } from '../../lib/clock.ts'
-import { judgeConnection } from '../filters/network/rbac/filter.ts'
+import { ConnectionJudgement } from '../filters/network/judgement.ts'
 import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
+import { HeaderBlock } from '../stream/header-block.ts'
 import { RequestHead } from '../stream/message.ts'
 import { finishRequestHead } from '../stream/request-text.ts'
 import type { Call } from './call.ts'
 import type { ConnectionFacts } from './connection-facts.ts'
 import { decide, pick, resume, routesOf } from './decide.ts'
-import { type Decision, newDecision } from './decision.ts'
+import { type Decision, newDecision, type TokenDecision } from './decision.ts'
 import { type AuthorizationExplained, explainAuthorization, factsOf, NOT_ASKED } from './explain-authorization.ts'
 import { explainTls } from './explain-tls.ts'
+import { changeResponse } from './field-change.ts'
 import { addressWithoutPort } from './fields.ts'
 import { findFilterChain } from './filter-chain.ts'
 import { findListener } from './find-listener.ts'
@@ -71,6 +73,8 @@ export interface Explanation {
   redirect: { status: number; location: string } | null
   /** How the cluster is called; of a call that ends here, how it came. */
   tls: { mode: string; sni: string; peer: string }
+  /** What was found of the caller's token; null where none was looked for. */
+  token: TokenDecision | null
   authorization: AuthorizationExplained
   /** Whom the proxy would ask before it goes on. What they would say is not known, so nothing that follows is. */
   asks: string | null
@@ -92,8 +96,12 @@ export async function explainCall(plan: Plan, call: SymbolicCall): Promise<Expla
   const chain = findFilterChain(listener, facts, trace)
   if (chain === undefined) return finish(result, trace, `no filter chain of listener ${listener.name} matches`)
   result.filterChain = chain.name === '' ? `#${listener.filterChains.indexOf(chain) + 1}` : chain.name
-  const found = judgeConnection(chain.authorization, facts, () => {}, trace)
+  const found = new ConnectionJudgement(chain.authorization, facts, () => {}, trace)
   result.authorization = explainAuthorization(found)
+  if (found.asks !== undefined) {
+    result.asks = `cluster ${found.asks.service.cluster} whether the connection may pass`
+    return finish(result, trace, null)
+  }
   if (found.verdict === 'deny') return finish(result, trace, 'the connection is not authorized')
   if (chain.filter.kind === 'tcp') return explainTcp(plan, listener, chain.filter, call, result, trace)
   return explainHttp(plan, listener, chain.filter, call, facts, result, trace)
@@ -151,6 +159,7 @@ async function explainHttp(
     resume(plan, manager, routes, asked, decision, await answerTo(decision.question, asked, decision), trace)
   }
   describeDecision(result, decision)
+  result.token = decision.token ?? null
   if (decision.authorization.verdict !== 'none') result.authorization = explainAuthorization(decision.authorization)
   if (decision.question !== undefined) {
     result.asks = decision.question.about
@@ -217,9 +226,9 @@ function describeDecision(result: Explanation, decision: Decision): void {
   }
   if (decision.outcome === 'redirect') result.redirect = { status: decision.status, location: decision.location }
   else if (decision.outcome !== 'forward' && decision.outcome !== 'ask') {
-    const headers: Record<string, string> = {}
-    const added = decision.responseHeaders ?? []
-    for (let i = 0; i < added.length; i += 2) headers[added[i] as string] = added[i + 1] as string
+    const fields = new HeaderBlock()
+    for (const change of decision.responseHeaders ?? []) changeResponse(fields, change)
+    const headers = fieldsOf(fields)
     result.directResponse = { status: decision.status, body: decision.body?.toString('utf8') ?? '', headers }
   }
 }
@@ -273,7 +282,7 @@ function choicesOf(clusters: ForwardPlan['clusters']): Explanation['choices'] {
   return clusters.entries.map((entry) => ({ cluster: entry.cluster, weight: entry.weight, of: clusters.totalWeight }))
 }
 
-function fieldsOf(head: RequestHead): Record<string, string> {
+function fieldsOf(head: HeaderBlock): Record<string, string> {
   const fields: Record<string, string> = {}
   for (const [name] of head.fields()) {
     const lower = name.toLowerCase()
@@ -307,6 +316,7 @@ function emptyExplanation(call: SymbolicCall): Explanation {
     directResponse: null,
     redirect: null,
     tls: { mode: call.tls, sni: call.sni, peer: call.peer },
+    token: null,
     authorization: NOT_ASKED,
     asks: null,
     trace: [],

@@ -6,7 +6,7 @@ import type { Decision } from './decision.ts'
 export type DynamicMetadata = Map<string, JsonObject>
 
 /** Lays `values` over what is kept under `name` already. */
-export function setMetadata(decision: Decision, name: string, values: JsonObject): void {
+export function setMetadata(decision: Pick<Decision, 'metadata'>, name: string, values: JsonObject): void {
   decision.metadata ??= new Map()
   const before = decision.metadata.get(name)
   decision.metadata.set(name, before === undefined ? values : { ...before, ...values })
@@ -26,6 +26,9 @@ export function metadataAt(
   return at
 }
 
-export function metadataMatches({ filter, path, value, invert }: MetadataMatcher, decision: Decision): boolean {
+export function metadataMatches(
+  { filter, path, value, invert }: MetadataMatcher,
+  decision: Pick<Decision, 'metadata'>,
+): boolean {
   return value.test(metadataAt(decision, filter, path)) !== invert
 }

@@ -6,7 +6,7 @@ import { Roster } from '../../lib/roster.ts'
 import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
 import { acceptShared } from '../../lib/sockets/shared-read-socket.ts'
 import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
-import { judgeConnection } from '../filters/network/rbac/filter.ts'
+import { ConnectionJudgement } from '../filters/network/judgement.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import { tlsBySecrets } from '../plan/secret-needs.ts'
 import type { Secrets } from '../plan/secret-plan.ts'
@@ -14,6 +14,7 @@ import type { StreamContext } from '../stream/context.ts'
 import { type ManagerStats, managerStats } from '../stream/manager-stats.ts'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
 import type { BreakerTable } from '../upstream/breaker-counts.ts'
+import { AskingConnection } from './asking.ts'
 import type { ConnectionBudget } from './budget.ts'
 import { ChainSource } from './chain-source.ts'
 import { ConnectionLimit } from './connection-limit.ts'
@@ -54,6 +55,8 @@ export class Listener {
   readonly sniffStats: SniffStats
   /** Connections that no codec has yet. */
   readonly incoming = new Roster<Incoming>()
+  /** Connections of which it is not known yet whether they may be served. */
+  readonly asking = new Roster<AskingConnection>()
   readonly #metrics: MetricStore
   readonly #log: Logger
   readonly #server: Server
@@ -115,7 +118,7 @@ export class Listener {
   }
 
   get connectionCount(): number {
-    return this.incoming.size + this.#http.size + this.#tcp.size
+    return this.incoming.size + this.asking.size + this.#http.size + this.#tcp.size
   }
 
   /**
@@ -131,7 +134,7 @@ export class Listener {
   /** Cuts what is left. */
   close(): void {
     this.#server.close()
-    const all: Iterable<Served>[] = [this.incoming, this.#http, this.#tcp]
+    const all: Iterable<Served>[] = [this.incoming, this.asking, this.#http, this.#tcp]
     for (const connections of all) for (const connection of connections) connection.destroy()
   }
 
@@ -196,11 +199,18 @@ export class Listener {
 
   /** Gives a connection whose filter chain is known to the chain's filter. */
   serve(socket: Socket, facts: ConnectionFacts, chain: FilterChainPlan): void {
-    const { filter, authorization } = chain
-    if (authorization.length > 0 && judgeConnection(authorization, facts, this.#countRbac).verdict === 'deny') {
-      socket.destroy()
+    if (chain.authorization.length === 0) {
+      this.#serveAllowed(socket, facts, chain)
       return
     }
+    const judgement = new ConnectionJudgement(chain.authorization, facts, this.#count)
+    const serve = () => this.#serveAllowed(socket, facts, chain)
+    if (judgement.asks !== undefined) new AskingConnection(socket, judgement, this.context, this.asking, serve).start()
+    else if (judgement.verdict === 'deny') socket.destroy()
+    else serve()
+  }
+
+  #serveAllowed(socket: Socket, facts: ConnectionFacts, { filter }: FilterChainPlan): void {
     if (filter.kind === 'http') this.#serveHttp(socket, facts, filter)
     else {
       const onClosed = (closed: TcpConnection) => this.#tcp.delete(closed)
@@ -208,7 +218,7 @@ export class Listener {
     }
   }
 
-  readonly #countRbac = (name: string): void => this.#metrics.counter(name).inc()
+  readonly #count = (name: string): void => this.#metrics.counter(name).inc()
 
   #serveHttp(socket: Socket, facts: ConnectionFacts, manager: HttpManagerPlan): void {
     const source = new ChainSource(this, facts, manager)

@@ -3,6 +3,7 @@ import type { Origin } from '../../api/origin.ts'
 import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { HttpFilter } from '../filters/http/filter.ts'
+import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
 import type { NetworkRbacPlan } from '../filters/network/rbac/config.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
@@ -112,7 +113,7 @@ export interface FilterChainPlan {
   readonly handshakeTimeoutMs: number
   readonly connectionLimit: ConnectionLimitPlan | undefined
   /** Who may connect; judged in order. */
-  readonly authorization: readonly NetworkRbacPlan[]
+  readonly authorization: readonly NetworkAuthorizationPlan[]
   readonly filter: HttpManagerPlan | TcpProxyPlan
 }
 

@@ -5,6 +5,7 @@ import { type Clock, systemClock, type Timer } from '../../lib/clock.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
 import { connectionFacts } from '../decide/connection-facts.ts'
 import { answer } from '../decide/decision.ts'
+import { changeResponse } from '../decide/field-change.ts'
 import { findFilterChain } from '../decide/filter-chain.ts'
 import { isGrpc } from '../decide/route.ts'
 import type { EndpointPlan, HttpManagerPlan, ListenerPlan, Plan } from '../plan/plan.ts'
@@ -199,9 +200,7 @@ export class ReferenceEngine {
     }
     call.mutateResponse(head)
     const { responseHeaders = [] } = call.decision
-    for (let i = 0; i < responseHeaders.length; i += 2) {
-      head.set(responseHeaders[i] as string, responseHeaders[i + 1] as string)
-    }
+    for (const change of responseHeaders) changeResponse(head, change)
     const elapsedMs = Math.max(0, Math.round(this.#clock.nowMs() - passage.startMs))
     completeResponseHead(head, call.manager, this.#date, elapsedMs)
     response.writeHead(head.status, flatFields(head))

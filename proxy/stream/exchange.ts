@@ -3,6 +3,7 @@ import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { decide, resume, routesOf } from '../decide/decide.ts'
 import { answer, type Decision, newDecision, resetDecision } from '../decide/decision.ts'
+import { changeResponse } from '../decide/field-change.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
 import { prepareRequest } from '../decide/prepare.ts'
 import type { Question } from '../decide/question.ts'
@@ -351,9 +352,7 @@ export class Exchange implements Call, TryOwner {
       head.remove('content-length')
     }
     if (responseHeaders !== undefined) {
-      for (let i = 0; i < responseHeaders.length; i += 2) {
-        head.set(responseHeaders[i] as string, responseHeaders[i + 1] as string)
-      }
+      for (const change of responseHeaders) changeResponse(head, change)
     }
     const elapsedMs = Math.max(0, Math.round(this.#context.clock.nowMs() - this.#startMs))
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)

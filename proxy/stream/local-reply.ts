@@ -1,11 +1,14 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { Decision } from '../decide/decision.ts'
+import { changeResponse, type FieldChange } from '../decide/field-change.ts'
 import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import { HeaderBlock } from './header-block.ts'
 
 /** HTTP to gRPC status (envoy: HTTP to gRPC status code mapping for local replies). */
 const GRPC_STATUS: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 }
 const GRPC_UNKNOWN = 2
+
+const NO_CHANGES: readonly FieldChange[] = []
 
 export interface LocalReply {
   status: number
@@ -20,16 +23,14 @@ export interface LocalReply {
 export function localReply(decision: Decision, isGrpcCall: boolean): LocalReply {
   const fields = new HeaderBlock()
   if (decision.location !== '') fields.append('location', decision.location)
-  const added = decision.responseHeaders
-  if (added !== undefined) {
-    for (let i = 0; i < added.length; i += 2) fields.append(added[i] as string, added[i + 1] as string)
-  }
+  for (const change of decision.responseHeaders ?? NO_CHANGES) changeResponse(fields, change)
   if (decision.flag === 'UO' || decision.flag === 'OM') fields.append('x-envoy-overloaded', 'true')
   const isOurs = decision.outcome === 'local_reply' && decision.status >= 400
   if (decision.grpcStatus !== undefined || (isGrpcCall && isOurs)) return grpcReply(decision, fields)
   const body = decision.body !== undefined && decision.body.length > 0 ? decision.body : undefined
-  // Who has answered in our place may have said of what type.
-  if (body !== undefined && !fields.has('content-type')) fields.append('content-type', 'text/plain')
+  // Who has answered in our place may have said of what type. Nothing is of no type.
+  if (body === undefined) fields.remove('content-type')
+  else if (!fields.has('content-type')) fields.append('content-type', 'text/plain')
   fields.append('content-length', String(body?.length ?? 0))
   return { status: decision.status, fields, body }
 }

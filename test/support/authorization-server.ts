@@ -3,6 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import {
+  HeaderValueOption_HeaderAppendAction as Action,
+  type HeaderValueOptionSchema,
+} from '../../api/gen/envoy/config/core/v3/base_pb.js'
+import type { AttributeContext_Peer } from '../../api/gen/envoy/service/auth/v3/attribute_context_pb.js'
+import {
   Authorization,
   type CheckRequest,
   type CheckResponse,
@@ -22,10 +27,25 @@ export interface Told {
 
 type Answer = MessageInitShape<typeof CheckResponseSchema> | 'error' | 'silence'
 
-const header = (key: string, value: string, append?: boolean) => ({
+type Field = MessageInitShape<typeof HeaderValueOptionSchema>
+const header = (key: string, value: string, append?: boolean): Field => ({
   header: { key, value },
   ...(append !== undefined && { append }),
 })
+
+const action = (key: string, value: string, appendAction: Action): Field => ({ header: { key, value }, appendAction })
+
+/** Fields of an answer, in all the ways in which they can be laid over `there`, and over what is not there. */
+const laidOver = (there: string) =>
+  [there, 'x-none'].flatMap((name) => [
+    action(name, 'if absent', Action.ADD_IF_ABSENT),
+    action(`${name}-2`, 'if absent', Action.ADD_IF_ABSENT),
+    action(name, 'appended', Action.APPEND_IF_EXISTS_OR_ADD),
+    action(`${name}-3`, 'overwritten if there', Action.OVERWRITE_IF_EXISTS),
+    action(`${name}-4`, 'overwritten', Action.OVERWRITE_IF_EXISTS_OR_ADD),
+    header(`${name}-5`, 'as ever', false),
+    header(`${name}-5`, 'appended', true),
+  ])
 
 /** By the call's header x-case. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
@@ -48,6 +68,21 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       value: { queryParametersToSet: [{ key: 'who', value: 'me' }], queryParametersToRemove: ['x'] },
     },
   },
+  answered: {
+    status: { code: 0 },
+    httpResponse: { case: 'okResponse', value: { responseHeadersToAdd: laidOver('x-from-upstream') } },
+  },
+  overwritten: {
+    status: { code: 0 },
+    httpResponse: {
+      case: 'okResponse',
+      value: { responseHeadersToAdd: [action('x-from-upstream', 'ours', Action.OVERWRITE_IF_EXISTS)] },
+    },
+  },
+  refused: {
+    status: { code: 7 },
+    httpResponse: { case: 'deniedResponse', value: { status: { code: 409 }, headers: laidOver('content-type') } },
+  },
   denied: { status: { code: 7 } },
   told: {
     status: { code: 16 },
@@ -64,8 +99,21 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   silence: 'silence',
 }
 
+/** What it was told of a connection of bytes. */
+export interface ToldConnection {
+  readonly source: string
+  /** Of the caller, and of the workload. */
+  readonly principals: string
+}
+
 export class GrpcAuthorizationServer {
   readonly told: Told[] = []
+  readonly connections: ToldConnection[] = []
+  /** Of each call in turn: the caller's, and the workload's. */
+  readonly principals: string[] = []
+  /** What is said of connections, of which nothing is known. */
+  connectionAnswer: Answer = { status: { code: 0 } }
+  readonly #waiting: sendUnaryData<CheckResponse>[] = []
   port = 0
   readonly #server = new Server()
 
@@ -88,12 +136,40 @@ export class GrpcAuthorizationServer {
 
   #check({ attributes }: CheckRequest, callback: sendUnaryData<CheckResponse>): void {
     const http = attributes?.request?.http
-    const { headers = {}, method = '', path = '', host = '', body = '' } = http ?? {}
+    const principals = `${attributes?.source?.principal} ${attributes?.destination?.principal}`
+    if (http === undefined) {
+      this.#checkConnection(attributes?.source, principals, callback)
+      return
+    }
+    this.principals.push(principals)
+    const { headers, method, path, host, body } = http
     this.told.push({ method, path, host, headers, body, extensions: attributes?.contextExtensions ?? {} })
     const answer = ANSWERS[headers['x-case'] ?? 'ok'] ?? 'error'
-    if (answer === 'silence') return
-    if (answer === 'error') callback({ code: status.UNAVAILABLE, details: 'out' })
+    this.#answer(answer, callback)
+  }
+
+  #checkConnection(
+    source: AttributeContext_Peer | undefined,
+    principals: string,
+    callback: sendUnaryData<CheckResponse>,
+  ): void {
+    const address = source?.address?.address
+    this.connections.push({
+      source: address?.case === 'socketAddress' ? address.value.address : '',
+      principals,
+    })
+    this.#answer(this.connectionAnswer, callback)
+  }
+
+  #answer(answer: Answer, callback: sendUnaryData<CheckResponse>): void {
+    if (answer === 'silence') this.#waiting.push(callback)
+    else if (answer === 'error') callback({ code: status.UNAVAILABLE, details: 'out' })
     else callback(null, create(CheckResponseSchema, answer))
+  }
+
+  /** Breaks its silence. */
+  release(answer: Answer): void {
+    for (const callback of this.#waiting.splice(0)) this.#answer(answer, callback)
   }
 }
 

@@ -12,6 +12,7 @@ import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/lis
 import { ProxyProtocolSchema } from '../../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
 import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
+import { ExtAuthzSchema as NetworkExtAuthzSchema } from '../../../api/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js'
 import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { RBACSchema as NetworkRbacSchema } from '../../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
@@ -130,6 +131,9 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
   'envoy.extensions.filters.network.rbac.v3.RBAC': `rules matcher shadow_rules shadow_matcher shadow_rules_stat_prefix
     stat_prefix enforcement_type`,
+  'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz': `stat_prefix grpc_service failure_mode_allow
+    include_peer_certificate transport_api_version filter_enabled_metadata bootstrap_metadata_labels_key
+    include_tls_session`,
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': `allow_origin_string_match allow_methods allow_headers
     expose_headers max_age allow_credentials forward_not_matching_preflights`,
   'envoy.extensions.filters.http.fault.v3.HTTPFault': `delay abort headers response_rate_limit upstream_cluster
@@ -196,6 +200,7 @@ const PACKED: readonly DescMessage[] = [
   RBACSchema,
   RBACPerRouteSchema,
   NetworkRbacSchema,
+  NetworkExtAuthzSchema,
   RouterSchema,
   HttpConnectionManagerSchema,
   TcpProxySchema,

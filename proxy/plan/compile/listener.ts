@@ -3,7 +3,9 @@ import { TrafficDirection } from '../../../api/gen/envoy/config/core/v3/base_pb.
 import type { Filter, FilterChain } from '../../../api/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { type Listener, ListenerSchema } from '../../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
-import { compileNetworkRbac, NETWORK_RBAC, type NetworkRbacPlan } from '../../filters/network/rbac/config.ts'
+import { compileNetworkExtAuthz, NETWORK_EXT_AUTHZ } from '../../filters/network/ext-authz/config.ts'
+import type { NetworkAuthorizationPlan } from '../../filters/network/judgement.ts'
+import { compileNetworkRbac, NETWORK_RBAC } from '../../filters/network/rbac/config.ts'
 import type { RuleOrigins } from '../../filters/rbac/policy.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, ListenerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
@@ -81,12 +83,16 @@ function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigi
   const last = filters.at(-1)
   if (last === undefined) return refuse(`${path}.filters`, 'at least one network filter is needed')
   let connectionLimit: ConnectionLimitPlan | undefined
-  const authorization: NetworkRbacPlan[] = []
+  const authorization: NetworkAuthorizationPlan[] = []
   filters.slice(0, -1).forEach((filter, i) => {
     const at = `${path}.filters[${i}]`
     const any = configOf(filter, at)
     if (anyIs(any, NETWORK_RBAC)) {
       authorization.push(compileNetworkRbac(any, `${at}.typed_config`, origins))
+      return
+    }
+    if (anyIs(any, NETWORK_EXT_AUTHZ)) {
+      authorization.push(compileNetworkExtAuthz(any, `${at}.typed_config`))
       return
     }
     const limit = compileConnectionLimit(filter, at)
@@ -105,7 +111,7 @@ function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigi
   }
 }
 
-/** The one network filter beside RBAC that may stand before the last. */
+/** The one network filter beside those that say who may connect that may stand before the last. */
 function compileConnectionLimit(filter: Filter, path: string): ConnectionLimitPlan {
   const limit = anyUnpack(configOf(filter, path), ConnectionLimitSchema)
   if (limit === undefined) return refuse(path, `${filter.name} before the last filter is not supported`)

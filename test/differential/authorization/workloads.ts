@@ -15,6 +15,8 @@ export interface PolicedWorkload {
   readonly port: number
   readonly protocol: 'HTTP' | 'TCP'
   readonly policies: readonly Record<string, unknown>[]
+  /** Specs of RequestAuthentications. */
+  readonly tokens?: readonly Record<string, unknown>[]
 }
 
 /** What proxies of all these workloads open, as our pilot says it, to stand in one bootstrap. */
@@ -79,7 +81,7 @@ metadata: {name: default, namespace: a}
 spec: {mtls: {mode: PERMISSIVE}}
 `
 
-function yamlOf({ name, port, protocol, policies }: PolicedWorkload): string {
+function yamlOf({ name, port, protocol, policies, tokens = [] }: PolicedWorkload): string {
   const sidecar = {
     apiVersion: 'networking.istio.io/v1',
     kind: 'Sidecar',
@@ -90,11 +92,13 @@ function yamlOf({ name, port, protocol, policies }: PolicedWorkload): string {
       egress: [{ hosts: ['~/*'] }],
     },
   }
-  const objects = policies.map((spec, i) => ({
-    apiVersion: 'security.istio.io/v1',
-    kind: 'AuthorizationPolicy',
-    metadata: { name: `${name}-${i}`, namespace: 'a' },
-    spec: { selector: { matchLabels: { app: name } }, ...spec },
-  }))
+  const objectsOf = (kind: string, specs: readonly Record<string, unknown>[]) =>
+    specs.map((spec, i) => ({
+      apiVersion: 'security.istio.io/v1',
+      kind,
+      metadata: { name: `${name}-${i}`, namespace: 'a' },
+      spec: { selector: { matchLabels: { app: name } }, ...spec },
+    }))
+  const objects = [...objectsOf('AuthorizationPolicy', policies), ...objectsOf('RequestAuthentication', tokens)]
   return [sidecar, ...objects].map((object) => `${JSON.stringify(object)}\n`).join('---\n')
 }

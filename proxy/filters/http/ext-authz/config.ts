@@ -15,19 +15,17 @@ import { compileMetadataMatcher } from '../../../plan/compile/metadata-matcher.t
 import type { StringMatcher } from '../../../plan/matchers.ts'
 import type { MetadataMatcher } from '../../../plan/metadata-matcher.ts'
 import { refuse } from '../../../plan/plan-error.ts'
-import { fieldName, wireText } from '../../../plan/wire-text.ts'
+import { wireText } from '../../../plan/wire-text.ts'
 import { REPLAY_LIMIT_BYTES } from '../../../stream/request-buffer.ts'
+import {
+  compileGrpcService,
+  DEFAULT_TIMEOUT_MS,
+  type GrpcServicePlan,
+  headerField,
+} from '../../ext-authz/grpc-service.ts'
 
 /** undefined where a list was not given. */
 type NameMatchers = readonly StringMatcher[] | undefined
-
-export interface GrpcServicePlan {
-  readonly kind: 'grpc'
-  readonly cluster: string
-  readonly authority: string
-  readonly timeoutMs: number
-  readonly metadata: readonly (readonly [name: string, value: string])[]
-}
 
 export interface HttpServicePlan {
   readonly kind: 'http'
@@ -69,9 +67,6 @@ export interface ExtAuthzRouteConfig {
   readonly disabled: boolean
   readonly contextExtensions: Readonly<Record<string, string>>
 }
-
-const DEFAULT_TIMEOUT_MS = 200
-const CHECK_PATH_AUTHORITY_FALLBACK = 'ext-authz'
 
 /** envoy.extensions.filters.http.ext_authz.v3.ExtAuthz. Throws a PlanError that names the field. */
 export function compileExtAuthz(any: Any, path: string): ExtAuthzConfig {
@@ -136,30 +131,13 @@ export function compileExtAuthzRoute(any: Any, path: string): ExtAuthzRouteConfi
 
 function compileService({ services }: ExtAuthz, path: string): GrpcServicePlan | HttpServicePlan {
   switch (services.case) {
-    case 'grpcService': {
-      const at = `${path}.grpc_service`
-      const { targetSpecifier, timeout, initialMetadata, retryPolicy } = services.value
-      if (targetSpecifier.case !== 'envoyGrpc') return refuse(at, 'only envoy_grpc is supported')
-      if (retryPolicy !== undefined) refuse(`${at}.retry_policy`, 'not supported')
-      const { clusterName, authority } = targetSpecifier.value
-      return {
-        kind: 'grpc',
-        cluster: clusterName,
-        authority: authority || authorityOf(clusterName),
-        timeoutMs: durationMs(timeout, DEFAULT_TIMEOUT_MS),
-        metadata: initialMetadata.map(({ key, value }, i) => field(key, value, `${at}.initial_metadata[${i}]`)),
-      }
-    }
+    case 'grpcService':
+      return compileGrpcService(services.value, `${path}.grpc_service`)
     case 'httpService':
       return compileHttp(services.value, `${path}.http_service`)
     default:
       return refuse(path, 'needs grpc_service or http_service')
   }
-}
-
-/** A cluster's name may hold what no host can. */
-function authorityOf(cluster: string): string {
-  return /^[A-Za-z0-9.-]+$/.test(cluster) ? cluster : CHECK_PATH_AUTHORITY_FALLBACK
 }
 
 function compileHttp(service: HttpService, path: string): HttpServicePlan {
@@ -171,7 +149,7 @@ function compileHttp(service: HttpService, path: string): HttpServicePlan {
     pathPrefix: wireText(pathPrefix, `${path}.path_prefix`),
     timeoutMs: durationMs(serverUri?.timeout, DEFAULT_TIMEOUT_MS),
     headersToAdd: (authorizationRequest?.headersToAdd ?? []).map(({ key, value }, i) =>
-      field(key, value, `${path}.authorization_request.headers_to_add[${i}]`),
+      headerField(key, value, `${path}.authorization_request.headers_to_add[${i}]`),
     ),
     ...compileResponse(authorizationResponse, `${path}.authorization_response`),
   }
@@ -202,10 +180,6 @@ function compileBody(settings: BufferSettings, path: string): BodyPlan {
     refuse(`${path}.max_request_bytes`, `must be from 1 to ${REPLAY_LIMIT_BYTES - 1}`)
   }
   return { maxBytes, allowPartial, packAsBytes }
-}
-
-function field(name: string, value: string, path: string): readonly [string, string] {
-  return [fieldName(name, path).toLowerCase(), wireText(value, path)]
 }
 
 function names(list: ListStringMatcher | undefined, path: string): NameMatchers {

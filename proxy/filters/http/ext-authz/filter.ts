@@ -1,11 +1,12 @@
-import { addResponseHeader, answer, ask, countIn, type Decision } from '../../../decide/decision.ts'
+import { answer, ask, changeResponseHeader, countIn, type Decision } from '../../../decide/decision.ts'
+import type { FieldChange } from '../../../decide/field-change.ts'
 import { pathname, queryOf } from '../../../decide/fields.ts'
 import { metadataMatches, setMetadata } from '../../../decide/metadata.ts'
 import type { RequestHead } from '../../../stream/message.ts'
 import type { HttpFilter } from '../filter.ts'
 import { compileExtAuthz, compileExtAuthzRoute, type ExtAuthzConfig, type ExtAuthzRouteConfig } from './config.ts'
 import { CheckQuestion } from './question.ts'
-import type { CheckResult, FieldChange } from './result.ts'
+import type { CheckResult } from './result.ts'
 
 const NAME = 'envoy.filters.http.ext_authz'
 const NO_EXTENSIONS = {}
@@ -41,14 +42,14 @@ function obey(config: ExtAuthzConfig, result: CheckResult, head: RequestHead, de
       countIn(decision, 'ext_authz.ok')
       takeMetadata(config, result.metadata, decision)
       changeRequest(config, result, head, decision)
-      for (const { name, value } of result.responseFields) addResponseHeader(decision, name, value)
+      for (const change of result.responseFields) changeResponseHeader(decision, change)
       return false
     case 'denied':
       countIn(decision, 'ext_authz.denied')
       takeMetadata(config, result.metadata, decision)
       answer(decision, result.status, 'ext_authz_denied', 'UAEX')
       decision.body = result.body
-      for (const { name, value } of result.fields) addResponseHeader(decision, name, value)
+      for (const change of result.fields) changeResponseHeader(decision, change)
       return true
     case 'too_large':
       answer(decision, 413, 'request_payload_too_large', '')

@@ -1,6 +1,5 @@
-import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf'
+import { create, type JsonObject } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { AddressSchema, SocketAddressSchema } from '../../../../api/gen/envoy/config/core/v3/address_pb.js'
 import {
   HeaderValueOption_HeaderAppendAction as Action,
   type HeaderValueOption,
@@ -8,28 +7,20 @@ import {
 } from '../../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   AttributeContext_HttpRequestSchema,
-  type AttributeContext_Peer,
-  AttributeContext_PeerSchema,
   AttributeContext_RequestSchema,
   AttributeContextSchema,
 } from '../../../../api/gen/envoy/service/auth/v3/attribute_context_pb.js'
-import {
-  CheckRequestSchema,
-  type CheckResponse,
-  CheckResponseSchema,
-} from '../../../../api/gen/envoy/service/auth/v3/external_auth_pb.js'
-import { toPem } from '../../../../lib/x509/pem.ts'
+import { CheckRequestSchema, type CheckResponse } from '../../../../api/gen/envoy/service/auth/v3/external_auth_pb.js'
+import type { FieldAction, FieldChange } from '../../../decide/field-change.ts'
 import type { Asker } from '../../../decide/question.ts'
 import type { SideRequest, SideResult } from '../../../stream/side-call.ts'
-import type { PeerIdentity } from '../../../tls/peer.ts'
-import { type ExtAuthzConfig, type GrpcServicePlan, isNamed } from './config.ts'
-import { type CheckResult, type FieldAction, type FieldChange, fieldChange, mayRemove } from './result.ts'
+import { checkCall, isAllowed, readCheckResponse } from '../../ext-authz/check-call.ts'
+import type { GrpcServicePlan } from '../../ext-authz/grpc-service.ts'
+import { destinationPeer, sourcePeer } from '../../ext-authz/peers.ts'
+import { type ExtAuthzConfig, isNamed } from './config.ts'
+import { type CheckResult, fieldChange, mayRemove } from './result.ts'
 
-/** An answer, its body included, is not read further. */
-export const MAX_ANSWER_BYTES = 1024 * 1024
-const FRAME_HEADER_BYTES = 5
-
-/** envoy.service.auth.v3.Authorization/Check, as one call over HTTP/2. */
+/** What a server is told of a request. */
 export function grpcRequest(
   service: GrpcServicePlan,
   config: ExtAuthzConfig,
@@ -38,25 +29,7 @@ export function grpcRequest(
   body: Buffer | undefined,
   isPartial: boolean,
 ): SideRequest {
-  const message = toBinary(CheckRequestSchema, checkRequest(config, extensions, asker, body, isPartial))
-  const frame = Buffer.alloc(FRAME_HEADER_BYTES + message.length)
-  frame.writeUInt32BE(message.length, 1)
-  frame.set(message, FRAME_HEADER_BYTES)
-  return {
-    cluster: service.cluster,
-    method: 'POST',
-    authority: service.authority,
-    path: '/envoy.service.auth.v3.Authorization/Check',
-    headers: [
-      ['content-type', 'application/grpc'],
-      ['te', 'trailers'],
-      ...(service.timeoutMs > 0 ? [['grpc-timeout', `${Math.ceil(service.timeoutMs)}m`] as const] : []),
-      ...service.metadata,
-    ],
-    body: frame,
-    timeoutMs: service.timeoutMs,
-    maxResponseBytes: MAX_ANSWER_BYTES,
-  }
+  return checkCall(service, checkRequest(config, extensions, asker, body, isPartial))
 }
 
 function checkRequest(
@@ -90,11 +63,10 @@ function checkRequest(
     protocol: head.isHttp2 ? 'HTTP/2' : `HTTP/1.${head.minorVersion}`,
     ...(body !== undefined && (config.body?.packAsBytes ? { rawBody: body } : { body: body.toString('utf8') })),
   })
-  const tls = facts.tls
   return create(CheckRequestSchema, {
     attributes: create(AttributeContextSchema, {
-      source: peer(facts.sourceAddress, facts.sourcePort, principalOf(tls?.peer), certificateOf(config, tls?.peer)),
-      destination: peer(facts.destinationAddress, facts.destinationPort, tls?.localUris[0] ?? '', ''),
+      source: sourcePeer(facts, config.includePeerCertificate),
+      destination: destinationPeer(facts),
       request: create(AttributeContext_RequestSchema, { time: timestampFromMs(call.wallMs()), http }),
       contextExtensions: { ...contextExtensions },
       metadataContext: create(MetadataSchema, { filterMetadata }),
@@ -120,48 +92,21 @@ function headersOf(
   return headers
 }
 
-function peer(address: string, port: number, principal: string, certificate: string): AttributeContext_Peer {
-  const socketAddress = create(SocketAddressSchema, { address, portSpecifier: { case: 'portValue', value: port } })
-  return create(AttributeContext_PeerSchema, {
-    address: create(AddressSchema, { address: { case: 'socketAddress', value: socketAddress } }),
-    principal,
-    certificate,
-  })
-}
-
-/** The first URI of the certificate, else its first DNS name, else its subject. */
-function principalOf(identity: PeerIdentity | undefined): string {
-  if (identity === undefined) return ''
-  return identity.uri || (identity.altNames.find(({ type }) => type === 'dns')?.value ?? identity.subject)
-}
-
-function certificateOf({ includePeerCertificate }: ExtAuthzConfig, identity: PeerIdentity | undefined): string {
-  return includePeerCertificate && identity !== undefined ? encodeURIComponent(toPem('CERTIFICATE', identity.raw)) : ''
-}
-
 /** What a server has answered; everything that is no answer is an error. */
 export function readGrpcAnswer(result: SideResult): CheckResult {
-  if (result.kind === 'failed' || result.status !== 200) return { kind: 'error' }
-  const status = /(?:^|\n)grpc-status: *(\d+)/i.exec(result.trailers)?.[1] ?? result.fields.get('grpc-status')
-  const { body } = result
-  if (status !== '0' || body.length < FRAME_HEADER_BYTES || body[0] !== 0) return { kind: 'error' }
-  const length = body.readUInt32BE(1)
-  if (body.length !== FRAME_HEADER_BYTES + length) return { kind: 'error' }
-  try {
-    return readResponse(fromBinary(CheckResponseSchema, body.subarray(FRAME_HEADER_BYTES)))
-  } catch {
-    return { kind: 'error' }
-  }
+  const response = readCheckResponse(result)
+  return response === undefined ? { kind: 'error' } : readResponse(response)
 }
 
-function readResponse({ status, httpResponse, dynamicMetadata: metadata }: CheckResponse): CheckResult {
-  if ((status?.code ?? 0) === 0) {
+function readResponse(response: CheckResponse): CheckResult {
+  const { httpResponse, dynamicMetadata: metadata } = response
+  if (isAllowed(response)) {
     const ok = httpResponse.case === 'okResponse' ? httpResponse.value : undefined
     return {
       kind: 'ok',
       requestFields: changes(ok?.headers ?? [], requestAction),
       fieldsToRemove: (ok?.headersToRemove ?? []).map((name) => name.toLowerCase()).filter(mayRemove),
-      responseFields: changes(ok?.responseHeadersToAdd ?? [], responseAction),
+      responseFields: inEnvoysOrder(changes(ok?.responseHeadersToAdd ?? [], responseAction)),
       queryToSet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => [key, value] as const),
       queryToRemove: ok?.queryParametersToRemove ?? [],
       metadata: metadata ?? ok?.dynamicMetadata,
@@ -171,7 +116,7 @@ function readResponse({ status, httpResponse, dynamicMetadata: metadata }: Check
   return {
     kind: 'denied',
     status: denied?.status?.code || 403,
-    fields: changes(denied?.headers ?? [], responseAction),
+    fields: ofDenial(denied?.headers ?? []),
     body: Buffer.from(denied?.body ?? ''),
     metadata,
   }
@@ -193,5 +138,26 @@ function responseAction({ append, appendAction }: HeaderValueOption): FieldActio
   if (append !== undefined) return append ? 'append' : 'set'
   if (appendAction === Action.ADD_IF_ABSENT) return 'add_if_absent'
   if (appendAction === Action.OVERWRITE_IF_EXISTS) return 'set_if_exists'
-  return 'set'
+  return appendAction === Action.APPEND_IF_EXISTS_OR_ADD ? 'append' : 'set'
+}
+
+/** Envoy keeps a list for each action, and goes through one after the other. */
+const ORDER: readonly FieldAction[] = ['append', 'set', 'add_if_absent', 'set_if_exists']
+
+function inEnvoysOrder(fields: readonly FieldChange[]): FieldChange[] {
+  return ORDER.flatMap((action) => fields.filter((field) => field.action === action))
+}
+
+/** In the place of what others said, each as often as it is given. Envoy knows no actions here, and drops what is to be appended. */
+function ofDenial(options: readonly HeaderValueOption[]): FieldChange[] {
+  const names = new Set<string>()
+  return changes(
+    options.filter(({ append }) => append !== true),
+    ({ header }) => {
+      const name = header?.key.toLowerCase() ?? ''
+      if (names.has(name)) return 'append'
+      names.add(name)
+      return 'set'
+    },
+  )
 }

@@ -1,9 +1,10 @@
+import type { FieldAction, FieldChange } from '../../../decide/field-change.ts'
 import type { Asker } from '../../../decide/question.ts'
 import type { HeaderBlock } from '../../../stream/header-block.ts'
 import type { SideRequest, SideResult } from '../../../stream/side-call.ts'
+import { MAX_ANSWER_BYTES } from '../../ext-authz/check-call.ts'
 import { type ExtAuthzConfig, type HttpServicePlan, isNamed } from './config.ts'
-import { MAX_ANSWER_BYTES } from './grpc-check.ts'
-import { type CheckResult, type FieldAction, type FieldChange, fieldChange, mayRemove } from './result.ts'
+import { type CheckResult, fieldChange, mayRemove } from './result.ts'
 
 /** Of a connection, or of the body that is not sent. */
 const OF_THE_CONNECTION = new Set([

@@ -1,14 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf'
-
-/** How a field is laid over what is there. */
-export type FieldAction = 'set' | 'append' | 'append_if_exists' | 'add_if_absent' | 'set_if_exists'
-
-export interface FieldChange {
-  /** Lower-case. */
-  readonly name: string
-  readonly value: string
-  readonly action: FieldAction
-}
+import type { FieldAction, FieldChange } from '../../../decide/field-change.ts'
 
 /** What a server has said of a call. */
 export type CheckResult =

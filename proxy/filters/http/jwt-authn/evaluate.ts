@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import type { Decision } from '../../../decide/decision.ts'
 import { setMetadata } from '../../../decide/metadata.ts'
 import type { RequestHead } from '../../../stream/message.ts'
-import { type FoundToken, type Location, removeToken } from './locations.ts'
+import { type FoundToken, removeToken } from './locations.ts'
 import { keysOf, type Provider, takesIssuer, tokensAt, wrongClaims } from './provider.ts'
 import type { Lenient, Requirement } from './requirement.ts'
 import { JWT_STATUS, type JwtStatus } from './status.ts'
@@ -73,8 +73,8 @@ export class Evaluation {
   readonly #decision: Decision
   readonly #signatures: Signatures | undefined
   readonly #nowSeconds: number
-  /** What stood there when the request came. An accepted token is taken out, and what stood beside it is still to be judged. */
-  readonly #found = new Map<Location, readonly FoundToken[]>()
+  /** The token that was accepted last. */
+  accepted: Jwt | undefined
 
   constructor(head: RequestHead, decision: Decision, signatures: Signatures | undefined, nowSeconds: number) {
     this.#head = head
@@ -89,17 +89,8 @@ export class Evaluation {
         return this.#provider(requirement.provider, requirement.audiences)
       case 'lenient':
         return this.#lenient(requirement)
-      case 'any': {
-        let last: JwtStatus = JWT_STATUS.missing
-        let telling: JwtStatus | undefined
-        for (const one of requirement.of) {
-          last = this.run(one)
-          if (last === JWT_STATUS.ok) return last
-          // That there is no token for one of them says less than what is wrong with that for another.
-          if (last !== JWT_STATUS.missing && last !== JWT_STATUS.unknownIssuer) telling = last
-        }
-        return telling ?? last
-      }
+      case 'any':
+        return this.#any(requirement.of)
       default:
         for (const one of requirement.of) {
           const status = this.run(one)
@@ -109,8 +100,26 @@ export class Evaluation {
     }
   }
 
+  #any(requirements: readonly Requirement[]): JwtStatus {
+    let failure: JwtStatus = JWT_STATUS.missing
+    for (const one of requirements) {
+      const status = this.run(one)
+      if (status === JWT_STATUS.ok) {
+        // A bad token that stood beside an accepted one is gone with it, but it was not missing.
+        const isExcused = one.kind === 'lenient' && !one.orFailed && failure !== JWT_STATUS.missing
+        if (!isExcused || this.#hasToken(one)) return status
+      } else if (tellsAsMuch(status, failure)) failure = status
+    }
+    return failure
+  }
+
+  #hasToken({ places }: Lenient): boolean {
+    return places.some(({ location }) => tokensAt([location], this.#head).length > 0)
+  }
+
   #provider(provider: Provider, audiences: readonly string[]): JwtStatus {
-    const tokens = this.#tokensAt(provider.locations)
+    // A token that was accepted may be gone by now; what stood beside it is judged with it.
+    const tokens = tokensAt(provider.locations, this.#head)
     if (tokens.length === 0) return JWT_STATUS.missing
     // All must be good. Envoy begins with the last.
     for (const token of tokens.reverse()) {
@@ -122,23 +131,13 @@ export class Evaluation {
 
   #lenient({ places, orFailed }: Lenient): JwtStatus {
     const found = places.flatMap(({ location, providers }) =>
-      this.#tokensAt([location]).map((token) => ({ token, providers })),
+      tokensAt([location], this.#head).map((token) => ({ token, providers })),
     )
     for (const { token, providers } of found.reverse()) {
       const status = this.#token(token, providers, undefined)
       if (status !== JWT_STATUS.ok && !orFailed) return status
     }
     return JWT_STATUS.ok
-  }
-
-  #tokensAt(locations: readonly Location[]): FoundToken[] {
-    return locations.flatMap((location) => {
-      const known = this.#found.get(location)
-      if (known !== undefined) return known
-      const found = tokensAt([location], this.#head)
-      this.#found.set(location, found)
-      return found
-    })
   }
 
   /** `audiences` undefined asks for those of the provider that has issued it. */
@@ -178,6 +177,7 @@ export class Evaluation {
 
   #accept(jwt: Jwt, provider: Provider, location: FoundToken['location']): void {
     const head = this.#head
+    this.accepted = jwt
     if (provider.payloadHeader !== '') {
       head.append(provider.payloadHeader, provider.padPayloadHeader ? padded(jwt.payloadText) : jwt.payloadText)
     }
@@ -195,6 +195,12 @@ export class Evaluation {
     }
     if (provider.clearsRoute) this.#decision.clearsRoute = true
   }
+}
+
+/** That there is no token for one provider says least, and that there is one of somebody else less than what is wrong with one. */
+function tellsAsMuch(status: JwtStatus, before: JwtStatus): boolean {
+  const rank = (one: JwtStatus) => (one === JWT_STATUS.missing ? 0 : one === JWT_STATUS.unknownIssuer ? 1 : 2)
+  return rank(status) >= rank(before)
 }
 
 function padded(base64: string): string {

@@ -93,6 +93,37 @@ async function refusalOf(call: Call, config = configOf()): Promise<string> {
   return decision.outcome === 'forward' ? 'passes' : `${decision.status} ${decision.body?.toString()}`
 }
 
+test('a token that one provider has accepted and taken out is no token for the next', async () => {
+  const other = { ...PROVIDER, issuer: 'https://other.test' }
+  const requires = {
+    requires_any: {
+      requirements: [{ provider_name: 'p' }, { requires_all: { requirements: [{ provider_name: 'other' }] } }],
+    },
+  }
+  const config = configOf({}, requires, { providers: { p: PROVIDER, other } })
+  const expired = makeToken(ec, { ...GOOD, iss: 'https://other.test', exp: 1 })
+  const call = callOf([`authorization: Bearer ${expired}`], `/?access_token=${makeToken(ec, GOOD)}`)
+  // Of the two that stand there the first is judged last: only then is the other alone.
+  expect(await refusalOf(call, config)).toBe('401 Jwt is expired')
+})
+
+test('a bad token beside an accepted one of the same field is not missing, though both are gone', async () => {
+  const requires = { requires_any: { requirements: [{ provider_name: 'p' }, { allow_missing: {} }] } }
+  const config = configOf({ from_headers: [{ name: 'x-token' }] }, requires)
+  const call = callOf(['x-token: x', `x-token: ${makeToken(ec, GOOD)}`])
+  expect(await refusalOf(call, config)).toMatch(/^401 Jwt is not in the form/)
+  const lax = { requires_any: { requirements: [{ provider_name: 'p' }, { allow_missing_or_failed: {} }] } }
+  const again = callOf(['x-token: x', `x-token: ${makeToken(ec, GOOD)}`])
+  expect(await refusalOf(again, configOf({ from_headers: [{ name: 'x-token' }] }, lax))).toBe('passes')
+})
+
+test('that a token is of somebody else says more than that there is none', async () => {
+  const providers = { p: PROVIDER, other: { ...PROVIDER, issuer: 'https://other.test', from_headers: [{ name: 'x' }] } }
+  const requires = { requires_any: { requirements: [{ provider_name: 'p' }, { provider_name: 'other' }] } }
+  const call = bearer(makeToken(ec, { ...GOOD, iss: 'https://stranger.test' }))
+  expect(await refusalOf(call, configOf({}, requires, { providers }))).toBe('401 Jwt issuer is not configured')
+})
+
 const HS_BY_PUBLIC_KEY: SigningKey = { kid: 'rsa', alg: 'HS256', secret: publicPem(rsa), jwk: {} }
 
 test.each([
@@ -183,11 +214,12 @@ function withPayload(token: string, payload: object): string {
 
 test('a refusal names the place and, where a token was bad, that', async () => {
   const { decision } = await judge(configOf(), bearer('x'))
-  expect(decision.responseHeaders).toEqual(['www-authenticate', 'Bearer realm="http://shop/", error="invalid_token"'])
+  const value = 'Bearer realm="http://shop/", error="invalid_token"'
+  expect(decision.responseHeaders).toEqual([{ name: 'www-authenticate', value, action: 'set' }])
   expect(decision.detail).toMatch(/^jwt_authn_access_denied\{Jwt_is_not_in/)
   expect(decision.counted).toEqual(['jwt_authn.denied'])
   const missing = await judge(configOf(), callOf([]))
-  expect(missing.decision.responseHeaders).toEqual(['www-authenticate', 'Bearer realm="http://shop/"'])
+  expect(missing.decision.responseHeaders).toMatchObject([{ value: 'Bearer realm="http://shop/"' }])
 })
 
 describe('what was verified once', () => {

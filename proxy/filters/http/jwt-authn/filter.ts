@@ -1,5 +1,5 @@
 import type { Call } from '../../../decide/call.ts'
-import { addResponseHeader, answer, ask, countIn, type Decision } from '../../../decide/decision.ts'
+import { addResponseHeader, answer, ask, countIn, type Decision, type TokenDecision } from '../../../decide/decision.ts'
 import { matchesRoute } from '../../../decide/route.ts'
 import type { HttpFilter } from '../filter.ts'
 import { compileJwtAuthn, compileJwtRoute, type JwtConfig, type JwtRouteConfig } from './config.ts'
@@ -7,6 +7,7 @@ import { Evaluation, JWT_AUTHN, openSignatures, type Signatures } from './evalua
 import { SignatureQuestion } from './question.ts'
 import type { Requirement } from './requirement.ts'
 import { JWT_STATUS, type JwtStatus } from './status.ts'
+import { type Jwt, own } from './token.ts'
 
 /**
  * Tokens of callers (envoy.filters.http.jwt_authn, JSON Web Tokens of RFC 7519). Judges alone what it can; whether a signature
@@ -52,10 +53,22 @@ export const jwtAuthn: HttpFilter<JwtConfig | JwtRouteConfig> = {
     const uri = originalUri(call)
     const evaluation = new Evaluation(call.head, decision, signatures as Signatures | undefined, nowSeconds)
     const status = evaluation.run(requirement)
-    if (status === JWT_STATUS.ok) return passes(decision)
+    const { accepted } = evaluation
+    if (status === JWT_STATUS.ok) {
+      decision.token = accepted === undefined ? NO_TOKEN : tokenDecision('accepted', accepted, '')
+      return passes(decision)
+    }
+    decision.token = tokenDecision('refused', undefined, status)
     refuseCall(config, status, uri, decision)
     return true
   },
+}
+
+const NO_TOKEN = tokenDecision('none', undefined, '')
+
+function tokenDecision(verdict: TokenDecision['verdict'], jwt: Jwt | undefined, reason: string): TokenDecision {
+  const subject = jwt && own(jwt.payload, 'sub')
+  return { verdict, issuer: jwt?.issuer ?? '', subject: typeof subject === 'string' ? subject : '', reason }
 }
 
 function passes(decision: Decision): false {

@@ -7,13 +7,22 @@ import type { RuleOrigins } from '../../rbac/policy.ts'
 export const NETWORK_RBAC = RBACSchema.typeName
 
 export interface NetworkRbacPlan {
+  readonly kind: 'rbac'
   readonly rules: RbacEngine | undefined
-  readonly shadow: RbacEngine | undefined
+  /** Judged and told of, and nothing more. */
+  readonly shadow: NetworkShadowRules | undefined
   /** Names of the counters. */
   readonly allowed: string
   readonly denied: string
-  readonly shadowAllowed: string
-  readonly shadowDenied: string
+}
+
+export interface NetworkShadowRules {
+  readonly engine: RbacEngine
+  readonly allowed: string
+  readonly denied: string
+  /** Keys of dynamic metadata. */
+  readonly policyKey: string
+  readonly resultKey: string
 }
 
 /**
@@ -27,11 +36,16 @@ export function compileNetworkRbac(any: Any, path: string, origins: RuleOrigins 
   if (config.shadowMatcher !== undefined) refuse(`${path}.shadow_matcher`, 'matcher trees are not supported')
   const { rules, shadowRules, statPrefix, shadowRulesStatPrefix } = config
   return {
+    kind: 'rbac',
     rules: rules && compileEngine(rules, origins, `${path}.rules`),
-    shadow: shadowRules && compileEngine(shadowRules, origins, `${path}.shadow_rules`),
+    shadow: shadowRules && {
+      engine: compileEngine(shadowRules, origins, `${path}.shadow_rules`),
+      allowed: `${statPrefix}rbac.${shadowRulesStatPrefix}shadow_allowed`,
+      denied: `${statPrefix}rbac.${shadowRulesStatPrefix}shadow_denied`,
+      policyKey: `${shadowRulesStatPrefix}shadow_effective_policy_id`,
+      resultKey: `${shadowRulesStatPrefix}shadow_engine_result`,
+    },
     allowed: `${statPrefix}rbac.allowed`,
     denied: `${statPrefix}rbac.denied`,
-    shadowAllowed: `${statPrefix}rbac.${shadowRulesStatPrefix}shadow_allowed`,
-    shadowDenied: `${statPrefix}rbac.${shadowRulesStatPrefix}shadow_denied`,
   }
 }

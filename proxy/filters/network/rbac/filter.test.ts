@@ -4,8 +4,8 @@ import { expect, test } from '@jest/globals'
 import { RBACSchema } from '../../../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import type { Trace } from '../../../decide/trace.ts'
+import { ConnectionJudgement } from '../judgement.ts'
 import { compileNetworkRbac } from './config.ts'
-import { judgeConnection } from './filter.ts'
 
 const compile = (config: object) =>
   compileNetworkRbac(anyPack(RBACSchema, fromJson(RBACSchema, config as JsonValue)), 'at', undefined)
@@ -15,7 +15,8 @@ const facts = connectionFacts({ destinationPort: 80 })
 function judge(...configs: object[]) {
   const counted: string[] = []
   const trace: Trace = []
-  const { verdict, policy } = judgeConnection(configs.map(compile), facts, (name) => counted.push(name), trace)
+  const count = (name: string) => counted.push(name)
+  const { verdict, policy } = new ConnectionJudgement(configs.map(compile), facts, count, trace)
   return { verdict, policy: policy?.name, counted, looked: trace.length }
 }
 
