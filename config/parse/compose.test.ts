@@ -110,6 +110,10 @@ test('refuses aliases that grow without bound', () => {
   expect(refusal(text)).toMatchObject({ code: 'LTN0002' })
 })
 
+test('a quoted << is a key like any other', () => {
+  expect(compose('{"<<": 1}').value).toEqual({ '<<': 1 })
+})
+
 test('takes __proto__ for a key like any other', () => {
   const { value } = compose('__proto__: {polluted: 1}\nlabels: {constructor: x}\n')
   expect(Object.hasOwn(value as object, '__proto__')).toBe(true)
@@ -127,6 +131,8 @@ test('reads back what was written, in both styles', () => {
   fc.assert(
     fc.property(json, fc.boolean(), (value, flow) => {
       const plain = JSON.parse(JSON.stringify(value)) as unknown
+      // The writer does not quote this key, which then means to merge.
+      fc.pre(flow || !JSON.stringify(plain).includes('"<<":'))
       const text = flow ? JSON.stringify(plain, null, 1) : stringify(plain, { version: '1.1' })
       expect(compose(text).value).toEqual(plain)
     }),
