@@ -27,3 +27,7 @@ export function formatSniName({ direction, port, subset, host }: ClusterName): s
 export const BLACK_HOLE_CLUSTER = 'BlackHoleCluster'
 export const PASSTHROUGH_CLUSTER = 'PassthroughCluster'
 export const INBOUND_PASSTHROUGH_CLUSTER = 'InboundPassthroughCluster'
+
+/** Istio's names for a workload's own certificate, which only its agent has, and for the roots that it trusts (SDS). */
+export const OWN_CERTIFICATE = 'default'
+export const TRUSTED_ROOTS = 'ROOTCA'

@@ -1,4 +1,4 @@
-import { SHORT_TYPE, TYPE_URL } from '../api/type-urls.ts'
+import { PUSH_ORDER, SHORT_TYPE } from '../api/type-urls.ts'
 import type { Finding } from '../config/finding.ts'
 import type { ConfigObject } from '../config/object.ts'
 import type { ConfigSnapshot, ConfigSource } from '../config/store.ts'
@@ -125,14 +125,7 @@ export class Publisher implements ViewSource {
   describe(node: NodeIdentity): NodeDescription {
     const view = this.viewFor(node)
     const resources: NodeDescription['resources'] = {}
-    for (const type of [
-      TYPE_URL.cluster,
-      TYPE_URL.endpoint,
-      TYPE_URL.listener,
-      TYPE_URL.route,
-      TYPE_URL.virtualHost,
-      TYPE_URL.secret,
-    ]) {
+    for (const type of PUSH_ORDER) {
       resources[SHORT_TYPE[type]] = view
         .list(type)
         .map(({ name, version, bytes }) => ({ name, version, bytes: bytes.length }))

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto'
+import { TRUSTED_ROOTS } from '../../api/names.ts'
 import { TYPE_URL } from '../../api/type-urls.ts'
 import type { IssuedLeaf } from '../ca/leaf-ledger.ts'
 import { backBlockers, blockers, type RootsAnswer } from '../ca/proof.ts'
 import { type RotationPhase, rotationPhase } from '../ca/rotation.ts'
 import type { Pilot } from '../pilot.ts'
-import { TRUSTED_ROOTS } from '../translate/mesh-tls.ts'
 import type { XdsStream } from '../xds/stream.ts'
 
 export interface CertificateState {

@@ -7,14 +7,11 @@ import {
   type CommonTlsContext,
   CommonTlsContextSchema,
 } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { OWN_CERTIFICATE, TRUSTED_ROOTS } from '../../api/names.ts'
 import type { MeshOptions } from '../mesh/options.ts'
 import { adsSource, agentSource } from './messages.ts'
 import { subjectAltNames } from './subject-alt-names.ts'
 import { modernTls } from './tls-messages.ts'
-
-/** Istio's names for a workload's own certificate, which only its agent has, and for the roots that it trusts. */
-const OWN_CERTIFICATE = 'default'
-export const TRUSTED_ROOTS = 'ROOTCA'
 
 /** What both ends of a connection within the mesh say: their own certificates, and who the peer may be (none: anyone of the mesh). */
 export function meshTlsContext(

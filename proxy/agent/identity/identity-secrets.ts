@@ -5,6 +5,7 @@ import {
   TlsCertificateSchema,
 } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import { type Secret, SecretSchema } from '../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
+import { OWN_CERTIFICATE, TRUSTED_ROOTS } from '../../../api/names.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { errorText } from '../../../lib/errors.ts'
 import type { Logger } from '../../../lib/log.ts'
@@ -12,10 +13,6 @@ import type { MetricStore } from '../../../lib/metrics/store.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { IdentityState, SecretProvider, SecretSink } from '../../xds/secret-provider.ts'
 import type { WorkloadCertificate, WorkloadIdentity } from './workload-identity.ts'
-
-/** Istio's names for a workload's own certificate, and for the roots that it trusts. */
-export const OWN_CERTIFICATE = 'default'
-export const TRUSTED_ROOTS = 'ROOTCA'
 
 /** Where a workload's certificate comes from. */
 export interface IdentityOptions {

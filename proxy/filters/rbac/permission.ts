@@ -3,9 +3,9 @@ import type { Permission } from '../../../api/gen/envoy/config/rbac/v3/rbac_pb.j
 import { UriTemplateMatchConfigSchema } from '../../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
 import { refuse } from '../../plan/plan-error.ts'
 import { addressLeaf, headerLeaf, leaf, pathLeaf, serverNameLeaf } from './leaves.ts'
+import { metadataLeaf } from './metadata-leaf.ts'
 import { ANY, combine, type Predicate } from './predicate.ts'
 import { compileUriTemplate } from './uri-template.ts'
-import { compileMetadataMatcher } from './value-matcher.ts'
 
 /** envoy.config.rbac.v3.Permission. Throws a PlanError that names the field. */
 export function compilePermission({ rule }: Permission, where: string): Predicate {
@@ -42,7 +42,7 @@ export function compilePermission({ rule }: Permission, where: string): Predicat
       )
     }
     case 'metadata':
-      return compileMetadataMatcher(rule.value, `${where}.metadata`)
+      return metadataLeaf(rule.value, `${where}.metadata`)
     case 'requestedServerName':
       return serverNameLeaf(rule.value, `${where}.requested_server_name`)
     case 'uriTemplate': {

@@ -1,8 +1,8 @@
 import type { Principal } from '../../../api/gen/envoy/config/rbac/v3/rbac_pb.js'
 import { refuse } from '../../plan/plan-error.ts'
 import { type AddressOf, addressLeaf, headerLeaf, pathLeaf, peerLeaf } from './leaves.ts'
+import { metadataLeaf } from './metadata-leaf.ts'
 import { ANY, combine, type Predicate } from './predicate.ts'
-import { compileMetadataMatcher } from './value-matcher.ts'
 
 const direct: AddressOf = ({ facts }) => facts.directSourceAddress
 const connection: AddressOf = ({ facts }) => facts.sourceAddress
@@ -32,7 +32,7 @@ export function compilePrincipal({ identifier }: Principal, where: string): Pred
     case 'urlPath':
       return pathLeaf(identifier.value, `${where}.url_path`)
     case 'metadata':
-      return compileMetadataMatcher(identifier.value, `${where}.metadata`)
+      return metadataLeaf(identifier.value, `${where}.metadata`)
     case 'filterState':
       return refuse(`${where}.filter_state`, 'not supported: no filter here keeps state under a name')
     default:
