@@ -2,16 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemorySource } from '../../config/sources/memory.ts'
-import { systemClock } from '../../lib/clock.ts'
-import { silentLogger } from '../../lib/log.ts'
-import { MetricStore } from '../../lib/metrics/store.ts'
-import { systemRandom } from '../../lib/random.ts'
-import { IdentitySecrets } from '../../proxy/agent/identity/identity-secrets.ts'
-import { SecretServer } from '../../proxy/agent/identity/secret-server.ts'
 import { EnvoyProcess } from '../support/envoy-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { accountOf, canConnect, Mesh, type Workload } from '../support/mesh.ts'
 import type { MeshAuthority } from '../support/mesh-authority.ts'
+import { startSecretAgent } from '../support/secret-agent.ts'
 
 export const PLANES = ['envoy', 'lateen'] as const
 export type Plane = (typeof PLANES)[number]
@@ -56,15 +51,8 @@ export class MeshPair {
   async #agentOf(workload: Workload): Promise<object | undefined> {
     if (this.#authority === undefined) return undefined
     const path = join(this.#dir, 'agent.sock')
-    const server = new SecretServer(silentLogger)
-    await server.listen(`unix:${path}`)
-    const around = { clock: systemClock, random: systemRandom, log: silentLogger, metrics: new MetricStore() }
-    const secrets = new IdentitySecrets(this.#authority.identity(accountOf(workload), this.caPort), around)
-    secrets.start(server)
-    this.#closing.push(() => {
-      secrets.close()
-      server.close()
-    })
+    const agent = await startSecretAgent(path, this.#authority.identity(accountOf(workload), this.caPort))
+    this.#closing.push(() => agent.close())
     return { pipe: { path } }
   }
 

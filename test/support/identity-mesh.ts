@@ -11,11 +11,10 @@ import { Pilot } from '../../pilot/pilot.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
 import { CaClient } from '../../proxy/agent/identity/ca-client.ts'
-import { IdentitySecrets } from '../../proxy/agent/identity/identity-secrets.ts'
-import { SecretServer } from '../../proxy/agent/identity/secret-server.ts'
 import { type WorkloadCertificate, WorkloadIdentity } from '../../proxy/agent/identity/workload-identity.ts'
 import { EnvoyProcess } from './envoy-process.ts'
 import { bootstrapText, type Workload } from './mesh.ts'
+import { startSecretAgent } from './secret-agent.ts'
 
 /** A workload with a token of its own. */
 export interface Member extends Workload {
@@ -72,20 +71,14 @@ export class IdentityMesh {
   /** A real Envoy, and the agent that it asks for its certificate. */
   async addEnvoy(path: string, member: Member): Promise<EnvoyProcess> {
     const socket = this.file(`${member.name}.sock`)
-    const server = new SecretServer(silentLogger)
-    await server.listen(`unix:${socket}`)
-    const metrics = new MetricStore()
-    this.agentMetrics.push(metrics)
-    const around = { clock: systemClock, random: systemRandom, log: silentLogger, metrics }
-    const secrets = new IdentitySecrets(this.identityOf(member.account, member.namespace), around)
-    secrets.start(server)
+    const agent = await startSecretAgent(socket, this.identityOf(member.account, member.namespace))
+    this.agentMetrics.push(agent.metrics)
     const file = this.file(`${member.name}.json`)
     writeFileSync(file, bootstrapText(member, this.pilot.xdsPort, undefined, { pipe: { path: socket } }))
     const envoy = new EnvoyProcess(path, file)
     this.#closing.push(async () => {
       await envoy.stop()
-      secrets.close()
-      server.close()
+      agent.close()
     })
     return envoy
   }
