@@ -182,13 +182,15 @@ export class DirectorySource implements ConfigSource {
     this.#doubted.clear()
     this.#wholeScans++
     const scan = await scanPaths(this.#paths)
-    // What changed before a new watch began was not announced, so look once more.
-    if (!this.#closed && this.#options.watch && this.#watchers.sync(scan.directories)) this.#lookAgain()
+    const isWatchedAnew = !this.#closed && this.#options.watch && this.#watchers.sync(scan.directories)
     const { files, hasChanged } = await this.#read(scan, scan.files)
+    await announcementsCame()
     if (this.#closed) return
     this.#armRestat()
-    if (this.#counts(hasChanged)) this.#use(scan, files)
-    else this.#lookAgain()
+    const isUsed = this.#counts(hasChanged || !this.#changes.isEmpty)
+    if (isUsed) this.#use(scan, files)
+    // What changed before a new watch began was not announced, so look once more.
+    if (!isUsed || isWatchedAnew) this.#lookAgain()
   }
 
   #lookAgain(): void {

@@ -94,3 +94,32 @@ test('in the state of the world too', () => {
   stream.setView(after)
   expect(settle(sent, acknowledge)).toEqual(['RDS 1', 'CDS 1'])
 })
+
+test('a route waits for the cluster that it names, though another view came before the clusters were answered', () => {
+  const sent: Sent[] = []
+  const write = (message: Message) => {
+    const { typeUrl, nonce, resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, message.bytes())
+    const parts = [...resources.map((r) => `${r.name} ${r.version}`), ...removedResources.map((name) => `-${name}`)]
+    sent.push({ type: typeUrl as TypeUrl, what: parts.join(', '), nonce })
+    return true
+  }
+  const view = (clusters: string[], route: string) =>
+    viewOf({
+      [TYPE_URL.cluster]: clusters.map((name) => resource(name)),
+      [TYPE_URL.listener]: listeners,
+      [TYPE_URL.route]: [resource('80', route)],
+    })
+  const stream = new DeltaStream(node, view(['a'], '1'), { write }, new ManualClock(), counters)
+  const request = (typeUrl: TypeUrl, fields: object) =>
+    stream.onRequest(typeUrl, { message: create(DeltaDiscoveryRequestSchema, { typeUrl, ...fields }) })
+  const acknowledge = ({ type, nonce }: Sent) => request(type, { responseNonce: nonce })
+  request(TYPE_URL.cluster, {})
+  request(TYPE_URL.listener, {})
+  request(TYPE_URL.route, { resourceNamesSubscribe: ['80'] })
+  settle(sent, acknowledge)
+  stream.setView(view(['a', 'b'], '1'))
+  stream.setView(view(['a', 'b', 'c'], '2'))
+  // Takes c away again before the route that names it was sent.
+  stream.setView(view(['a', 'b'], '3'))
+  expect(settle(sent, acknowledge)).toEqual(['CDS b 1', 'CDS c 1', 'RDS 80 2', 'RDS 80 3', 'CDS -c'])
+})

@@ -22,8 +22,9 @@ export interface XdsCounters {
 
 /**
  * One connected client: what it wants, what it holds, and what it still lacks. At most one response of a type is
- * unanswered at any time; changes that come meanwhile are merged into the next. A client that reads slowly is sent
- * nothing until it does.
+ * unanswered at any time; changes that come meanwhile are merged into the next. Routes and listeners wait until the
+ * clusters and endpoints of the same view were answered, and a newer view waits for them. A client that reads slowly is
+ * sent nothing until it does.
  */
 export abstract class XdsStream {
   readonly node: NodeIdentity
@@ -35,6 +36,8 @@ export abstract class XdsStream {
   readonly #counters: XdsCounters
   #isWritable = true
   #nonce = 0
+  /** A newer view, while routes of this one wait for its clusters: it could take away what they name. */
+  #nextView: ResourceView | undefined
 
   constructor(node: NodeIdentity, view: ResourceView, sink: StreamSink, clock: Clock, counters: XdsCounters) {
     this.node = node
@@ -47,6 +50,10 @@ export abstract class XdsStream {
 
   /** A generation was published; `view` is this client's part of it. */
   setView(view: ResourceView): void {
+    if (this.#clustersAreUnanswered() && this.#hasRoutesToSend()) {
+      this.#nextView = view
+      return
+    }
     if (view === this.view) return
     this.view = view
     this.push()
@@ -64,9 +71,19 @@ export abstract class XdsStream {
       if (subscription === undefined) continue
       if (!this.#isWritable) return
       // What is unanswered is brought up to date when the answer comes.
-      if (!subscription.isAwaitingAck) this.#pushType(subscription)
+      if (subscription.isAwaitingAck) continue
+      if (ROUTING_TYPES.includes(type) && this.#clustersAreUnanswered()) continue
+      this.#pushType(subscription)
     }
     this.#releaseLingering()
+    const next = this.#nextView
+    if (next === undefined) return
+    this.#nextView = undefined
+    this.setView(next)
+  }
+
+  #clustersAreUnanswered(): boolean {
+    return CLUSTER_TYPES.some((type) => this.subscriptions.get(type)?.isAwaitingAck === true)
   }
 
   #pushType(subscription: Subscription): void {
@@ -122,10 +139,13 @@ export abstract class XdsStream {
   }
 
   #hasRoutesToCome(): boolean {
+    return ROUTING_TYPES.some((type) => this.subscriptions.get(type)?.isAwaitingAck === true) || this.#hasRoutesToSend()
+  }
+
+  #hasRoutesToSend(): boolean {
     return ROUTING_TYPES.some((type) => {
       const subscription = this.subscriptions.get(type)
-      if (subscription === undefined) return false
-      if (subscription.isAwaitingAck) return true
+      if (subscription === undefined || subscription.isAwaitingAck) return false
       const { updated, removed } = difference(subscription, this.view)
       return updated.length > 0 || removed.length > 0
     })
@@ -185,4 +205,5 @@ export abstract class XdsStream {
   }
 }
 
+const CLUSTER_TYPES: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoint]
 const ROUTING_TYPES: readonly TypeUrl[] = [TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost]
