@@ -15,6 +15,7 @@ import { encodeProxyHeader } from '../tcp/proxy-header.ts'
 import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
+import { ANY_HOST } from '../upstream/lb/choice.ts'
 import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
@@ -54,6 +55,7 @@ export class Exchange implements Call, TryOwner {
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
   readonly #idle: IdleWatch
+  readonly #choice = { ...ANY_HOST }
   readonly #target = { path: '', authority: '', attemptCount: 0, preface: undefined as Buffer | undefined }
 
   #manager: HttpManagerPlan | undefined
@@ -72,6 +74,7 @@ export class Exchange implements Call, TryOwner {
   #isTunnel = false
   /** In a tunnel: the upstream has ended its half. */
   #responseIsOver = false
+  #trailers = ''
 
   constructor(context: StreamContext, downstream: Downstream) {
     this.#context = context
@@ -296,8 +299,10 @@ export class Exchange implements Call, TryOwner {
       return endpoint === undefined ? undefined : cluster.hostAt(endpoint)
     }
     const { retry } = this.#decision
-    const avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
-    return cluster.pickHost(avoid, retry?.hostSelectionAttempts)
+    const choice = this.#choice
+    choice.avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
+    choice.draws = retry?.hostSelectionAttempts ?? 0
+    return cluster.pickHost(choice)
   }
 
   onTryStream(attempt: UpstreamTry): void {
@@ -338,8 +343,7 @@ export class Exchange implements Call, TryOwner {
       this.#scheduleRetry()
       return
     }
-    const { wheel } = this.#context
-    wheel.disarm(this.#tryTimer)
+    this.#context.wheel.disarm(this.#tryTimer)
     this.#startResponse(head, head.framing)
   }
 
@@ -368,8 +372,6 @@ export class Exchange implements Call, TryOwner {
     const written = grpcWeb === undefined ? data : encodeData(data, grpcWeb)
     if (!this.#downstream.writeData(written, isStable)) this.#try?.stream?.pauseReading()
   }
-
-  #trailers = ''
 
   onTryTrailers(lines: string): void {
     this.#trailers = lines
@@ -495,6 +497,7 @@ export class Exchange implements Call, TryOwner {
     const attempt = this.#try
     if (!this.isActive || attempt === undefined || this.#answerStarted) return
     attempt.cluster.stats.upstream_rq_per_try_timeout.inc()
+    attempt.noteTimeout()
     this.#abandonTry()
     const { retry } = this.#decision
     if (retry !== undefined && retriesFailure(retry, 'per_try_timeout', true) && this.#mayRetry()) {
@@ -509,6 +512,7 @@ export class Exchange implements Call, TryOwner {
   #onRouteTimeout(): void {
     if (!this.isActive) return
     this.#cluster?.stats.upstream_rq_timeout.inc()
+    if (!this.#answerStarted) this.#try?.noteTimeout()
     this.#abandonTry()
     if (this.#answerStarted) {
       this.#finish()

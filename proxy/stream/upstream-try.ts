@@ -53,6 +53,11 @@ export class UpstreamTry implements Attempt {
     for (const chunk of chunks) this.stream?.writeData(chunk)
   }
 
+  /** It took longer than the policy allows. */
+  noteTimeout(): void {
+    this.cluster.outcomes.onLocalFailure(this.host, 'timeout')
+  }
+
   /** Gives the try up, whatever it is doing. The owner hears nothing more. */
   abandon(): void {
     this.#isDiscarding = true
@@ -76,11 +81,15 @@ export class UpstreamTry implements Attempt {
   }
 
   onPoolFailure(reason: PoolFailure, detail: string): void {
-    if (!this.#isDiscarding) this.#owner.onTryFailure(this, reason, detail)
+    if (this.#isDiscarding) return
+    this.cluster.outcomes.onLocalFailure(this.host, reason)
+    this.#owner.onTryFailure(this, reason, detail)
   }
 
   onResponseHead(head: ResponseHead): void {
-    if (!this.#isDiscarding) this.#owner.onTryHead(this, head)
+    if (this.#isDiscarding) return
+    this.cluster.outcomes.onResponse(this.host, head)
+    this.#owner.onTryHead(this, head)
   }
 
   onResponseData(data: Buffer, isStable: boolean): void {
@@ -104,7 +113,9 @@ export class UpstreamTry implements Attempt {
   }
 
   onReset(reason: ResetReason, detail: string): void {
-    if (!this.#isDiscarding) this.#owner.onTryFailure(this, reason, detail)
+    if (this.#isDiscarding) return
+    this.cluster.outcomes.onLocalFailure(this.host, reason)
+    this.#owner.onTryFailure(this, reason, detail)
   }
 
   onWritable(): void {

@@ -8,8 +8,11 @@ import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
 import { type BreakerCounts, type BreakerTable, COUNT, type CountKind } from './breaker-counts.ts'
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
+import { HEALTH_FLAG, type HealthFlag } from './health.ts'
 import { Host, hostKey } from './host.ts'
 import { type Balancer, createBalancer } from './lb/balancer.ts'
+import { ANY_HOST, type HostChoice } from './lb/choice.ts'
+import { type HostOutcomes, NO_OUTCOMES } from './outcomes.ts'
 import { RawConnections } from './raw-connections.ts'
 import { Sockets } from './sockets.ts'
 import { type ClusterStats, clusterStats } from './stats.ts'
@@ -36,6 +39,8 @@ export class Cluster {
   plan: ClusterPlan
   readonly stats: ClusterStats
   readonly sslStats: SslStats
+  /** Told how tries at this cluster's hosts end. */
+  readonly outcomes: HostOutcomes = NO_OUTCOMES
   readonly #context: UpstreamContext
   #hosts = new Map<string, Host>()
   #usable: readonly Host[] = []
@@ -125,6 +130,7 @@ export class Cluster {
   #setPlan(host: Host, plan: EndpointPlan): void {
     const speaksOther = !this.#sockets.areAlike(host.plan, plan)
     host.plan = plan
+    host.setHealthFlag(HEALTH_FLAG.failedEds, !plan.healthy)
     host.tls = this.#sockets.of(plan)
     if (speaksOther) host.dropPools()
   }
@@ -132,7 +138,7 @@ export class Cluster {
   /** The best priority that has healthy hosts serves all; with none, all hosts do unless panic is off (threshold 0). */
   #rebuild(): void {
     const all = [...this.#hosts.values()]
-    const healthy = all.filter((host) => host.plan.healthy)
+    const healthy = all.filter((host) => host.health !== 'unhealthy')
     this.stats.membership_total.set(all.length)
     this.stats.membership_healthy.set(healthy.length)
     const candidates = healthy.length > 0 || this.plan.panicThresholdPercent === 0 ? healthy : all
@@ -141,14 +147,18 @@ export class Cluster {
     if (this.#usable.length > 0) this.#balancer.update(this.#usable)
   }
 
-  /**
-   * Chooses a host. One in `avoid` is passed over while other draws are left, so that a retry goes elsewhere when it can.
-   */
-  pickHost(avoid?: readonly Host[], draws = 1): Host | undefined {
+  /** What was found out about a host of this cluster. */
+  setHealthFlag(host: Host, flag: HealthFlag, isSet: boolean): void {
+    if (host.setHealthFlag(flag, isSet)) this.#rebuild()
+  }
+
+  /** undefined when there is no host that may be chosen. */
+  pickHost(choice: HostChoice = ANY_HOST): Host | undefined {
     if (this.#usable.length === 0) return undefined
-    let host = this.#balancer.pick()
+    let host = this.#balancer.pick(choice)
+    const { avoid, draws } = choice
     if (avoid === undefined) return host
-    for (let i = 0; i < draws && avoid.includes(host); i++) host = this.#balancer.pick()
+    for (let i = 0; i < draws && avoid.includes(host); i++) host = this.#balancer.pick(choice)
     return host
   }
 

@@ -1,6 +1,7 @@
 import type { EndpointPlan } from '../plan/plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
 import type { ConnectionPool } from './connection-pool.ts'
+import { HEALTH_FLAG, type Health, type HealthFlag, healthOf } from './health.ts'
 import type { RawConnections } from './raw-connections.ts'
 
 /** One endpoint as it runs. It outlives changes of the endpoint set as long as its address stays. */
@@ -10,6 +11,8 @@ export class Host {
   plan: EndpointPlan
   /** How new connections are secured, by the cluster's plan and the secrets of now; undefined for plain text. */
   tls: UpstreamTlsPlan | undefined
+  /** Bits of HEALTH_FLAG. */
+  healthFlags = 0
   /** Requests under way, for least request. */
   activeRequests = 0
   /** Total of requests sent here, for the admin page. */
@@ -26,6 +29,18 @@ export class Host {
   constructor(plan: EndpointPlan) {
     this.plan = plan
     this.key = hostKey(plan)
+    this.setHealthFlag(HEALTH_FLAG.failedEds, !plan.healthy)
+  }
+
+  get health(): Health {
+    return healthOf(this.healthFlags)
+  }
+
+  /** Whether its health has become another by it. */
+  setHealthFlag(flag: HealthFlag, isSet: boolean): boolean {
+    const { health } = this
+    this.healthFlags = isSet ? this.healthFlags | flag : this.healthFlags & ~flag
+    return this.health !== health
   }
 
   get connectionCount(): number {

@@ -1,6 +1,7 @@
 import type { Random } from '../../../lib/random.ts'
 import type { ClusterPlan } from '../../plan/plan.ts'
 import type { Host } from '../host.ts'
+import type { HostChoice } from './choice.ts'
 import { LeastRequestBalancer } from './least-request.ts'
 import { RandomBalancer } from './random.ts'
 import { RoundRobinBalancer } from './round-robin.ts'
@@ -8,7 +9,7 @@ import { RoundRobinBalancer } from './round-robin.ts'
 /** Chooses one host of those that may be used. Told of every new set; never sees an empty one. */
 export interface Balancer {
   update(hosts: readonly Host[]): void
-  pick(): Host
+  pick(choice: HostChoice): Host
 }
 
 export function createBalancer(plan: ClusterPlan, random: Random): Balancer {

@@ -1,0 +1,20 @@
+import type { Host } from '../host.ts'
+
+/** An unsigned number of 64 bits, in halves of 32. */
+export interface Hash64 {
+  readonly high: number
+  readonly low: number
+}
+
+/** What the choice of a host may depend on, beside the hosts. Only valid during the call. */
+export interface HostChoice {
+  /** Of what the route's hash policies found in the request; undefined where they found nothing, or there are none. */
+  readonly hash: Hash64 | undefined
+  /** Hosts that were tried: they are passed over while draws are left, so that a retry goes elsewhere when it can. */
+  readonly avoid: readonly Host[] | undefined
+  /** How often another host may be drawn in the place of one to avoid. */
+  readonly draws: number
+}
+
+/** Whoever asks for nothing in particular. */
+export const ANY_HOST: HostChoice = { hash: undefined, avoid: undefined, draws: 0 }
