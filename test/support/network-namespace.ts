@@ -28,6 +28,17 @@ export class NetworkNamespace {
     return new NetworkNamespace(holder)
   }
 
+  /** What goes before a command to run it here. */
+  get enter(): readonly string[] {
+    return ['nsenter', this.#net]
+  }
+
+  /** Runs a program in it to its end. */
+  async run(command: string, args: readonly string[]): Promise<void> {
+    const { code, output } = await run('nsenter', [this.#net, command, ...args])
+    if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${output}`)
+  }
+
   /** Starts a program in it. */
   start(command: string, args: readonly string[]): ChildProcess {
     const child = spawn('nsenter', [this.#net, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -3,18 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { builtCli } from '../../e2e/built.ts'
-import { peerOrSkip } from '../../peers/peers.ts'
 import { eventually } from '../../support/eventually.ts'
 import { NetworkNamespace, REDIRECTED_UID } from '../../support/network-namespace.ts'
+import { canFilterPackets } from '../../support/packet-filter.ts'
 import { httpChain, tcpChain, typed } from '../../support/static-resources.ts'
-
-/** Redirecting connections needs root, iptables and ip. */
-function canRedirect(): boolean {
-  const programs = [peerOrSkip('iptables'), peerOrSkip('ip')]
-  if (process.getuid?.() === 0) return programs.every((program) => program !== undefined)
-  process.stderr.write('skipped: only root can redirect connections\n')
-  return false
-}
 
 const ORIGINAL_DST = { name: 'original_dst', typed_config: typed('filters.listener.original_dst.v3.OriginalDst') }
 const at = (address: string, port_value: number) => ({ address: { socket_address: { address, port_value } } })
@@ -55,7 +47,7 @@ const LISTENERS = [
   unbound('fd00:1::3', 80, { filter_chains: [httpChain('its very own, IPv6')] }),
 ]
 
-const isAble = canRedirect()
+const isAble = canFilterPackets()
 
 describe('connections redirected by iptables', () => {
   const redirected = isAble ? test : test.skip

@@ -20,9 +20,9 @@ import { EDITS_PATH, Editor, type Places, PORT } from './edits.ts'
 /** Whatever happens to the configuration or to the pilot, no request is lost. */
 
 const seed = Number(process.env.LATEEN_TEST_SEED || randomInt(systemRandom, 1_000_000))
-const EDITS = 1_000
+const EDITS = 10_000
 /** After so many the next generation is waited for: on a machine that has no time all edits would become a few. */
-const EDITS_AT_ONCE = 20
+const EDITS_AT_ONCE = 25
 const PATHS = ['/', '/a', '/b/12', '/c/d/e']
 
 let dir: string
@@ -111,7 +111,7 @@ test(`${EDITS} random edits under load lose no request (seed ${seed})`, async ()
         const { generation } = publisher
         editor.finish()
         await eventually(() => expect(publisher.generation).toBeGreaterThan(generation))
-      } else if (randomInt(random, 3) > 0) await pause(randomInt(random, 20))
+      } else if (randomInt(random, 8) === 0) await pause(randomInt(random, 20))
     }
     const last = editor.finish()
     await eventually(async () => expect(await editsSeen()).toBe(last))
