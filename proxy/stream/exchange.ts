@@ -14,17 +14,22 @@ import type { Cluster } from '../upstream/cluster.ts'
 import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
+import type { HeaderBlock } from './header-block.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { Inquiry } from './inquiry.ts'
 import { localReply, REPLY_BODY } from './local-reply.ts'
 import type { ManagerStats } from './manager-stats.ts'
 import { FRAMING, type Framing, type RequestHead, type ResponseHead } from './message.ts'
 import { sendMirror } from './mirror.ts'
+import { NO_RETRY } from './no-retry.ts'
 import { RequestBuffer } from './request-buffer.ts'
 import { finishRequestHead } from './request-text.ts'
 import { completeLocalFields, completeResponseHead } from './response-text.ts'
 import { type TriedRequest, Tries } from './tries.ts'
 import type { UpstreamTry } from './upstream-try.ts'
+
+/** Status 4 (gRPC, "Status codes"). */
+const GRPC_DEADLINE_EXCEEDED = 4
 
 /**
  * One request's life: decided, perhaps after asking, perhaps delayed, sent upstream in one or more tries, answered. It belongs to a
@@ -47,6 +52,8 @@ export class Exchange implements Call, TriedRequest {
   readonly #tries: Tries
   readonly #routeTimer: WheelTimer
   readonly #delayTimer: WheelTimer
+  /** Made for the first route with a max_stream_duration. */
+  #durationTimer: WheelTimer | undefined
   readonly #idle: IdleWatch
 
   #manager: HttpManagerPlan | undefined
@@ -57,6 +64,8 @@ export class Exchange implements Call, TriedRequest {
   /** What a filter is asking. */
   #inquiry: Inquiry | undefined
   #startMs = 0
+  /** When the whole request was here, if the time from then is bounded; else 0. */
+  #completeMs = 0
   /** A fault delays it. */
   #isDelayed = false
   #answerStarted = false
@@ -85,6 +94,10 @@ export class Exchange implements Call, TriedRequest {
     return this.#context.clock.wallMs()
   }
 
+  get elapsedMs(): number {
+    return this.#completeMs === 0 ? 0 : this.#context.clock.nowMs() - this.#completeMs
+  }
+
   newRequestId(): string {
     return this.#context.newRequestId()
   }
@@ -99,6 +112,7 @@ export class Exchange implements Call, TriedRequest {
     this.#stats = stats
     this.#plan = context.plan
     this.#startMs = context.clock.nowMs()
+    this.#completeMs = 0
     this.#answerStarted = false
     this.#isTunnel = false
     this.#responseIsOver = false
@@ -134,7 +148,13 @@ export class Exchange implements Call, TriedRequest {
     }
     const buffer = this.buffer
     buffer.add(data)
+    this.#tries.touch()
     if (stream === undefined) {
+      if (buffer.isFull && this.#tries.isBackingOff) {
+        this.#cluster?.stats.retry_or_shadow_abandoned.inc()
+        this.#fail(507, 'request_payload_exceeded_retry_buffer_limit', '', REPLY_BODY.retryOverflow)
+        return
+      }
       if (buffer.isFull) this.downstream.pauseReading()
       this.#inquiry?.proceed()
       return
@@ -243,7 +263,8 @@ export class Exchange implements Call, TriedRequest {
       return
     }
     this.#cluster = cluster
-    const { route } = decision
+    const { route, maxDurationMs } = decision
+    if (maxDurationMs > 0) this.#boundDuration(maxDurationMs)
     if (route?.action.kind === 'forward' && route.action.idleTimeoutMs !== undefined) {
       this.#idle.watch(route.action.idleTimeoutMs)
     }
@@ -257,7 +278,11 @@ export class Exchange implements Call, TriedRequest {
   /** The whole request is here: the route's time-out runs from now, and mirrors can be sent. */
   #onForwardedRequestEnd(): void {
     const { timeoutMs, mirrors } = this.decision
-    if (timeoutMs > 0) this.#context.wheel.arm(this.#routeTimer, timeoutMs)
+    if (timeoutMs > 0) {
+      this.#completeMs = this.#context.clock.nowMs()
+      this.#context.wheel.arm(this.#routeTimer, timeoutMs)
+    }
+    this.#tries.onRequestComplete()
     const stream = this.#tries.stream
     if (stream !== undefined && this.head.framing !== FRAMING.none) stream.endRequest(this.buffer.trailers)
     for (const mirror of mirrors) sendMirror(mirror, this.head, this.decision, this.buffer, this.#context)
@@ -284,6 +309,13 @@ export class Exchange implements Call, TriedRequest {
     }
     const elapsedMs = Math.max(0, Math.round(this.#context.clock.nowMs() - this.#startMs))
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
+    if (
+      this.#tries.count > 1 ||
+      this.#tries.refusal !== '' ||
+      this.decision.virtualHost?.includeAttemptCountInResponse
+    ) {
+      this.#describeTries(head)
+    }
     this.#answerStarted = true
     this.#countStatus(head.status)
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
@@ -363,6 +395,26 @@ export class Exchange implements Call, TriedRequest {
     this.#carryOut()
   }
 
+  /** From the request's start, part of which is over. */
+  #boundDuration(maxMs: number): void {
+    const { bugs, wheel, clock } = this.#context
+    const onDue = () => this.#onDurationTimeout()
+    this.#durationTimer ??= new WheelTimer(bugs.guard('stream', onDue, () => this.downstream.destroy()))
+    wheel.arm(this.#durationTimer, Math.max(0, maxMs - (clock.nowMs() - this.#startMs)))
+  }
+
+  #onDurationTimeout(): void {
+    if (!this.isActive) return
+    this.#stats?.downstream_rq_max_duration_reached.inc()
+    this.#tries.abandon()
+    if (this.#answerStarted) {
+      this.onAnswerBroken()
+      return
+    }
+    if (isGrpc(this)) this.decision.grpcStatus = GRPC_DEADLINE_EXCEEDED
+    this.#fail(this.buffer.isEnded ? 504 : 408, 'max_duration_timeout', 'DT', REPLY_BODY.maxDuration)
+  }
+
   #onRouteTimeout(): void {
     if (!this.isActive) return
     this.#cluster?.stats.upstream_rq_timeout.inc()
@@ -391,7 +443,7 @@ export class Exchange implements Call, TriedRequest {
   // === our own answers ===
 
   #fail(status: number, detail: string, flag: Decision['flag'], body: Buffer): void {
-    answer(this.decision, status, detail, this.decision.flag === 'URX' ? 'URX' : flag)
+    answer(this.decision, status, detail, flag)
     this.decision.body = body
     this.#reply()
   }
@@ -405,6 +457,7 @@ export class Exchange implements Call, TriedRequest {
     }
     if (decision.grpcWeb !== undefined) reply.fields.set('content-type', responseType(decision.grpcWeb))
     completeLocalFields(reply.fields, manager, this.#context.date)
+    if (this.#tries.count > 0) this.#describeTries(reply.fields)
     const isHead = this.head.method === 'HEAD'
     const body = isHead ? undefined : reply.body
     this.#answerStarted = true
@@ -414,6 +467,14 @@ export class Exchange implements Call, TriedRequest {
     this.downstream.writeHead(reply.status, reply.fields, false, framing)
     if (body !== undefined) this.downstream.writeData(body, true)
     this.downstream.endResponse('')
+  }
+
+  /** What an answer says of the tries behind it. */
+  #describeTries(fields: HeaderBlock): void {
+    const { count, refusal } = this.#tries
+    const { virtualHost, caller } = this.decision
+    if (virtualHost?.includeAttemptCountInResponse) fields.set('x-envoy-attempt-count', String(count))
+    if (refusal !== '' && caller.isTrusted) fields.set(NO_RETRY, refusal)
   }
 
   #countStatus(status: number): void {
@@ -433,6 +494,7 @@ export class Exchange implements Call, TriedRequest {
     const { wheel } = this.#context
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#delayTimer)
+    if (this.#durationTimer !== undefined) wheel.disarm(this.#durationTimer)
     this.#inquiry?.cancel()
     this.#inquiry = undefined
     this.buffer.reset()

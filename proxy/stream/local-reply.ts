@@ -62,6 +62,8 @@ export const REPLY_BODY = {
   overloaded: Buffer.from('envoy overloaded'),
   idleTimeout: Buffer.from('stream timeout'),
   perTryTimeout: Buffer.from('upstream request timeout'),
+  retryOverflow: Buffer.from('exceeded request buffer limit while retrying upstream'),
+  maxDuration: Buffer.from('downstream duration timeout'),
   internalError: Buffer.from('internal error'),
   reset: (reason: string) =>
     Buffer.from(`upstream connect error or disconnect/reset before headers. reset reason: ${reason}`),
