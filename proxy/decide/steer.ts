@@ -23,6 +23,7 @@ const NO_POLICY: RetryPlan = {
   rateLimited: undefined,
   avoidPreviousHosts: false,
   hostSelectionAttempts: 1,
+  isForOthers: false,
 }
 
 /**
@@ -41,7 +42,8 @@ export function decideTries(action: ForwardPlan, call: Call, decision: Decision)
   const { retry } = decision
   if (retry !== undefined && retry.requestHeaders.length > 0 && retry.on.size > 0) {
     if (!retry.requestHeaders.some((matcher) => headerMatches(matcher, head))) {
-      decision.retry = { ...retry, on: NO_POLICY.on, looksAtSuccess: false, looksAtGrpc: false }
+      const attempts = (action.retry ?? decision.virtualHost?.retry ?? NO_POLICY).attempts
+      decision.retry = { ...NO_POLICY, ...timesOf(retry), attempts, isForOthers: true }
     }
   }
   // Nobody waits any longer than the caller does.
@@ -50,6 +52,11 @@ export function decideTries(action: ForwardPlan, call: Call, decision: Decision)
   }
   const perTryMs = decision.retry?.perTryTimeoutMs ?? 0
   decision.perTryTimeoutMs = decision.timeoutMs > 0 && perTryMs >= decision.timeoutMs ? 0 : perTryMs
+}
+
+/** What holds for a request that is not tried again too. */
+function timesOf({ perTryTimeoutMs, perTryIdleTimeoutMs }: RetryPlan) {
+  return { perTryTimeoutMs, perTryIdleTimeoutMs }
 }
 
 function timeoutOf({ timeoutMs, maxDuration, maxGrpcTimeoutMs, grpcTimeoutOffsetMs }: ForwardPlan, call: Call): number {
@@ -107,7 +114,7 @@ function obey(head: RequestHead, decision: Decision): void {
     statuses: allStatuses,
     headers: names === undefined ? retry.headers : [...retry.headers, ...presentHeaders(listOf(names))],
     ...looksOf(asked, allStatuses),
-    attempts: attempts ?? retry.attempts,
+    attempts: asked.size > 0 ? (attempts ?? retry.attempts) : retry.attempts,
     perTryTimeoutMs: numberOf(perTryMs) ?? retry.perTryTimeoutMs,
   }
 }

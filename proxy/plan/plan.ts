@@ -380,6 +380,8 @@ export interface RetryPlan {
   readonly rateLimited: RateLimitedBackOffPlan | undefined
   readonly avoidPreviousHosts: boolean
   readonly hostSelectionAttempts: number
+  /** The request is none of those that are tried again (`retriable_request_headers`). It may get a rival. */
+  readonly isForOthers: boolean
 }
 
 /** Fields of an answer that say when to come back, in seconds from now or since 1970. */

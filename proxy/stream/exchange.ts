@@ -417,8 +417,7 @@ export class Exchange implements Call, TriedRequest {
 
   #onRouteTimeout(): void {
     if (!this.isActive) return
-    this.#cluster?.stats.upstream_rq_timeout.inc()
-    if (!this.#answerStarted) this.#tries.noteTimeout()
+    this.#tries.noteTimeout()
     this.#tries.abandon()
     if (this.#answerStarted) {
       this.#finish()

@@ -1,3 +1,4 @@
+import type { Metric } from '../../lib/metrics/store.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import type { Decision } from '../decide/decision.ts'
@@ -42,6 +43,9 @@ export interface TriedRequest {
   onUnanswered(status: number, detail: string, flag: Decision['flag'], body: Buffer): void
 }
 
+/** Tried again at once: it was only too early (RFC 8470 section 5.2). */
+const TOO_EARLY = 425
+
 /** Why a try took too long. */
 const TOO_LONG = {
   try: { counter: 'upstream_rq_per_try_timeout', detail: 'upstream_per_try_timeout' },
@@ -71,6 +75,8 @@ export class Tries implements TryOwner {
   /** Why no other try was made, where the policy asks for one. */
   refusal: RetryRefusal | '' = ''
   #isBackingOff = false
+  /** Counted when the back-off is over, as the retry is. */
+  #backOffCounter: Metric | undefined
 
   constructor(context: StreamContext, request: TriedRequest) {
     this.#context = context
@@ -119,6 +125,8 @@ export class Tries implements TryOwner {
 
   /** It took longer than the route allows. */
   noteTimeout(): void {
+    if (!this.isBackingOff) this.#cluster?.stats.upstream_rq_timeout.inc()
+    if (this.#hasAnswer) return
     // Where the caller waits less than the route allows, that is not the host's fault.
     const { caller, timeoutMs } = this.#request.decision
     if (caller.timeoutMs === 0 || caller.timeoutMs > timeoutMs) this.#try?.noteTimeout()
@@ -271,7 +279,7 @@ export class Tries implements TryOwner {
     }
     if (failure === 'overflow') {
       if (this.#awaitsOther(attempt)) return
-      request.onUnanswered(503, 'overflow', 'UO', REPLY_BODY.reset('overflow'))
+      request.onUnanswered(503, 'overflow', 'UO', REPLY_BODY.reset('overflow', this.count > 1))
       return
     }
     const mayResend = !isRetried && (failure === 'refused' || failure === 'reset')
@@ -293,7 +301,7 @@ export class Tries implements TryOwner {
     }
     if (this.#awaitsOther(attempt)) return
     countUpstreamStatus(attempt.cluster.stats, 503)
-    const answerTo = failureReply(failure, detail)
+    const answerTo = failureReply(failure, detail, this.count > 1)
     request.onUnanswered(answerTo.status, answerTo.detail, answerTo.flag, answerTo.body)
   }
 
@@ -395,13 +403,18 @@ export class Tries implements TryOwner {
     this.#idle?.stop()
     const retries = this.#retryState()
     retries.noteTriedHost(attempt)
-    stats.upstream_rq_retry.inc()
     this.#isBackingOff = true
     const { rateLimited } = retry
     const intervalMs = head && rateLimited ? resetIntervalMs(rateLimited, head, clock.wallMs()) : 0
-    if (intervalMs > 0) stats.upstream_rq_retry_backoff_ratelimited.inc()
-    else stats.upstream_rq_retry_backoff_exponential.inc()
-    const delayMs = intervalMs > 0 ? retries.rateLimitedDelayMs(intervalMs) : retries.nextDelayMs(retry)
+    let delayMs = 0
+    this.#backOffCounter = undefined
+    if (intervalMs > 0) {
+      this.#backOffCounter = stats.upstream_rq_retry_backoff_ratelimited
+      delayMs = retries.rateLimitedDelayMs(intervalMs)
+    } else if (head?.status !== TOO_EARLY) {
+      this.#backOffCounter = stats.upstream_rq_retry_backoff_exponential
+      delayMs = retries.nextDelayMs(retry)
+    }
     wheel.arm(this.#backOffTimer, delayMs)
     setExpectedTimeout(requestHead, decision, elapsedMs + delayMs)
     if (decision.virtualHost?.includeIsTimeoutRetry) requestHead.set('x-envoy-is-timeout-retry', String(isTimeout))
@@ -410,6 +423,8 @@ export class Tries implements TryOwner {
   #onBackedOff(): void {
     if (this.#cluster === undefined) return
     this.#isBackingOff = false
+    this.#cluster.stats.upstream_rq_retry.inc()
+    this.#backOffCounter?.inc()
     this.#start()
   }
 
@@ -418,6 +433,7 @@ export class Tries implements TryOwner {
   #onIdleTimer(): void {
     if (this.#try === undefined || this.#idle?.isDue(true) !== true) return
     if (this.#hasAnswer) {
+      if (this.#request.decision.hedges) return
       this.#try.cluster.stats.upstream_rq_per_try_idle_timeout.inc()
       this.abandon()
       this.#request.onAnswerBroken()
@@ -431,7 +447,7 @@ export class Tries implements TryOwner {
     const { retry } = decision
     attempt.noteTimeout()
     if (decision.hedges && buffer.isEnded && retry !== undefined) {
-      if (retry.on.size > 0 && this.#mayRetry(false, true)) {
+      if ((retry.on.size > 0 || retry.isForOthers) && this.#mayRetry(false, true)) {
         this.#retryState().rivals.push(attempt)
         this.#try = undefined
         this.#scheduleRetry(attempt, true)
