@@ -28,13 +28,14 @@ async function outage(
   options: TierOptions,
   mode: Exclude<Behaviour, 'healthy'>,
   healthyCalls = 0,
+  load = LOADS[mode],
 ): Promise<readonly number[]> {
   const tiers = new ThreeTiers()
   await tiers.start(options)
   try {
     if (healthyCalls > 0) expect(await tiers.offer(healthyCalls, 20)).toBe(healthyCalls)
     const before = tiers.tries()
-    const { calls, atOnce } = LOADS[mode]
+    const { calls, atOnce } = load
     await tiers.become(mode)
     expect(await tiers.offer(calls, atOnce)).toBe(0)
     const multiples = tiers.tries().map((tries, i) => (tries - (before[i] as number)) / calls)
@@ -63,6 +64,18 @@ test.each(
   60_000,
 )
 
+test.each(MODES)(
+  'three retries of every 5xx, and nobody tells the next tier anything: %s',
+  async (mode) => {
+    const { calls } = LOADS[mode]
+    for (const multiple of await outage({ retry: EXPLICIT, areStrangers: true }, mode)) {
+      expect(multiple).toBeLessThanOrEqual(1 + (3 * FREE) / calls)
+      expect(multiple).toBeLessThan(MOST)
+    }
+  },
+  60_000,
+)
+
 test.each([
   ['answers 503', 900],
   ['refusals', 900],
@@ -83,3 +96,12 @@ test.each(MODES)(
   },
   60_000,
 )
+
+test('and without anybody who tells the next tier it is multiplied at each', async () => {
+  const multiples = await outage({ retry: EXPLICIT, cluster: NO_BUDGET, areStrangers: true }, 'answers 503', 0, {
+    calls: 50,
+    atOnce: 5,
+  })
+  // 64 but for tries that end with the time-out of a tier further out.
+  expect(multiples[2]).toBeGreaterThan(30)
+}, 60_000)

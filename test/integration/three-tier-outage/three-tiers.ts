@@ -7,8 +7,10 @@ export type Behaviour = 'healthy' | 'answers 503' | 'refusals' | 'time-outs'
 
 export interface TierOptions {
   readonly retry: object
+  /** They take each other for strangers, as with applications between them that pass nothing on. */
+  readonly areStrangers?: boolean
   /** Fields of each tier's cluster: circuit breakers. */
-  readonly cluster?: object
+  readonly cluster?: Record<string, unknown>
 }
 
 const TIERS = 3
@@ -21,11 +23,15 @@ export class ThreeTiers {
   #server: Server | undefined
   #port = 0
 
-  async start({ retry, cluster = {} }: TierOptions): Promise<void> {
+  async start({ retry, cluster = {}, areStrangers = false }: TierOptions): Promise<void> {
     await this.#listen(0)
     let next = this.#port
     for (let tier = TIERS; tier >= 1; tier--) {
-      const proxy = await StaticProxy.start({ upstreams: [next], cluster, manager: managerOf(tier, retry) })
+      const proxy = await StaticProxy.start({
+        upstreams: [next],
+        cluster,
+        manager: managerOf(tier, retry, areStrangers),
+      })
       this.#proxies.unshift(proxy)
       next = proxy.port
     }
@@ -96,11 +102,13 @@ export class ThreeTiers {
 }
 
 /** What the pilot writes, and that callers on this machine are inside. Only the first tier appends the client's address. */
-function managerOf(tier: number, retry_policy: object): Record<string, unknown> {
+function managerOf(tier: number, retry_policy: object, areStrangers: boolean): Record<string, unknown> {
   const route = { cluster: 'upstream', timeout: '1s', retry_policy }
   return {
-    use_remote_address: tier === 1,
-    internal_address_config: { cidr_ranges: [{ address_prefix: '127.0.0.0', prefix_len: 8 }] },
+    use_remote_address: areStrangers || tier === 1,
+    internal_address_config: {
+      cidr_ranges: [{ address_prefix: areStrangers ? '10.0.0.0' : '127.0.0.0', prefix_len: 8 }],
+    },
     route_config: {
       virtual_hosts: [
         {
