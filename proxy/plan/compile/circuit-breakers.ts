@@ -34,7 +34,8 @@ export function compileCircuitBreakers(breakers: CircuitBreakers | undefined): {
 function limitsOf(breakers: CircuitBreakers | undefined, priority: RoutingPriority): CircuitBreakerPlan {
   const index = breakers?.thresholds.findIndex((thresholds) => thresholds.priority === priority) ?? -1
   const thresholds = breakers?.thresholds[index]
-  if (thresholds === undefined) return DEFAULT_LIMITS
+  const maxConnectionsPerHost = perHost(breakers, priority)
+  if (thresholds === undefined) return { ...DEFAULT_LIMITS, maxConnectionsPerHost }
   if (thresholds.maxConnectionPools !== undefined) {
     refuse(`circuit_breakers.thresholds[${index}].max_connection_pools`, 'not supported')
   }
@@ -44,7 +45,7 @@ function limitsOf(breakers: CircuitBreakers | undefined, priority: RoutingPriori
     maxRequests: thresholds.maxRequests ?? DEFAULT_LIMITS.maxRequests,
     maxRetries: thresholds.maxRetries ?? DEFAULT_LIMITS.maxRetries,
     retryBudget: budgetOf(thresholds, `circuit_breakers.thresholds[${index}].retry_budget`),
-    maxConnectionsPerHost: perHost(breakers, priority),
+    maxConnectionsPerHost,
     trackRemaining: thresholds.trackRemaining,
   }
 }
