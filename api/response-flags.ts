@@ -9,6 +9,7 @@ export const RESPONSE_FLAGS = {
   UT: 'UpstreamRequestTimeout',
   UC: 'UpstreamConnectionTermination',
   UPE: 'UpstreamProtocolError',
+  DT: 'DurationTimeout',
   DC: 'DownstreamConnectionTermination',
   DPE: 'DownstreamProtocolError',
   DI: 'DelayInjected',

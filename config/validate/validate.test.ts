@@ -209,7 +209,7 @@ trafficPolicy:
 subsets:
 - name: v1
   labels: {version: v1}
-  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}`
+  trafficPolicy: {connectionPool: {http: {http2KeepAlive: {interval: 1s}}}}`
     expect(of('DestinationRule', spec)).toEqual([
       [
         'LTN0101',
@@ -219,7 +219,7 @@ subsets:
       [
         'LTN0101',
         14,
-        'spec.subsets[0].trafficPolicy.connectionPool.http.h2UpgradePolicy: has no effect: the choice of HTTP version is not honoured yet',
+        'spec.subsets[0].trafficPolicy.connectionPool.http.http2KeepAlive: has no effect: HTTP/2 keep-alive is not honoured yet',
       ],
     ])
   })

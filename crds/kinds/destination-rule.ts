@@ -126,11 +126,9 @@ export const HTTPSettings = message({
   maxRequestsPerConnection: Type.Optional(int32('1 switches keep-alive off.')),
   maxRetries: Type.Optional(int32()),
   idleTimeout: Type.Optional(durationOrZero()),
-  h2UpgradePolicy: Type.Optional(
-    unsupported(oneOf(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']), 'the choice of HTTP version is not honoured yet'),
-  ),
-  useClientProtocol: Type.Optional(unsupported(Type.Boolean(), 'the choice of HTTP version is not honoured yet')),
-  maxConcurrentStreams: Type.Optional(unsupported(int32(), 'the limit of streams is not honoured yet')),
+  h2UpgradePolicy: Type.Optional(oneOf(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'])),
+  useClientProtocol: Type.Optional(Type.Boolean()),
+  maxConcurrentStreams: Type.Optional(int32()),
   http2KeepAlive: Type.Optional(
     unsupported(
       message({ interval: Type.Optional(duration()), timeout: Type.Optional(duration()) }),
@@ -173,6 +171,19 @@ export const PortTrafficPolicy = message({
 })
 export type PortTrafficPolicy = Static<typeof PortTrafficPolicy>
 
+export const RetryBudget = message({
+  percent: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: 100,
+      description: 'Of requests in flight, and of those that succeed. Default 20.',
+    }),
+  ),
+  minRetryConcurrency: Type.Optional(uint32('Default 3.')),
+  budgetInterval: Type.Optional(unsupported(durationOrZero(), 'successes of the last ten seconds count')),
+})
+export type RetryBudget = Static<typeof RetryBudget>
+
 export const TrafficPolicy = message({
   loadBalancer: Type.Optional(LoadBalancerSettings),
   connectionPool: Type.Optional(ConnectionPoolSettings),
@@ -192,16 +203,7 @@ export const TrafficPolicy = message({
   proxyProtocol: Type.Optional(
     unsupported(message({ version: Type.Optional(oneOf(['V1', 'V2'])) }), 'the PROXY protocol is not honoured yet'),
   ),
-  retryBudget: Type.Optional(
-    unsupported(
-      message({
-        percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
-        minRetryConcurrency: Type.Optional(uint32()),
-        budgetInterval: Type.Optional(durationOrZero()),
-      }),
-      'retry budgets are not honoured yet',
-    ),
-  ),
+  retryBudget: Type.Optional(RetryBudget),
 })
 export type TrafficPolicy = Static<typeof TrafficPolicy>
 

@@ -39,8 +39,11 @@ export interface MeshOptions {
   readonly trustBundleFrom: 'xds' | 'agent'
 }
 
-/** Istio's retries (pilot/pkg/networking/core/route/retry/retry.go). */
+/** What a policy that does not say is about retries (Istio's pilot/pkg/networking/core/route/retry/retry.go). */
 export const ISTIO_RETRY_ON = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes'
+
+/** What a route without a policy retries: nothing that may have been executed (decision 16). */
+const SAFE_RETRY_ON = 'connect-failure,refused-stream,retriable-status-codes'
 
 export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   domain: 'cluster.local',
@@ -51,7 +54,7 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   defaultServiceExportTo: ['*'],
   defaultVirtualServiceExportTo: ['*'],
   defaultDestinationRuleExportTo: ['*'],
-  defaultHttpRetryPolicy: { attempts: 2, retryOn: ISTIO_RETRY_ON },
+  defaultHttpRetryPolicy: { attempts: 2, retryOn: SAFE_RETRY_ON },
   h2UpgradePolicy: 'DO_NOT_UPGRADE',
   accessLogFile: '',
   dnsRefreshRateMs: 60_000,

@@ -2,7 +2,10 @@ import type { PortTrafficPolicy, TrafficPolicy } from '../../crds/kinds/destinat
 import type { DestinationRule } from './destination-rule.ts'
 
 /** What holds for one cluster. */
-export type EffectivePolicy = Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls'>
+export type EffectivePolicy = Pick<
+  TrafficPolicy,
+  'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls' | 'retryBudget'
+>
 
 /**
  * The policy of one port of one subset: the rule's, whose settings of the port replace it wholly, then the subset's,
@@ -22,7 +25,13 @@ function withPort(policy: TrafficPolicy | undefined, base: EffectivePolicy, port
   if (policy === undefined) return base
   const port = policy.portLevelSettings?.find((settings) => settings.port?.number === portNumber)
   // What a port's settings leave out goes back to the defaults, not to the level above.
-  return port === undefined ? { ...base, ...blocks(policy) } : blocks(port)
+  if (port === undefined) return { ...base, ...blocks(policy), ...budgetOf(policy) }
+  return { ...blocks(port), ...budgetOf(base), ...budgetOf(policy) }
+}
+
+/** A port has none of its own. */
+function budgetOf({ retryBudget }: Pick<TrafficPolicy, 'retryBudget'>): Pick<EffectivePolicy, 'retryBudget'> {
+  return retryBudget === undefined ? {} : { retryBudget }
 }
 
 /** Only the blocks that are there, so that spreading them does not erase others. */

@@ -13,6 +13,7 @@ import type { Call } from './call.ts'
 import { answer, type Decision } from './decision.ts'
 import { redirectLocation, rewritePath } from './rewrite.ts'
 import { findRoute, findVirtualHost, isWithin } from './route.ts'
+import { decideTries } from './steer.ts'
 import type { Trace } from './trace.ts'
 
 /*
@@ -190,8 +191,7 @@ function decideForward(plan: Plan, action: ForwardPlan, call: Call, decision: De
     answer(decision, action.clusterNotFoundStatus, 'cluster_not_found', 'NC')
     return
   }
-  decision.timeoutMs = action.timeoutMs
-  decision.retry = action.retry ?? decision.virtualHost?.retry
+  decideTries(action, call, decision)
   if (action.rewrite !== undefined) decision.path = rewritePath(action.rewrite, route.match, head.path)
   decision.authority = choice.hostRewrite || action.hostRewrite || head.authority
   const { connect } = action

@@ -9,6 +9,8 @@ import type {
   VirtualHostPlan,
   WeightedClusterPlan,
 } from '../plan/plan.ts'
+import { PRIORITY, type Priority } from '../upstream/circuit-breaker.ts'
+import { type Caller, newCaller, resetCaller } from './caller.ts'
 import type { FieldChange } from './field-change.ts'
 import type { DynamicMetadata } from './metadata.ts'
 import type { Question } from './question.ts'
@@ -51,7 +53,15 @@ export interface Decision {
   authority: string
   /** 0 is none. */
   timeoutMs: number
+  /** Of one try; 0 is none. */
+  perTryTimeoutMs: number
   retry: RetryPlan | undefined
+  /** A try that takes longer than it may gets a rival, and the first good answer counts. */
+  hedges: boolean
+  /** From the request's start to its answer's end; 0 is no bound. */
+  maxDurationMs: number
+  priority: Priority
+  readonly caller: Caller
   /** The mirrors drawn for this call. */
   mirrors: readonly MirrorPlan[]
   /** Where the request's bytes go to the host as they are, on a connection of their own. */
@@ -82,6 +92,8 @@ export interface Decision {
   /** Envoy's response code details, and the flag of the access log ('' for none). */
   detail: string
   flag: ResponseFlag | ''
+  /** Why there was no retry though the policy asks for one, beside `flag`. */
+  retryFlag: 'URX' | 'UO' | ''
 }
 
 export function newDecision(): Decision {
@@ -94,7 +106,12 @@ export function newDecision(): Decision {
     path: '',
     authority: '',
     timeoutMs: 0,
+    perTryTimeoutMs: 0,
     retry: undefined,
+    hedges: false,
+    maxDurationMs: 0,
+    priority: PRIORITY.default,
+    caller: newCaller(),
     mirrors: NO_MIRRORS,
     connect: undefined,
     delayMs: 0,
@@ -113,6 +130,7 @@ export function newDecision(): Decision {
     responseHeaders: undefined,
     detail: '',
     flag: '',
+    retryFlag: '',
   }
 }
 
@@ -127,7 +145,12 @@ export function resetDecision(decision: Decision): void {
   decision.path = ''
   decision.authority = ''
   decision.timeoutMs = 0
+  decision.perTryTimeoutMs = 0
   decision.retry = undefined
+  decision.hedges = false
+  decision.maxDurationMs = 0
+  decision.priority = PRIORITY.default
+  resetCaller(decision.caller)
   decision.mirrors = NO_MIRRORS
   decision.connect = undefined
   decision.delayMs = 0
@@ -147,6 +170,7 @@ export function resetDecision(decision: Decision): void {
   decision.responseHeaders = undefined
   decision.detail = ''
   decision.flag = ''
+  decision.retryFlag = ''
 }
 
 /** Turns the decision into an answer of our own. */

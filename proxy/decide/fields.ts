@@ -1,4 +1,5 @@
 import type { HeaderMatcher } from '../plan/matchers.ts'
+import type { HeaderBlock } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 
 /** A field or pseudo-header by lower-case name. */
@@ -22,12 +23,19 @@ export function fieldOf(head: RequestHead, name: string): string | undefined {
  * Envoy's rule for one header: a missing field matches only an inverted `present`, unless it is to be treated as
  * empty; else any of its values must match, or none when the match is inverted.
  */
-export function headerMatches({ name, value, invert, treatMissingAsEmpty }: HeaderMatcher, head: RequestHead): boolean {
-  if (name.charCodeAt(0) === 58) {
-    const pseudo = fieldOf(head, name)
-    if (pseudo === undefined) return value === 'present' && invert
-    return (value === 'present' || value.test(pseudo)) !== invert
-  }
+export function headerMatches(matcher: HeaderMatcher, head: RequestHead): boolean {
+  const { name } = matcher
+  return name.charCodeAt(0) === 58 ? pseudoMatches(matcher, fieldOf(head, name)) : fieldMatches(matcher, head)
+}
+
+/** The same for a pseudo-header with this value. */
+export function pseudoMatches({ value, invert }: HeaderMatcher, pseudo: string | undefined): boolean {
+  if (pseudo === undefined) return value === 'present' && invert
+  return (value === 'present' || value.test(pseudo)) !== invert
+}
+
+/** The same for a field, of a request or a response. */
+export function fieldMatches({ name, value, invert, treatMissingAsEmpty }: HeaderMatcher, head: HeaderBlock): boolean {
   const isThere = head.has(name)
   if (value === 'present') return isThere !== invert
   if (!isThere) return treatMissingAsEmpty && value.test('') !== invert

@@ -184,7 +184,7 @@ test.each([
     expect(field('x-envoy-internal')).toBe(isInternal ? 'true' : undefined)
     expect(INTERNAL.map(field)).toEqual(INTERNAL.map(() => (isInternal ? 'theirs' : undefined)))
     expect(EDGE.map(field)).toEqual(EDGE.map(() => (isEdge ? undefined : 'theirs')))
-    expect(STEERING.map(field)).toEqual(STEERING.map(() => undefined))
+    expect(STEERING.map(field)).toEqual(STEERING.map(() => (isInternal ? 'theirs' : undefined)))
     expect(field('x-request-id')).toBe(isEdge ? 'generated' : 'theirs')
   },
 )

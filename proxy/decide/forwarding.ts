@@ -4,6 +4,7 @@ import type { HttpManagerPlan } from '../plan/plan.ts'
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
+import type { Caller } from './caller.ts'
 import { forwardClientCertificate } from './client-certificate.ts'
 import type { Decision } from './decision.ts'
 
@@ -27,7 +28,9 @@ export function readForwarding(manager: HttpManagerPlan, call: Call, decision: D
   // What comes from inside was looked at when it came in; without the peer's address nobody knows that this is an edge.
   const isEdge = useRemoteAddress && !isInternal
   forwardClientCertificate(manager.clientCertificate, head, call.facts.tls)
-  removeControlHeaders(head, isInternal, isEdge)
+  const { caller } = decision
+  caller.isTrusted = isInternal || call.facts.tls?.isPeerVerified === true
+  readControlHeaders(head, caller, isInternal, isEdge)
   if (useRemoteAddress && !manager.skipXffAppend && peer !== '') {
     head.set(FORWARDED_FOR, list === undefined ? peer : `${list},${peer}`)
   }
@@ -46,6 +49,8 @@ export function readForwarding(manager: HttpManagerPlan, call: Call, decision: D
 
 const FORWARDED_FOR = 'x-forwarded-for'
 const FORWARDED_PROTO = 'x-forwarded-proto'
+const EXPECTED_TIMEOUT = 'x-envoy-expected-rq-timeout-ms'
+const ATTEMPT_COUNT = 'x-envoy-attempt-count'
 
 /**
  * The entry of an X-Forwarded-For before the last `skip`, in the canonical form; '' when there is none, or it is no address
@@ -90,9 +95,8 @@ function forwardedScheme(head: HeaderBlock): 'http' | 'https' | '' {
   return length === 5 && spells(bytes, base + start, 'https') ? 'https' : ''
 }
 
-/** Headers that steer a proxy: nobody may set them but our own routes. */
+/** Headers that steer a proxy: obeyed when they come from inside, and nobody else may set them. */
 const STEERING_HEADERS = new Set([
-  'x-envoy-internal',
   'x-envoy-retriable-status-codes',
   'x-envoy-retriable-header-names',
   'x-envoy-retry-on',
@@ -102,11 +106,10 @@ const STEERING_HEADERS = new Set([
   'x-envoy-upstream-rq-timeout-ms',
   'x-envoy-upstream-rq-per-try-timeout-ms',
   'x-envoy-upstream-rq-timeout-alt-response',
-  'x-envoy-expected-rq-timeout-ms',
   'x-envoy-hedge-on-per-try-timeout',
 ])
 /** What proxies say to each other, and no client outside the mesh's own trust may say. */
-const INTERNAL_HEADERS = new Set(['x-envoy-force-trace', 'x-envoy-ip-tags', 'x-envoy-original-url'])
+const INTERNAL_HEADERS = new Set([EXPECTED_TIMEOUT, 'x-envoy-force-trace', 'x-envoy-ip-tags', 'x-envoy-original-url'])
 const EDGE_HEADERS = new Set([
   'x-envoy-decorator-operation',
   'x-envoy-downstream-service-cluster',
@@ -116,14 +119,27 @@ const EDGE_HEADERS = new Set([
   'x-envoy-external-address',
 ])
 
-function removeControlHeaders(head: RequestHead, isInternal: boolean, isEdge: boolean): void {
+/** Reads what callers say to proxies, and removes what this one may not say. */
+function readControlHeaders(head: RequestHead, caller: Caller, isInternal: boolean, isEdge: boolean): void {
   const { at, count, bytes, base } = head
   for (let i = 0; i < count; i++) {
     const start = at[i << 2] as number
     if ((at[(i << 2) + 1] as number) - start < 10 || !spells(bytes, base + start, 'x-envoy-')) continue
     const name = head.name(i).toLowerCase()
-    if (STEERING_HEADERS.has(name)) head.removeAt(i)
-    else if (!isInternal && INTERNAL_HEADERS.has(name)) head.removeAt(i)
+    if (caller.isTrusted) {
+      if (name === EXPECTED_TIMEOUT) caller.timeoutMs = wholeNumber(head.value(i))
+      else if (name === ATTEMPT_COUNT) caller.attempt = wholeNumber(head.value(i))
+    }
+    if (name === 'x-envoy-internal') head.removeAt(i)
+    else if (STEERING_HEADERS.has(name)) {
+      if (isInternal) caller.steers = true
+      else head.removeAt(i)
+    } else if (!isInternal && INTERNAL_HEADERS.has(name)) head.removeAt(i)
     else if (isEdge && EDGE_HEADERS.has(name)) head.removeAt(i)
   }
+}
+
+/** 0 for what is none, or too large for any clock. */
+function wholeNumber(text: string): number {
+  return /^\d{1,9}$/.test(text) ? Number(text) : 0
 }

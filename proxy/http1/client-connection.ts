@@ -354,7 +354,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   #detach(): void {
     if (this.#attempt === undefined) return
     this.#attempt = undefined
-    this.#pool.cluster.releaseRequest(this.#pool.host)
+    this.#pool.breaker.releaseRequest(this.#pool.host)
   }
 
   #reset(reason: ResetReason, detail: string): void {

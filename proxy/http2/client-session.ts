@@ -124,8 +124,8 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
   /** A stream is over. */
   reuse(stream: ClientStream): void {
     this.#active--
-    const { cluster, host } = this.#pool
-    cluster.releaseRequest(host)
+    const { cluster, host, breaker } = this.#pool
+    breaker.releaseRequest(host)
     if (this.#spare.length < MAX_SPARE_STREAMS) this.#spare.push(stream)
     if (this.isClosed) return
     const { maxRequestsPerConnection } = cluster.plan

@@ -87,3 +87,13 @@ export function describeHeaderMatcher(matcher: HeaderMatcher): string {
 export function describeQueryMatcher(matcher: QueryMatcher): string {
   return `query parameter ${matcher.name} ${matcher.value === 'present' ? 'present' : matcher.value.describe}`
 }
+
+/** Matchers for fields that have to be there, by their names. */
+export function presentHeaders(names: readonly string[]): HeaderMatcher[] {
+  return names.map((name) => ({
+    name: name.toLowerCase(),
+    value: 'present',
+    invert: false,
+    treatMissingAsEmpty: false,
+  }))
+}

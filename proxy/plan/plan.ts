@@ -4,6 +4,7 @@ import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { HttpFilter } from '../filters/http/filter.ts'
 import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
+import type { Priority } from '../upstream/circuit-breaker.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
@@ -226,7 +227,11 @@ export interface VirtualHostPlan {
   readonly routeIndex: RouteIndex | undefined
   readonly mutations: HeaderMutations
   readonly retry: RetryPlan | undefined
+  readonly hedges: boolean
   readonly includeAttemptCount: boolean
+  readonly includeAttemptCountInResponse: boolean
+  /** Says on retries whether a time-out was the reason. */
+  readonly includeIsTimeoutRetry: boolean
   readonly filterConfigs: FilterConfigs
   /** Like that of a route configuration, for a virtual host that comes apart; otherwise empty. */
   readonly ignored: readonly string[]
@@ -277,12 +282,27 @@ export interface ForwardPlan {
   readonly timeoutMs: number
   /** undefined: the connection manager's. */
   readonly idleTimeoutMs: number | undefined
+  /** Of a gRPC call: at most this long, by its grpc-timeout less the offset (`max_grpc_timeout`); undefined: the time-out. */
+  readonly maxGrpcTimeoutMs: number | undefined
+  readonly grpcTimeoutOffsetMs: number
+  readonly maxDuration: MaxDurationPlan | undefined
   readonly retry: RetryPlan | undefined
+  /** Whether a try that takes too long gets a rival; undefined: as the virtual host says. */
+  readonly hedges: boolean | undefined
+  readonly priority: Priority
   readonly mirrors: readonly MirrorPlan[]
   /** Lower-case upgrade tokens that may pass here, or may not, whatever the connection manager says. */
   readonly upgrades: ReadonlyMap<string, boolean>
   /** undefined: a CONNECT is forwarded as one. */
   readonly connect: ConnectPlan | undefined
+}
+
+/** envoy.config.route.v3.RouteAction.MaxStreamDuration: from the request's start to its answer's end. 0 is no bound. */
+export interface MaxDurationPlan {
+  readonly maxMs: number
+  /** Of a call with grpc-timeout: that, at most this, less the offset; undefined: as others. */
+  readonly grpcMaxMs: number | undefined
+  readonly grpcOffsetMs: number
 }
 
 /**
@@ -338,15 +358,36 @@ export interface MirrorPlan {
   readonly shadowSuffix: boolean
 }
 
+/** envoy.config.route.v3.RetryPolicy. */
 export interface RetryPlan {
+  /** Conditions, by their names in `retry_on`. */
   readonly on: ReadonlySet<string>
   readonly statuses: ReadonlySet<number>
+  /** Of an answer that is tried again (`retriable_headers`). */
+  readonly headers: readonly HeaderMatcher[]
+  /** Of requests that are tried again; none means all. */
+  readonly requestHeaders: readonly HeaderMatcher[]
+  /** An answer below 400 may have to be tried again. */
+  readonly looksAtSuccess: boolean
+  /** There is a condition about gRPC statuses. */
+  readonly looksAtGrpc: boolean
   readonly attempts: number
+  /** 0 is none. */
   readonly perTryTimeoutMs: number
+  readonly perTryIdleTimeoutMs: number
   readonly backoffBaseMs: number
   readonly backoffMaxMs: number
+  readonly rateLimited: RateLimitedBackOffPlan | undefined
   readonly avoidPreviousHosts: boolean
   readonly hostSelectionAttempts: number
+  /** The request is none of those that are tried again (`retriable_request_headers`). It may get a rival. */
+  readonly isForOthers: boolean
+}
+
+/** Fields of an answer that say when to come back, in seconds from now or since 1970. */
+export interface RateLimitedBackOffPlan {
+  readonly resetHeaders: readonly { readonly name: string; readonly isTimestamp: boolean }[]
+  readonly maxMs: number
 }
 
 // --- clusters ---
@@ -370,6 +411,8 @@ export interface ClusterPlan {
   /** HTTP/2: most exchanges at a time on one connection. */
   readonly maxConcurrentStreams: number
   readonly limits: CircuitBreakerPlan
+  /** For requests of routes with priority HIGH. */
+  readonly highLimits: CircuitBreakerPlan
   readonly panicThresholdPercent: number
   readonly dnsRefreshMs: number
   /** Endpoints of the resource itself; those of EDS come apart. */
@@ -385,7 +428,21 @@ export interface CircuitBreakerPlan {
   readonly maxConnections: number
   readonly maxPendingRequests: number
   readonly maxRequests: number
+  /** At a time. Counts where there is no budget. */
   readonly maxRetries: number
+  readonly retryBudget: RetryBudgetPlan | undefined
+  /** Infinity where there is no limit. */
+  readonly maxConnectionsPerHost: number
+  readonly trackRemaining: boolean
+}
+
+/**
+ * envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget: retries under way, as a percentage of requests that are; and
+ * over time, as the same percentage of those that succeeded (proxy/upstream/retry-window.ts).
+ */
+export interface RetryBudgetPlan {
+  readonly percent: number
+  readonly minConcurrency: number
 }
 
 /** envoy.config.cluster.v3.Cluster.TransportSocketMatch. */

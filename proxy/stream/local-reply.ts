@@ -62,9 +62,13 @@ export const REPLY_BODY = {
   overloaded: Buffer.from('envoy overloaded'),
   idleTimeout: Buffer.from('stream timeout'),
   perTryTimeout: Buffer.from('upstream request timeout'),
+  retryOverflow: Buffer.from('exceeded request buffer limit while retrying upstream'),
+  maxDuration: Buffer.from('downstream duration timeout'),
   internalError: Buffer.from('internal error'),
-  reset: (reason: string) =>
-    Buffer.from(`upstream connect error or disconnect/reset before headers. reset reason: ${reason}`),
+  reset: (reason: string, isRetried = false) =>
+    Buffer.from(
+      `upstream connect error or disconnect/reset before headers. ${isRetried ? 'retried and the latest ' : ''}reset reason: ${reason}`,
+    ),
 } as const
 
 const BEFORE_RESPONSE = 'upstream_reset_before_response_started'
@@ -73,19 +77,30 @@ const BEFORE_RESPONSE = 'upstream_reset_before_response_started'
 export function failureReply(
   failure: PoolFailure | ResetReason,
   detail: string,
+  isRetried = false,
 ): { status: number; detail: string; flag: ResponseFlag; body: Buffer } {
   switch (failure) {
     case 'connect_timeout':
-      return { status: 503, detail: BEFORE_RESPONSE, flag: 'UF', body: REPLY_BODY.reset('connection timeout') }
+      return {
+        status: 503,
+        detail: BEFORE_RESPONSE,
+        flag: 'UF',
+        body: REPLY_BODY.reset('connection timeout', isRetried),
+      }
     case 'connect_failure': {
       const reason = `connection failure, transport failure reason: ${detail}`
-      return { status: 503, detail: BEFORE_RESPONSE, flag: 'UF', body: REPLY_BODY.reset(reason) }
+      return { status: 503, detail: BEFORE_RESPONSE, flag: 'UF', body: REPLY_BODY.reset(reason, isRetried) }
     }
     case 'protocol_error': {
-      const body = REPLY_BODY.reset('protocol error')
+      const body = REPLY_BODY.reset('protocol error', isRetried)
       return { status: 502, detail: `${BEFORE_RESPONSE}{protocol_error}`, flag: 'UPE', body }
     }
     default:
-      return { status: 503, detail: BEFORE_RESPONSE, flag: 'UC', body: REPLY_BODY.reset('connection termination') }
+      return {
+        status: 503,
+        detail: BEFORE_RESPONSE,
+        flag: 'UC',
+        body: REPLY_BODY.reset('connection termination', isRetried),
+      }
   }
 }

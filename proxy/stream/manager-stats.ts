@@ -11,6 +11,7 @@ const COUNTERS = [
   'downstream_rq_rx_reset',
   'downstream_rq_header_timeout',
   'downstream_rq_idle_timeout',
+  'downstream_rq_max_duration_reached',
   'downstream_rq_overload_close',
   'downstream_rq_1xx',
   'downstream_rq_2xx',

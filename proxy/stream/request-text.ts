@@ -18,8 +18,20 @@ export function finishRequestHead(head: RequestHead, decision: Decision): void {
     head.set('content-length', '0')
   }
   if (decision.virtualHost?.includeAttemptCount === true) head.remove('x-envoy-attempt-count')
-  const expectedMs = decision.retry?.perTryTimeoutMs || decision.timeoutMs
-  if (expectedMs > 0) head.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)))
+  setExpectedTimeout(head, decision, 0)
+}
+
+/**
+ * Tells the upstream how long its answer is waited for: for a try, and never longer than what is left of the whole. `elapsedMs`
+ * is how much of that is over when the request arrives (Envoy's FilterUtility::setTimeoutHeaders).
+ */
+export function setExpectedTimeout(head: RequestHead, decision: Decision, elapsedMs: number): void {
+  const { timeoutMs, perTryTimeoutMs, hedges } = decision
+  let expectedMs = hedges || perTryTimeoutMs === 0 ? timeoutMs : perTryTimeoutMs
+  if (expectedMs === 0) return
+  // 0 would be no bound at all.
+  if (timeoutMs > 0) expectedMs = elapsedMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - elapsedMs)
+  head.set('x-envoy-expected-rq-timeout-ms', String(Math.max(1, Math.round(expectedMs))))
 }
 
 /** Methods whose requests say that they have no content (RFC 9110 section 8.6); Envoy draws the same line. */

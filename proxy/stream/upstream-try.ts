@@ -1,4 +1,5 @@
 import type { Attempt, PoolFailure, ResetReason } from '../upstream/attempt.ts'
+import { PRIORITY, type Priority } from '../upstream/circuit-breaker.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import type { RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
@@ -27,6 +28,7 @@ export class UpstreamTry implements Attempt {
   readonly authority: string
   readonly isHttp2: boolean
   readonly isRaw: boolean
+  readonly priority: Priority
   readonly #owner: TryOwner
   stream: UpstreamStream | undefined
   /** The head has been handed to the connection. */
@@ -34,7 +36,15 @@ export class UpstreamTry implements Attempt {
   #isDiscarding = false
   #discardedBytes = 0
 
-  constructor(owner: TryOwner, cluster: Cluster, host: Host, head: RequestHead, authority: string, isRaw = false) {
+  constructor(
+    owner: TryOwner,
+    cluster: Cluster,
+    host: Host,
+    head: RequestHead,
+    authority: string,
+    isRaw = false,
+    priority: Priority = PRIORITY.default,
+  ) {
     this.#owner = owner
     this.cluster = cluster
     this.host = host
@@ -42,6 +52,7 @@ export class UpstreamTry implements Attempt {
     this.authority = authority
     this.isHttp2 = head.isHttp2
     this.isRaw = isRaw
+    this.priority = priority
   }
 
   // --- towards the upstream ---

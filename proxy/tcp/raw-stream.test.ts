@@ -32,6 +32,7 @@ class NotingAttempt implements Attempt {
   readonly authority = 'h'
   readonly isHttp2 = false
   readonly isRaw = true
+  readonly priority = 0
   readonly told: string[] = []
   stream: UpstreamStream | undefined
   onStream(stream: UpstreamStream) {

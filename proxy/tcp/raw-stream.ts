@@ -180,6 +180,6 @@ export class RawStream implements UpstreamStream, ByteReader, ConnectorOwner {
   #detach(): void {
     if (this.#attempt === undefined) return
     this.#attempt = undefined
-    this.#connections.cluster.releaseRequest(this.#connections.host)
+    this.#connections.cluster.breaker.releaseRequest(this.#connections.host)
   }
 }

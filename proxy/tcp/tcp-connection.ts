@@ -68,7 +68,7 @@ export class TcpConnection implements RosterMember {
 
   #connect(cluster: Cluster): void {
     const target = this.#pickTarget(cluster)
-    if (target === undefined || !cluster.hasRoomForConnection()) {
+    if (target === undefined || !cluster.breaker.hasRoomForConnection()) {
       if (target === undefined) cluster.stats.upstream_cx_none_healthy.inc()
       else cluster.stats.upstream_cx_overflow.inc()
       reset(this.#client)
@@ -79,10 +79,10 @@ export class TcpConnection implements RosterMember {
     const { tls } = target
     const upstream = connectUpstream(target.plan, tls, { stats, clock: this.#context.clock })
     this.#upstream = upstream
-    cluster.countConnection(1)
+    cluster.breaker.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
     this.#context.wheel.arm(this.#timer, plan.connectTimeoutMs)
-    upstream.once('close', () => cluster.countConnection(-1))
+    upstream.once('close', () => cluster.breaker.countConnection(-1))
     const onFailed = this.#guard(() => this.#onConnectFailed(cluster))
     upstream.once('error', onFailed)
     upstream.once(

@@ -1,4 +1,5 @@
 import type { ResponseHead } from '../stream/message.ts'
+import type { Priority } from './circuit-breaker.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
 /** Why no connection could be had. */
@@ -19,6 +20,8 @@ export interface Attempt {
   readonly isHttp2: boolean
   /** Its bytes go to the host as they are: it needs a connection of its own (envoy.config.route.v3 ConnectConfig). */
   readonly isRaw: boolean
+  /** Whose circuit breakers and connections it uses. */
+  readonly priority: Priority
   /** A connection is there: write the request. */
   onStream(stream: UpstreamStream): void
   /** Ending: no connection could be had; nothing was sent. */

@@ -2,38 +2,43 @@
 export const COUNT = { connections: 0, pending: 1, requests: 2, retries: 3 } as const
 export type CountKind = (typeof COUNT)[keyof typeof COUNT]
 
-const KINDS = 4
+/** Those of one priority; those of the next follow. */
+export const KINDS = 4
+/** What is kept for a cluster: DEFAULT and HIGH. */
+const PLACES = 2 * KINDS
 /** Clusters whose counts are whole-process; others, beyond these, are counted by each thread for itself. */
 export const MAX_SHARED_CLUSTERS = 4096
 /** Slots for them: half stay empty, so that looking one up is quick. */
 const SLOTS = MAX_SHARED_CLUSTERS * 2
 
-/** The counts of one cluster. */
+/** The counts of one cluster. `place` is a COUNT, and KINDS more for priority HIGH. */
 export interface BreakerCounts {
   /** Over all threads. */
-  total(kind: CountKind): number
-  add(kind: CountKind, by: 1 | -1): void
+  total(place: number): number
+  add(place: number, by: 1 | -1): void
 }
 
 /** Where counts of clusters are kept. */
 export interface BreakerTable {
+  /** How many threads count in it. */
+  readonly threads: number
   countsOf(cluster: string): BreakerCounts
 }
 
 class OwnCounts implements BreakerCounts {
-  readonly #counts = new Int32Array(KINDS)
+  readonly #counts = new Int32Array(PLACES)
 
-  total(kind: CountKind): number {
-    return this.#counts[kind] as number
+  total(place: number): number {
+    return this.#counts[place] as number
   }
 
-  add(kind: CountKind, by: 1 | -1): void {
-    this.#counts[kind]! += by
+  add(place: number, by: 1 | -1): void {
+    this.#counts[place]! += by
   }
 }
 
 /** Counts for a process with one thread. */
-export const ownBreakerTable: BreakerTable = { countsOf: () => new OwnCounts() }
+export const ownBreakerTable: BreakerTable = { threads: 1, countsOf: () => new OwnCounts() }
 
 /** The memory of a SharedBreakerTable, as it is given to other threads. */
 export interface SharedBreakerMemory {
@@ -45,14 +50,14 @@ export interface SharedBreakerMemory {
 export function sharedBreakerMemory(threads: number): SharedBreakerMemory {
   return {
     keys: new SharedArrayBuffer(SLOTS * 8),
-    counts: new SharedArrayBuffer(threads * SLOTS * KINDS * 4),
+    counts: new SharedArrayBuffer(threads * SLOTS * PLACES * 4),
     threads,
   }
 }
 
 /** Forgets what a thread that has ended had counted. */
 export function clearThread(memory: SharedBreakerMemory, thread: number): void {
-  new Int32Array(memory.counts).fill(0, thread * SLOTS * KINDS, (thread + 1) * SLOTS * KINDS)
+  new Int32Array(memory.counts).fill(0, thread * SLOTS * PLACES, (thread + 1) * SLOTS * PLACES)
 }
 
 /**
@@ -62,19 +67,19 @@ export function clearThread(memory: SharedBreakerMemory, thread: number): void {
 export class SharedBreakerTable implements BreakerTable {
   readonly #keys: BigInt64Array
   readonly #counts: Int32Array
-  readonly #threads: number
+  readonly threads: number
   readonly #thread: number
 
   constructor(memory: SharedBreakerMemory, thread: number) {
     this.#keys = new BigInt64Array(memory.keys)
     this.#counts = new Int32Array(memory.counts)
-    this.#threads = memory.threads
+    this.threads = memory.threads
     this.#thread = thread
   }
 
   countsOf(cluster: string): BreakerCounts {
     const slot = this.#slotOf(hash64(cluster))
-    return slot < 0 ? new OwnCounts() : new SharedCounts(this.#counts, this.#threads, this.#thread, slot * KINDS)
+    return slot < 0 ? new OwnCounts() : new SharedCounts(this.#counts, this.threads, this.#thread, slot * PLACES)
   }
 
   /** The slot of a key, taken if nobody has it; -1 when the table is full. */
@@ -98,19 +103,19 @@ class SharedCounts implements BreakerCounts {
   constructor(counts: Int32Array, threads: number, thread: number, at: number) {
     this.#counts = counts
     this.#first = at
-    this.#own = thread * SLOTS * KINDS + at
-    this.#end = threads * SLOTS * KINDS
+    this.#own = thread * SLOTS * PLACES + at
+    this.#end = threads * SLOTS * PLACES
   }
 
-  total(kind: CountKind): number {
+  total(place: number): number {
     const counts = this.#counts
     let sum = 0
-    for (let at = this.#first + kind; at < this.#end; at += SLOTS * KINDS) sum += counts[at] as number
+    for (let at = this.#first + place; at < this.#end; at += SLOTS * PLACES) sum += counts[at] as number
     return sum
   }
 
-  add(kind: CountKind, by: 1 | -1): void {
-    this.#counts[this.#own + kind]! += by
+  add(place: number, by: 1 | -1): void {
+    this.#counts[this.#own + place]! += by
   }
 }
 

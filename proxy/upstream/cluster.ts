@@ -6,7 +6,8 @@ import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
 import { type SslStats, sslStats } from '../tls/stats.ts'
 import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
-import { type BreakerCounts, type BreakerTable, COUNT, type CountKind } from './breaker-counts.ts'
+import type { BreakerCounts, BreakerTable, CountKind } from './breaker-counts.ts'
+import { CircuitBreaker, PRIORITY, type Priority } from './circuit-breaker.ts'
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { HEALTH_FLAG, type HealthFlag } from './health.ts'
 import { Host, hostKey } from './host.ts'
@@ -48,6 +49,9 @@ export class Cluster {
   #endpoints: readonly EndpointPlan[] | undefined
   isRemoved = false
   readonly #counts: BreakerCounts
+  /** For requests of priority DEFAULT. */
+  readonly breaker: CircuitBreaker
+  #highBreaker: CircuitBreaker | undefined
   #sockets: Sockets
 
   constructor(plan: ClusterPlan, context: UpstreamContext, secrets: Secrets = NO_SECRETS) {
@@ -57,6 +61,7 @@ export class Cluster {
     this.#counts = context.breakers.countsOf(plan.name)
     this.stats = clusterStats(context.metrics, plan.name)
     this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
+    this.breaker = this.#newBreaker(PRIORITY.default)
     this.#balancer = createBalancer(plan, context.random)
   }
 
@@ -73,6 +78,8 @@ export class Cluster {
       plan.tls !== this.plan.tls ||
       plan.socketMatches !== this.plan.socketMatches
     this.plan = plan
+    this.breaker.limits = plan.limits
+    if (this.#highBreaker !== undefined) this.#highBreaker.limits = plan.highLimits
     this.#sockets = new Sockets(plan, secrets)
     for (const host of this.#hosts.values()) {
       host.tls = this.#sockets.of(host.plan)
@@ -199,19 +206,20 @@ export class Cluster {
   #poolOf(host: Host, attempt: Attempt): ConnectionPool {
     const { tls } = host
     const { protocol } = this.plan
+    const { priority } = attempt
     const byClient = protocol === 'downstream'
     // A connection whose peer was checked for one name must not carry requests for another.
     const serverName = tls?.autoSni ? serverNameOf(tls, attempt.authority) : ''
-    if (!byClient && serverName === '') {
-      host.pool ??= new ConnectionPool(this, host, this.#context, protocol, '')
+    if (!byClient && serverName === '' && priority === PRIORITY.default) {
+      host.pool ??= new ConnectionPool(this, host, this.#context, protocol, '', this.breaker)
       return host.pool
     }
     const spoken = byClient ? (attempt.isHttp2 ? 'http2' : 'http1') : protocol
-    const key = `${spoken} ${serverName}`
+    const key = priority === PRIORITY.default ? `${spoken} ${serverName}` : `${spoken} ${serverName} high`
     host.otherPools ??= new Map()
     let pool = host.otherPools.get(key)
     if (pool === undefined) {
-      pool = new ConnectionPool(this, host, this.#context, spoken, serverName)
+      pool = new ConnectionPool(this, host, this.#context, spoken, serverName, this.breakerOf(priority))
       host.otherPools.set(key, pool)
       dropUnused(host.otherPools)
     }
@@ -227,72 +235,29 @@ export class Cluster {
     }
   }
 
-  // --- circuit breakers (envoy.config.cluster.v3.CircuitBreakers) ---
-
-  /** What the breakers count, over all threads. */
+  /** What the breakers of priority DEFAULT count, over all threads. */
   total(kind: CountKind): number {
-    return this.#counts.total(kind)
+    return this.breaker.total(kind)
   }
 
-  hasRoomForConnection(): boolean {
-    return this.#counts.total(COUNT.connections) < this.plan.limits.maxConnections
+  breakerOf(priority: Priority): CircuitBreaker {
+    if (priority === PRIORITY.default) return this.breaker
+    this.#highBreaker ??= this.#newBreaker(priority)
+    return this.#highBreaker
   }
 
-  countConnection(by: 1 | -1): void {
-    this.#counts.add(COUNT.connections, by)
-    this.stats.upstream_cx_active.add(by)
-  }
-
-  reservePending(): boolean {
-    if (this.#counts.total(COUNT.pending) >= this.plan.limits.maxPendingRequests) {
-      this.stats.upstream_rq_pending_overflow.inc()
-      return false
-    }
-    this.#counts.add(COUNT.pending, 1)
-    this.stats.upstream_rq_pending_total.inc()
-    this.stats.upstream_rq_pending_active.inc()
-    return true
-  }
-
-  releasePending(): void {
-    this.#counts.add(COUNT.pending, -1)
-    this.stats.upstream_rq_pending_active.dec()
-  }
-
-  reserveRequest(host: Host): boolean {
-    if (this.#counts.total(COUNT.requests) >= this.plan.limits.maxRequests) {
-      this.stats.upstream_rq_pending_overflow.inc()
-      return false
-    }
-    this.countRequest(host)
-    return true
-  }
-
-  /** Counts one that the limit of requests is not asked for. */
-  countRequest(host: Host): void {
-    this.#counts.add(COUNT.requests, 1)
-    host.activeRequests++
-    host.totalRequests++
-    this.stats.upstream_rq_total.inc()
-    this.stats.upstream_rq_active.inc()
-  }
-
-  releaseRequest(host: Host): void {
-    this.#counts.add(COUNT.requests, -1)
-    host.activeRequests--
-    this.stats.upstream_rq_active.dec()
-  }
-
-  reserveRetry(): boolean {
-    if (this.#counts.total(COUNT.retries) >= this.plan.limits.maxRetries) {
-      this.stats.upstream_rq_retry_overflow.inc()
-      return false
-    }
-    this.#counts.add(COUNT.retries, 1)
-    return true
-  }
-
-  releaseRetry(): void {
-    this.#counts.add(COUNT.retries, -1)
+  #newBreaker(priority: Priority): CircuitBreaker {
+    const { breakers, wheel, metrics } = this.#context
+    const limits = priority === PRIORITY.high ? this.plan.highLimits : this.plan.limits
+    return new CircuitBreaker(
+      limits,
+      priority,
+      this.#counts,
+      this.stats,
+      wheel,
+      breakers.threads,
+      metrics,
+      this.plan.name,
+    )
   }
 }

@@ -7,6 +7,7 @@ import type { ClusterPlan } from '../plan/plan.ts'
 import type { BugReporter } from '../stream/bugs.ts'
 import type { OutBuffer } from '../stream/out-buffer.ts'
 import type { Attempt, PoolFailure } from './attempt.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Cluster } from './cluster.ts'
 import { Connector } from './connector.ts'
 import type { Host } from './host.ts'
@@ -33,6 +34,7 @@ export class ConnectionPool {
   readonly cluster: Cluster
   readonly host: Host
   readonly context: ConnectionContext
+  readonly breaker: CircuitBreaker
   readonly #connections = new Roster<PooledConnection>()
   readonly #connectors = new Roster<Connector>()
   /** Connections whose peer has not said yet what it takes. */
@@ -45,8 +47,16 @@ export class ConnectionPool {
   #expectedRoom: number
 
   /** `serverName` is what the connections ask for by SNI when the cluster takes it from its requests. */
-  constructor(cluster: Cluster, host: Host, context: ConnectionContext, protocol: PoolProtocol, serverName: string) {
+  constructor(
+    cluster: Cluster,
+    host: Host,
+    context: ConnectionContext,
+    protocol: PoolProtocol,
+    serverName: string,
+    breaker: CircuitBreaker,
+  ) {
     this.cluster = cluster
+    this.breaker = breaker
     this.host = host
     this.context = context
     this.#protocol = protocol
@@ -70,7 +80,7 @@ export class ConnectionPool {
       return
     }
     const { cluster } = this
-    if (!cluster.reservePending()) {
+    if (!this.breaker.reservePending()) {
       attempt.onPoolFailure('overflow', 'too many requests wait for a connection')
       return
     }
@@ -85,7 +95,7 @@ export class ConnectionPool {
     const index = this.#waiting.indexOf(attempt)
     if (index < 0) return
     this.#waiting.splice(index, 1)
-    this.cluster.releasePending()
+    this.breaker.releasePending()
   }
 
   // === from connectors ===
@@ -118,7 +128,7 @@ export class ConnectionPool {
   #failFirst(reason: PoolFailure, detail: string): void {
     const attempt = this.#waiting.shift()
     if (attempt === undefined) return
-    this.cluster.releasePending()
+    this.breaker.releasePending()
     attempt.onPoolFailure(reason, detail)
   }
 
@@ -150,7 +160,7 @@ export class ConnectionPool {
   onRoom(connection: PooledConnection): void {
     while (this.#waiting.length > 0 && connection.room > 0) {
       const attempt = this.#waiting.shift() as Attempt
-      this.cluster.releasePending()
+      this.breaker.releasePending()
       this.#start(connection, attempt)
     }
     if (connection.room === 0 || connection.isListed) return
@@ -198,7 +208,7 @@ export class ConnectionPool {
 
   /** A pool without a connection may always open one, whatever the limit says. */
   get #mayConnect(): boolean {
-    return this.cluster.hasRoomForConnection() || this.connectionCount === 0
+    return this.breaker.hasRoomForConnection(this.host) || this.connectionCount === 0
   }
 
   #takeConnection(): PooledConnection | undefined {
@@ -222,7 +232,7 @@ export class ConnectionPool {
   }
 
   #start(connection: PooledConnection, attempt: Attempt): void {
-    if (this.cluster.reserveRequest(this.host)) {
+    if (this.breaker.reserveRequest(this.host)) {
       connection.start(attempt)
       return
     }
@@ -232,7 +242,7 @@ export class ConnectionPool {
 
   #connect(): void {
     const { cluster, host, context } = this
-    cluster.countConnection(1)
+    this.breaker.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
     const target = {
       endpoint: host.plan,
@@ -246,6 +256,6 @@ export class ConnectionPool {
   }
 
   #countClosed(): void {
-    this.cluster.countConnection(-1)
+    this.breaker.countConnection(-1)
   }
 }

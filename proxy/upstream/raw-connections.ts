@@ -25,14 +25,15 @@ export class RawConnections {
   /** Opens a connection for the attempt, or fails it. */
   open(attempt: Attempt): void {
     const { cluster } = this
-    if (!cluster.hasRoomForConnection()) {
+    const { breaker } = cluster
+    if (!breaker.hasRoomForConnection(this.host)) {
       cluster.stats.upstream_cx_overflow.inc()
       attempt.onPoolFailure('overflow', 'too many connections')
-    } else if (!cluster.reservePending()) {
+    } else if (!breaker.reservePending()) {
       attempt.onPoolFailure('overflow', 'too many requests wait for a connection')
     } else {
       this.connectionCount++
-      cluster.countConnection(1)
+      breaker.countConnection(1)
       cluster.stats.upstream_cx_total.inc()
       this.#opening.set(attempt, new RawStream(this, attempt))
     }
@@ -51,7 +52,7 @@ export class RawConnections {
 
   onConnected(attempt: Attempt): void {
     this.#onSettled(attempt)
-    this.cluster.countRequest(this.host)
+    this.cluster.breaker.countRequest(this.host)
   }
 
   onConnectFailed(attempt: Attempt, reason: PoolFailure, detail: string): void {
@@ -65,11 +66,11 @@ export class RawConnections {
 
   onClosed(): void {
     this.connectionCount--
-    this.cluster.countConnection(-1)
+    this.cluster.breaker.countConnection(-1)
   }
 
   #onSettled(attempt: Attempt): void {
     this.#opening.delete(attempt)
-    this.cluster.releasePending()
+    this.cluster.breaker.releasePending()
   }
 }

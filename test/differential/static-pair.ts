@@ -27,6 +27,8 @@ export class StaticPair {
     listeners: (address: string) => readonly object[],
     clusters: readonly object[],
     secrets: readonly object[] = [],
+    /** Port of Envoy's admin pages. */
+    adminPort?: number,
   ): Promise<void> {
     const text = (address: string) =>
       JSON.stringify({
@@ -36,7 +38,9 @@ export class StaticPair {
     this.#agent = new Agent(parseBootstrap(text(this.hosts.lateen), 'static'), 'static', { log: silentLogger })
     await this.#agent.start()
     const file = join(this.#dir, 'envoy.json')
-    writeFileSync(file, text(this.hosts.envoy))
+    const admin = { address: { socket_address: { address: this.hosts.envoy, port_value: adminPort } } }
+    const bootstrap = JSON.parse(text(this.hosts.envoy)) as object
+    writeFileSync(file, JSON.stringify(adminPort === undefined ? bootstrap : { ...bootstrap, admin }))
     const running = new EnvoyProcess(envoy, file)
     this.#envoy = running
     for (const host of Object.values(this.hosts)) {
@@ -46,6 +50,13 @@ export class StaticPair {
         })
       }
     }
+  }
+
+  /** The sum of all metrics of our proxy with this name. */
+  metric(name: string): number {
+    let sum = 0
+    for (const metric of this.#agent?.planes.metrics.all() ?? []) if (metric.name === name) sum += metric.value
+    return sum
   }
 
   async stop(): Promise<void> {

@@ -42,7 +42,7 @@ export function outboundCluster(
   const socket = transportSocket(tls, protocol, peers, plan.takesCredential, options)
   return create(ClusterSchema, {
     name: plan.name,
-    ...poolFields(policy.connectionPool, protocol, tls, options),
+    ...poolFields(policy.connectionPool, protocol, tls, options, policy.retryBudget),
     ...(socket && { transportSocket: socket }),
     transportSocketMatches: usesAutoMtls(plan, options) ? autoMtlsMatches(plan.port.protocol, peers, options) : [],
     lbPolicy:

@@ -2,7 +2,12 @@ import { create } from '@bufbuild/protobuf'
 import { UpstreamConnectionOptionsSchema } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { TcpKeepaliveSchema } from '../../../api/gen/envoy/config/core/v3/address_pb.js'
 import { parseDurationMs } from '../../../crds/duration.ts'
-import type { ClientTLSSettings, ConnectionPoolSettings, TcpKeepalive } from '../../../crds/kinds/destination-rule.ts'
+import type {
+  ClientTLSSettings,
+  ConnectionPoolSettings,
+  RetryBudget,
+  TcpKeepalive,
+} from '../../../crds/kinds/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import type { Protocol } from '../../registry/protocol.ts'
 import { duration, durationOf } from '../messages.ts'
@@ -15,10 +20,11 @@ export function poolFields(
   protocol: Protocol,
   tls: ClientTLSSettings | undefined,
   options: MeshOptions,
+  budget?: RetryBudget,
 ) {
   return {
     connectTimeout: durationOf(pool?.tcp?.connectTimeout) ?? duration(options.connectTimeoutMs),
-    circuitBreakers: circuitBreakers(pool),
+    circuitBreakers: circuitBreakers(pool, budget),
     typedExtensionProtocolOptions: httpOptions(protocol, pool, tls, options),
     ...(pool?.tcp?.tcpKeepalive && { upstreamConnectionOptions: keepalive(pool.tcp.tcpKeepalive) }),
   }

@@ -50,7 +50,7 @@ function originalDestination(options: MeshOptions) {
     clusterDiscoveryType: { case: 'type' as const, value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     connectTimeout: duration(options.connectTimeoutMs),
-    circuitBreakers: circuitBreakers(undefined),
+    circuitBreakers: circuitBreakers(undefined, undefined),
     typedExtensionProtocolOptions: downstreamProtocolOptions(),
   }
 }

@@ -1,13 +1,12 @@
-import type { CircuitBreakers } from '../../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js'
 import {
   type Cluster,
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
-import { RoutingPriority } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
-import type { CircuitBreakerPlan, ClusterPlan } from '../plan.ts'
+import type { ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
+import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
 import { notHonoured } from './honoured.ts'
@@ -39,7 +38,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
       cluster.lbConfig.case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     ...http.plan,
-    limits: limitsOf(cluster.circuitBreakers),
+    ...compileCircuitBreakers(cluster.circuitBreakers),
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
     endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
@@ -83,25 +82,5 @@ function balancingOf(cluster: Cluster): ClusterPlan['balancing'] {
       return 'cluster_provided'
     default:
       return refuse('lb_policy', `${LbPolicy[cluster.lbPolicy] ?? cluster.lbPolicy} is not supported yet`)
-  }
-}
-
-/** Envoy's defaults for a cluster that sets no thresholds. */
-const DEFAULT_LIMITS: CircuitBreakerPlan = {
-  maxConnections: 1024,
-  maxPendingRequests: 1024,
-  maxRequests: 1024,
-  maxRetries: 3,
-}
-
-function limitsOf(breakers: CircuitBreakers | undefined): CircuitBreakerPlan {
-  const thresholds = breakers?.thresholds.find((t) => t.priority === RoutingPriority.DEFAULT)
-  if (thresholds === undefined) return DEFAULT_LIMITS
-  if (thresholds.retryBudget !== undefined) refuse('circuit_breakers.thresholds.retry_budget', 'not supported yet')
-  return {
-    maxConnections: thresholds.maxConnections ?? DEFAULT_LIMITS.maxConnections,
-    maxPendingRequests: thresholds.maxPendingRequests ?? DEFAULT_LIMITS.maxPendingRequests,
-    maxRequests: thresholds.maxRequests ?? DEFAULT_LIMITS.maxRequests,
-    maxRetries: thresholds.maxRetries ?? DEFAULT_LIMITS.maxRetries,
   }
 }

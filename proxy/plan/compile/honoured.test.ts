@@ -39,7 +39,7 @@ test('what is honoured is not named', () => {
 })
 
 test('what is not is named by its path, once', () => {
-  const route = (name: string) => ({ match: { prefix: name }, route: { cluster: 'a', maxGrpcTimeout: '1s' } })
+  const route = (name: string) => ({ match: { prefix: name }, route: { cluster: 'a', appendXForwardedHost: true } })
   const routes = {
     name: 'r',
     maxDirectResponseBodySizeBytes: 5,
@@ -47,7 +47,7 @@ test('what is not is named by its path, once', () => {
   }
   expect(ignoredOf(RouteConfigurationSchema, routes).sort()).toEqual([
     'max_direct_response_body_size_bytes',
-    'virtual_hosts.routes.route.max_grpc_timeout',
+    'virtual_hosts.routes.route.append_x_forwarded_host',
     'virtual_hosts.virtual_clusters',
   ])
   expect(ignoredOf(ClusterSchema, { name: 'a', outlierDetection: { consecutive5xx: 3 } })).toEqual([

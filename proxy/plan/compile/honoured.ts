@@ -39,9 +39,10 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
-  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
+  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds per_host_thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': `priority max_connections max_pending_requests max_requests
-    max_retries retry_budget`,
+    max_retries retry_budget max_connection_pools track_remaining`,
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': `common_http_protocol_options explicit_http_config
     use_downstream_protocol_config auto_config upstream_http_protocol_options`,
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation',
@@ -167,6 +168,7 @@ const HONOURED: Readonly<Record<string, string>> = {
     typed_per_filter_config metadata validate_clusters`,
   'envoy.config.route.v3.VirtualHost': `name domains routes request_headers_to_add request_headers_to_remove
     response_headers_to_add response_headers_to_remove retry_policy include_request_attempt_count
+    include_attempt_count_in_response include_is_timeout_retry_header hedge_policy
     typed_per_filter_config matcher require_tls metadata`,
   'envoy.config.route.v3.Route': `name match route redirect direct_response metadata request_headers_to_add
     request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config`,
@@ -174,7 +176,8 @@ const HONOURED: Readonly<Record<string, string>> = {
     query_parameters runtime_fraction grpc tls_context dynamic_metadata`,
   'envoy.config.route.v3.RouteAction': `cluster weighted_clusters cluster_not_found_response_code prefix_rewrite
     regex_rewrite path_rewrite_policy host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy
-    request_mirror_policies upgrade_configs hash_policy internal_redirect_policy metadata_match rate_limits`,
+    request_mirror_policies upgrade_configs priority hedge_policy max_stream_duration max_grpc_timeout
+    grpc_timeout_offset hash_policy internal_redirect_policy metadata_match rate_limits`,
   'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'proxy_protocol_config allow_post',
   'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs',
@@ -182,9 +185,12 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.WeightedCluster': 'clusters total_weight',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': `name weight request_headers_to_add request_headers_to_remove
     response_headers_to_add response_headers_to_remove host_rewrite_literal typed_per_filter_config`,
-  'envoy.config.route.v3.RetryPolicy': `retry_on num_retries per_try_timeout retry_back_off retriable_status_codes
+  'envoy.config.route.v3.HedgePolicy': 'initial_requests additional_request_chance hedge_on_per_try_timeout',
+  'envoy.config.route.v3.RouteAction.MaxStreamDuration': `max_stream_duration grpc_timeout_header_max
+    grpc_timeout_header_offset`,
+  'envoy.config.route.v3.RetryPolicy': `retry_on num_retries per_try_timeout per_try_idle_timeout retry_back_off retriable_status_codes
     retry_host_predicate host_selection_retry_max_attempts retriable_headers retriable_request_headers
-    rate_limited_retry_back_off`,
+    rate_limited_retry_back_off retry_priority retry_options_predicates`,
   'envoy.config.route.v3.RedirectAction': `https_redirect scheme_redirect host_redirect port_redirect path_redirect
     prefix_rewrite regex_rewrite response_code strip_query`,
   'envoy.config.route.v3.DirectResponseAction': 'status body',

@@ -1,10 +1,16 @@
-import type { RetryPolicy } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
-import type { RetryPlan } from '../plan.ts'
+import {
+  type HedgePolicy,
+  type RetryPolicy_RateLimitedRetryBackOff as RateLimitedBackOff,
+  RetryPolicy_ResetHeaderFormat as ResetFormat,
+  type RetryPolicy,
+} from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import type { RateLimitedBackOffPlan, RetryPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
+import { compileHeaderMatcher } from './route-match.ts'
 
-/** Conditions of `retry_on` (envoy router filter, x-envoy-retry-on and x-envoy-retry-grpc-on). */
-const RETRY_CONDITIONS = new Set([
+/** Conditions of `retry_on` (envoy router filter, x-envoy-retry-on). */
+export const RETRY_CONDITIONS: ReadonlySet<string> = new Set([
   '5xx',
   'gateway-error',
   'reset',
@@ -14,6 +20,12 @@ const RETRY_CONDITIONS = new Set([
   'retriable-4xx',
   'refused-stream',
   'retriable-status-codes',
+  'retriable-headers',
+  // Without effect: nothing is sent by HTTP/3.
+  'http3-post-connect-failure',
+])
+/** Those about gRPC statuses (x-envoy-retry-grpc-on). */
+export const GRPC_RETRY_CONDITIONS: ReadonlySet<string> = new Set([
   'cancelled',
   'deadline-exceeded',
   'internal',
@@ -22,34 +34,86 @@ const RETRY_CONDITIONS = new Set([
 ])
 
 const DEFAULT_BACKOFF_BASE_MS = 25
+const DEFAULT_RESET_MAX_MS = 300_000
+const PREVIOUS_HOSTS = 'envoy.retry_host_predicates.previous_hosts'
 
+/** envoy.config.route.v3.RetryPolicy. Throws a PlanError that names the field. */
 export function compileRetry(policy: RetryPolicy, path: string): RetryPlan {
   const on = new Set<string>()
   for (const condition of policy.retryOn.split(',').map((c) => c.trim())) {
     if (condition === '') continue
-    if (!RETRY_CONDITIONS.has(condition))
+    if (!RETRY_CONDITIONS.has(condition) && !GRPC_RETRY_CONDITIONS.has(condition)) {
       refuse(`${path}.retry_on`, `condition ${JSON.stringify(condition)} is not supported`)
+    }
     on.add(condition)
   }
-  if (policy.retriableHeaders.length > 0) refuse(`${path}.retriable_headers`, 'not supported')
-  if (policy.retriableRequestHeaders.length > 0) refuse(`${path}.retriable_request_headers`, 'not supported')
-  if (policy.rateLimitedRetryBackOff !== undefined) refuse(`${path}.rate_limited_retry_back_off`, 'not supported')
-  let avoidPreviousHosts = false
+  if (policy.retryPriority !== undefined)
+    refuse(`${path}.retry_priority`, `${policy.retryPriority.name} is not supported`)
+  if (policy.retryOptionsPredicates.length > 0) refuse(`${path}.retry_options_predicates`, 'not supported')
   policy.retryHostPredicate.forEach((predicate, i) => {
-    if (predicate.name !== 'envoy.retry_host_predicates.previous_hosts') {
+    if (predicate.name !== PREVIOUS_HOSTS) {
       refuse(`${path}.retry_host_predicate[${i}]`, `${predicate.name} is not supported`)
     }
-    avoidPreviousHosts = true
   })
-  const baseMs = durationMs(policy.retryBackOff?.baseInterval, DEFAULT_BACKOFF_BASE_MS)
+  const headers = policy.retriableHeaders.map((m, i) => compileHeaderMatcher(m, `${path}.retriable_headers[${i}]`))
   return {
     on,
     statuses: new Set(policy.retriableStatusCodes),
+    headers,
+    requestHeaders: policy.retriableRequestHeaders.map((matcher, i) =>
+      compileHeaderMatcher(matcher, `${path}.retriable_request_headers[${i}]`),
+    ),
+    ...looksOf(on, policy.retriableStatusCodes),
     attempts: policy.numRetries ?? 1,
     perTryTimeoutMs: durationMs(policy.perTryTimeout, 0),
-    backoffBaseMs: baseMs,
-    backoffMaxMs: durationMs(policy.retryBackOff?.maxInterval, baseMs * 10),
-    avoidPreviousHosts,
+    perTryIdleTimeoutMs: durationMs(policy.perTryIdleTimeout, 0),
+    ...compileBackOff(policy, path),
+    rateLimited: policy.rateLimitedRetryBackOff && compileRateLimited(policy.rateLimitedRetryBackOff, path),
+    avoidPreviousHosts: policy.retryHostPredicate.length > 0,
     hostSelectionAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
+    isForOthers: false,
   }
+}
+
+/** What of an answer must be looked at: most are good, and should cost little. */
+export function looksOf(
+  on: ReadonlySet<string>,
+  statuses: Iterable<number>,
+): Pick<RetryPlan, 'looksAtSuccess' | 'looksAtGrpc'> {
+  const looksAtSuccess =
+    on.has('retriable-headers') || (on.has('retriable-status-codes') && [...statuses].some((status) => status < 400))
+  return { looksAtSuccess, looksAtGrpc: [...GRPC_RETRY_CONDITIONS].some((condition) => on.has(condition)) }
+}
+
+function compileBackOff(
+  { retryBackOff }: RetryPolicy,
+  path: string,
+): Pick<RetryPlan, 'backoffBaseMs' | 'backoffMaxMs'> {
+  // Envoy counts whole milliseconds, and takes less than one for one.
+  const whole = (ms: number) => Math.max(1, Math.floor(ms))
+  const backoffBaseMs = whole(durationMs(retryBackOff?.baseInterval, DEFAULT_BACKOFF_BASE_MS))
+  const backoffMaxMs = whole(durationMs(retryBackOff?.maxInterval, backoffBaseMs * 10))
+  if (backoffMaxMs < backoffBaseMs) refuse(`${path}.retry_back_off.max_interval`, 'is less than base_interval')
+  return { backoffBaseMs, backoffMaxMs }
+}
+
+function compileRateLimited(backOff: RateLimitedBackOff, path: string): RateLimitedBackOffPlan {
+  if (backOff.resetHeaders.length === 0) refuse(`${path}.rate_limited_retry_back_off.reset_headers`, 'one is needed')
+  return {
+    resetHeaders: backOff.resetHeaders.map(({ name, format }, i) => {
+      if (name === '') refuse(`${path}.rate_limited_retry_back_off.reset_headers[${i}].name`, 'a header name is needed')
+      return { name: name.toLowerCase(), isTimestamp: format === ResetFormat.UNIX_TIMESTAMP }
+    }),
+    maxMs: durationMs(backOff.maxInterval, DEFAULT_RESET_MAX_MS),
+  }
+}
+
+/** envoy.config.route.v3.HedgePolicy: whether a try that is slow gets a rival. */
+export function compileHedge(policy: HedgePolicy, path: string): boolean {
+  // Envoy has never implemented these.
+  if ((policy.initialRequests ?? 1) !== 1) refuse(`${path}.initial_requests`, 'is not implemented')
+  if (policy.additionalRequestChance !== undefined && policy.additionalRequestChance.numerator > 0) {
+    refuse(`${path}.additional_request_chance`, 'is not implemented')
+  }
+  return policy.hedgeOnPerTryTimeout
 }

@@ -1,4 +1,4 @@
-import type { DataSource } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
+import { type DataSource, RoutingPriority } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import { ProxyProtocolConfig_Version as ProxyVersion } from '../../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import {
   type DirectResponseAction,
@@ -14,6 +14,7 @@ import {
 import type { RegexMatchAndSubstitute } from '../../../api/gen/envoy/type/matcher/v3/regex_pb.js'
 import { missingGroup, type SafeRegex } from '../../../lib/safe-regex.ts'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
+import { PRIORITY } from '../../upstream/circuit-breaker.ts'
 import { NO_MUTATIONS } from '../header-mutations.ts'
 import type {
   ConnectPlan,
@@ -29,7 +30,7 @@ import { refuse } from '../plan-error.ts'
 import { wireText } from '../wire-text.ts'
 import { compileFraction, compileRegex, durationMs } from './common.ts'
 import { compileMutations } from './mutations.ts'
-import { compileRetry } from './retry.ts'
+import { compileHedge, compileRetry } from './retry.ts'
 
 /** Envoy's default when a route names no time-out; 0 switches it off. */
 const DEFAULT_ROUTE_TIMEOUT_MS = 15_000
@@ -67,6 +68,16 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
     autoHostRewrite: host.case === 'autoHostRewrite' && host.value.value,
     timeoutMs: durationMs(action.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
     idleTimeoutMs: action.idleTimeout === undefined ? undefined : durationMs(action.idleTimeout, 0),
+    maxGrpcTimeoutMs: action.maxGrpcTimeout && durationMs(action.maxGrpcTimeout, 0),
+    grpcTimeoutOffsetMs: durationMs(action.grpcTimeoutOffset, 0),
+    maxDuration: action.maxStreamDuration && {
+      maxMs: durationMs(action.maxStreamDuration.maxStreamDuration, 0),
+      grpcMaxMs:
+        action.maxStreamDuration.grpcTimeoutHeaderMax && durationMs(action.maxStreamDuration.grpcTimeoutHeaderMax, 0),
+      grpcOffsetMs: durationMs(action.maxStreamDuration.grpcTimeoutHeaderOffset, 0),
+    },
+    hedges: action.hedgePolicy && compileHedge(action.hedgePolicy, `${path}.hedge_policy`),
+    priority: action.priority === RoutingPriority.HIGH ? PRIORITY.high : PRIORITY.default,
     retry: action.retryPolicy === undefined ? undefined : compileRetry(action.retryPolicy, `${path}.retry_policy`),
     mirrors: action.requestMirrorPolicies.map((mirror, i) =>
       compileMirror(mirror, `${path}.request_mirror_policies[${i}]`),

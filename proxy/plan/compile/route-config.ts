@@ -13,7 +13,7 @@ import { originOf } from './common.ts'
 import { notHonoured } from './honoured.ts'
 import { compileMutations } from './mutations.ts'
 import { tlsRedirects } from './require-tls.ts'
-import { compileRetry } from './retry.ts'
+import { compileHedge, compileRetry } from './retry.ts'
 import { compileAction } from './route-action.ts'
 import { compileRouteMatch } from './route-match.ts'
 
@@ -47,7 +47,10 @@ export function compileVirtualHost(host: VirtualHost, path: string): VirtualHost
     routeIndex: RouteIndex.of(routes),
     mutations: compileMutations(host, path),
     retry: host.retryPolicy === undefined ? undefined : compileRetry(host.retryPolicy, `${path}.retry_policy`),
+    hedges: host.hedgePolicy !== undefined && compileHedge(host.hedgePolicy, `${path}.hedge_policy`),
     includeAttemptCount: host.includeRequestAttemptCount,
+    includeAttemptCountInResponse: host.includeAttemptCountInResponse,
+    includeIsTimeoutRetry: host.includeIsTimeoutRetryHeader,
     filterConfigs: compileFilterConfigs(host.typedPerFilterConfig, path),
     ignored: path === '' ? notHonoured(VirtualHostSchema, host) : [],
     origin,
