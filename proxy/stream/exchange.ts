@@ -302,6 +302,7 @@ export class Exchange implements Call, TryOwner {
     const choice = this.#choice
     choice.avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
     choice.draws = retry?.hostSelectionAttempts ?? 0
+    choice.criteria = this.#decision.choice?.criteria
     return cluster.pickHost(choice)
   }
 

@@ -8,7 +8,8 @@ import { RoundRobinBalancer } from './round-robin.ts'
 
 /** Chooses one host of those that may be used. Told of every new set; never sees an empty one. */
 export interface Balancer {
-  update(hosts: readonly Host[]): void
+  /** `weights`, one a host, take the place of those of the hosts' plans where hosts of several localities share one table. */
+  update(hosts: readonly Host[], weights?: readonly number[]): void
   pick(choice: HostChoice): Host
 }
 
