@@ -445,6 +445,8 @@ export interface EndpointPlan {
   readonly healthy: boolean
   /** Healthy, and not to be used before others have no room. */
   readonly degraded: boolean
+  /** Not healthy, and not to be counted among those that should be. */
+  readonly draining: boolean
   /** What subsets are made by (`filter_metadata` of envoy.lb). */
   readonly subsetMetadata: readonly Criterion[]
   /** What its cluster's socket matches are compared with (`filter_metadata` of envoy.transport_socket_match). */

@@ -19,6 +19,7 @@ export function originalEndpoint(facts: ConnectionFacts): EndpointPlan | undefin
     policy: DEFAULT_ENDPOINT_POLICY,
     healthy: true,
     degraded: false,
+    draining: false,
     subsetMetadata: [],
     socketMetadata: undefined,
   }

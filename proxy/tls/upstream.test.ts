@@ -38,6 +38,7 @@ const endpoint = (port: number): EndpointPlan => ({
   policy: DEFAULT_ENDPOINT_POLICY,
   healthy: true,
   degraded: false,
+  draining: false,
   subsetMetadata: [],
   socketMetadata: undefined,
 })

@@ -20,18 +20,20 @@ export class StaticPair {
     this.hosts = { envoy: `${block}.1`, lateen: `${block}.2` }
   }
 
-  /** `listeners` are made for an address; they take these ports. */
+  /** `listeners` are made for an address; they take these ports. `others` are further fields of the bootstrap. */
   async start(
     envoy: string,
     ports: readonly number[],
     listeners: (address: string) => readonly object[],
     clusters: readonly object[],
     secrets: readonly object[] = [],
+    others: object = {},
   ): Promise<void> {
     const text = (address: string) =>
       JSON.stringify({
         node: { id: 'n', cluster: 'c' },
         static_resources: { listeners: listeners(address), clusters, secrets },
+        ...others,
       })
     this.#agent = new Agent(parseBootstrap(text(this.hosts.lateen), 'static'), 'static', { log: silentLogger })
     await this.#agent.start()

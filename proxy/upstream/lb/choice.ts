@@ -1,6 +1,6 @@
 import type { SubsetCriteria } from '../../plan/subset-criteria.ts'
-import type { RetryPriority } from '../host-sets/retry-priority.ts'
 import type { Host } from '../host.ts'
+import type { RetryPriority } from '../host-sets/retry-priority.ts'
 
 /** An unsigned number of 64 bits, in halves of 32. */
 export interface Hash64 {
