@@ -56,6 +56,7 @@ export class HostSet {
   setHosts(hosts: readonly Host[]): void {
     this.#hosts = hosts
     this.#localities = this.#balancing.usesLocalityWeights ? this.#byLocality(hosts) : []
+    for (const source of Object.values(this.#sources)) source.invalidate()
     this.#setSource('all', hosts)
     this.refresh()
   }
@@ -90,8 +91,9 @@ export class HostSet {
 
   /** Whether `source()` of a kind is the same until something changes. */
   isSteady(kind: Kind): boolean {
-    if (kind === 'healthy') return this.#healthySchedule === undefined
-    return kind === 'all' || this.#degradedSchedule === undefined
+    if (kind === 'all') return true
+    const schedule = kind === 'healthy' ? this.#healthySchedule : this.#degradedSchedule
+    return schedule === undefined || schedule.isSingle
   }
 
   #setSource(kind: Kind, hosts: readonly Host[]): void {

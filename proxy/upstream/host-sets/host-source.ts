@@ -24,10 +24,16 @@ export class HostSource {
     return this.#hosts
   }
 
-  /** `weights`, one a host, are in the place of those of the hosts' plans. */
+  /** `weights`, one a host, are in the place of those of the hosts' plans. The same hosts again change nothing. */
   set(hosts: readonly Host[], weights?: readonly number[]): void {
+    const before = this.#hosts
     this.#hosts = hosts
     this.#weights = weights
+    if (hosts.length !== before.length || hosts.some((host, i) => host !== before[i])) this.#isTold = false
+  }
+
+  /** The plans of its hosts may have changed. */
+  invalidate(): void {
     this.#isTold = false
   }
 

@@ -9,10 +9,13 @@ export class LocalityScheduler {
   readonly #deadlines: Float64Array
   readonly #orders: Float64Array
   #order = 0
+  /** It always chooses the same. */
+  readonly isSingle: boolean
 
   /** One weight a locality; one of 0 is never chosen, and at least one must not be. */
   constructor(weights: readonly number[], random: Random) {
     this.#weights = weights
+    this.isSingle = weights.filter((weight) => weight > 0).length === 1
     this.#deadlines = Float64Array.from(weights, (weight) => (weight > 0 ? 1 / weight : Number.POSITIVE_INFINITY))
     this.#orders = Float64Array.from(weights, () => this.#order++)
     // Proxies that learn of a change at once do not all begin with the same locality.
