@@ -163,7 +163,9 @@ export class Cluster {
     let host = this.#picker.pick(choice)
     const { avoid, draws } = choice
     if (avoid === undefined) return host
-    for (let i = 0; i < draws && host !== undefined && avoid.includes(host); i++) host = this.#picker.pick(choice)
+    for (let i = 0; i < draws && host !== undefined && avoid.includes(host); i++) {
+      host = this.#picker.pick(choice, i + 1)
+    }
     return host
   }
 

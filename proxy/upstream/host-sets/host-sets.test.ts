@@ -146,7 +146,7 @@ test('a locality loses load when more of it has failed than is provided over', (
   expect(shares(picker, hosts, 1_000)).toEqual([50, 50, 0])
   // 1.4 * 0.5 = 0.7 of its weight.
   fail(picker, a.slice(0, 5))
-  expect(shares(picker, hosts, 1_700)).toEqual([(100 * 0.7) / 1.7, 100 / 1.7, 0])
+  expect(shares(picker, hosts, 1_700)).toEqual([70_000 / 1_700, 100_000 / 1_700, 0])
   fail(picker, a)
   expect(shares(picker, hosts, 100)).toEqual([0, 100, 0])
 })

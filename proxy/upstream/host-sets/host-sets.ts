@@ -12,8 +12,8 @@ export interface HostPicker {
   setHosts(hosts: readonly Host[]): void
   /** The health of one of its hosts has changed. */
   onHealthChange(host: Host): void
-  /** undefined when there is no host that may be chosen. */
-  pick(choice: HostChoice): Host | undefined
+  /** undefined when there is no host that may be chosen. `redraw` counts those that were chosen before, and not wanted. */
+  pick(choice: HostChoice, redraw?: number): Host | undefined
 }
 
 const NO_LOAD: PriorityLoad = { healthy: [], degraded: [], panic: [] }
@@ -67,10 +67,12 @@ export class HostSets implements HostPicker {
     if (set !== undefined) this.#stale.add(set)
   }
 
-  pick(choice: HostChoice): Host | undefined {
+  pick(choice: HostChoice, redraw = 0): Host | undefined {
     if (this.#stale.size > 0) this.#refresh()
     const only = this.#only
-    return only === undefined || choice.retryPriority !== undefined ? this.#pickByLoad(choice) : only.pick(choice)
+    return only === undefined || choice.retryPriority !== undefined
+      ? this.#pickByLoad(choice, redraw)
+      : only.pick(choice, redraw)
   }
 
   #refresh(): void {
@@ -96,17 +98,17 @@ export class HostSets implements HostPicker {
     return set.source('healthy')
   }
 
-  #pickByLoad(choice: HostChoice): Host | undefined {
+  #pickByLoad(choice: HostChoice, redraw: number): Host | undefined {
     if (this.#sets.length === 0) return undefined
     const { healthy, degraded } = this.#loadFor(choice)
     let left = this.#percent(choice.hash)
     for (let priority = 0; priority < healthy.length; priority++) {
       left -= healthy[priority] as number
-      if (left < 0) return this.#pickFrom(priority, 'healthy', choice)
+      if (left < 0) return this.#pickFrom(priority, 'healthy', choice, redraw)
     }
     for (let priority = 0; priority < degraded.length; priority++) {
       left -= degraded[priority] as number
-      if (left < 0) return this.#pickFrom(priority, 'degraded', choice)
+      if (left < 0) return this.#pickFrom(priority, 'degraded', choice, redraw)
     }
     return undefined
   }
@@ -125,17 +127,17 @@ export class HostSets implements HostPicker {
     return sharesTable && hash !== undefined ? hashPercent(hash) : randomInt(random, 100)
   }
 
-  #pickFrom(priority: number, kind: 'healthy' | 'degraded', choice: HostChoice): Host | undefined {
+  #pickFrom(priority: number, kind: 'healthy' | 'degraded', choice: HostChoice, redraw: number): Host | undefined {
     const { plan, sharesTable } = this.#balancing
     const set = this.#sets[priority]
     if (this.#load.panic[priority] === true) {
       this.#inPanic.inc()
       // Envoy knows the setting of its zone aware balancers only.
       if (plan.failsInPanic && !sharesTable) return undefined
-      return set?.source('all').pick(choice)
+      return set?.source('all').pick(choice, redraw)
     }
     // A table of hashes has no degraded hosts (Envoy's ThreadAwareLoadBalancerBase).
-    return set?.source(sharesTable ? 'healthy' : kind).pick(choice)
+    return set?.source(sharesTable ? 'healthy' : kind).pick(choice, redraw)
   }
 }
 

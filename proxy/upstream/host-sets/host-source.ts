@@ -37,11 +37,11 @@ export class HostSource {
     this.#isTold = false
   }
 
-  pick(choice: HostChoice): Host | undefined {
+  pick(choice: HostChoice, redraw: number): Host | undefined {
     if (this.#hosts.length === 0) return undefined
     const balancer = this.#balancer
-    if (balancer === undefined || !this.#isTold) return this.#tell().pick(choice)
-    return balancer.pick(choice)
+    if (balancer === undefined || !this.#isTold) return this.#tell().pick(choice, redraw)
+    return balancer.pick(choice, redraw)
   }
 
   #tell(): Balancer {

@@ -52,39 +52,45 @@ export class SubsetPicker implements HostPicker {
     for (const sets of this.#subsetsOf.get(host) ?? []) sets.onHealthChange(host)
   }
 
-  pick(choice: HostChoice): Host | undefined {
+  pick(choice: HostChoice, redraw = 0): Host | undefined {
     const { criteria } = choice
     if (criteria !== undefined) {
       const sets = this.#subsets.get(criteria.id)
       if (sets !== undefined) {
         this.#stats.lb_subsets_selected.inc()
-        return sets.pick(choice)
+        return sets.pick(choice, redraw)
       }
       const selector = this.#selectors.get(criteria.keysId)
-      if (selector !== undefined && selector.fallback !== 'cluster') return this.#fallBack(selector, criteria, choice)
+      if (selector !== undefined && selector.fallback !== 'cluster')
+        return this.#fallBack(selector, criteria, choice, redraw)
     }
     const { fallback } = this.#plan
     if (fallback !== 'none') {
-      const host = (fallback === 'any' ? this.#any : this.#default).pick(choice)
+      const host = (fallback === 'any' ? this.#any : this.#default).pick(choice, redraw)
       if (host !== undefined) {
         this.#stats.lb_subsets_fallback.inc()
         return host
       }
     }
     if (!this.#plan.panicModeAny) return undefined
-    const host = this.#any.pick(choice)
+    const host = this.#any.pick(choice, redraw)
     if (host !== undefined) this.#stats.lb_subsets_fallback_panic.inc()
     return host
   }
 
-  #fallBack(selector: SubsetSelectorPlan, criteria: SubsetCriteria, choice: HostChoice): Host | undefined {
+  #fallBack(
+    selector: SubsetSelectorPlan,
+    criteria: SubsetCriteria,
+    choice: HostChoice,
+    redraw: number,
+  ): Host | undefined {
     switch (selector.fallback) {
       case 'any':
-        return this.#any.pick(choice)
+        return this.#any.pick(choice, redraw)
       case 'default':
-        return this.#default.pick(choice)
+        return this.#default.pick(choice, redraw)
       case 'keys':
-        return this.pick({ ...choice, criteria: this.#reduce(selector, criteria) })
+        return this.pick({ ...choice, criteria: this.#reduce(selector, criteria) }, redraw)
       default:
         return undefined
     }

@@ -10,7 +10,8 @@ import { RoundRobinBalancer } from './round-robin.ts'
 export interface Balancer {
   /** `weights`, one a host, take the place of those of the hosts' plans where hosts of several localities share one table. */
   update(hosts: readonly Host[], weights?: readonly number[]): void
-  pick(choice: HostChoice): Host
+  /** `redraw` counts the hosts that were chosen for this try before, and not wanted. */
+  pick(choice: HostChoice, redraw: number): Host
 }
 
 export function createBalancer(plan: ClusterPlan, random: Random): Balancer {
