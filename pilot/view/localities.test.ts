@@ -1,7 +1,7 @@
+import { fromBinary } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
-import type { ClusterLoadAssignment } from '../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { TYPE_URL } from '../../api/type-urls.ts'
-import { decode } from '../testing/decode.ts'
 import { istio, node, publisherOf } from '../testing/mesh.ts'
 import type { EncodedResource } from '../xds/view.ts'
 
@@ -74,6 +74,6 @@ test('where a node is: by its label, by its own word, by its workload', () => {
 })
 
 function priorities(resource: EncodedResource | undefined): Record<string, number> {
-  const assignment = decode(TYPE_URL.endpoint, resource as EncodedResource) as ClusterLoadAssignment
-  return Object.fromEntries(assignment.endpoints.map((group) => [group.locality?.region ?? '', group.priority]))
+  const { endpoints } = fromBinary(ClusterLoadAssignmentSchema, resource?.bytes ?? new Uint8Array())
+  return Object.fromEntries(endpoints.map((group) => [group.locality?.region ?? '', group.priority]))
 }

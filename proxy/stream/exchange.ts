@@ -298,12 +298,11 @@ export class Exchange implements Call, TryOwner {
       const endpoint = originalEndpoint(this.facts)
       return endpoint === undefined ? undefined : cluster.hostAt(endpoint)
     }
-    const { retry } = this.#decision
-    const choice = this.#choice
-    choice.avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
-    choice.draws = retry?.hostSelectionAttempts ?? 0
-    choice.criteria = this.#decision.choice?.criteria
-    return cluster.pickHost(choice)
+    const { retry, choice: target } = this.#decision
+    this.#choice.avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
+    this.#choice.draws = retry?.hostSelectionAttempts ?? 0
+    this.#choice.criteria = target?.criteria
+    return cluster.pickHost(this.#choice)
   }
 
   onTryStream(attempt: UpstreamTry): void {

@@ -19,16 +19,23 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
   const within = path === '' ? '' : `${path}.`
   const policy = compilePolicy(assignment.policy, `${within}policy`)
   for (const [g, group] of assignment.endpoints.entries()) {
-    const ofGroup = { ...compileLocality(group, `${within}endpoints[${g}]`), policy }
+    const { priority, locality, localityWeight } = compileLocality(group, `${within}endpoints[${g}]`)
     for (const [e, lbEndpoint] of group.lbEndpoints.entries()) {
       const at = `${within}endpoints[${g}].lb_endpoints[${e}]`
       const { hostIdentifier, healthStatus, metadata } = lbEndpoint
       if (hostIdentifier.case !== 'endpoint') refuse(at, 'an endpoint is needed')
+      const { address, port, unixPath } = compileAddress(hostIdentifier.value.address, `${at}.endpoint.address`)
+      // Written out: what is spread is slow to read, and each change of health reads all.
       plans.push({
-        ...compileAddress(hostIdentifier.value.address, `${at}.endpoint.address`),
+        address,
+        port,
+        unixPath,
         hostname: hostIdentifier.value.hostname,
         weight: Math.max(1, lbEndpoint.loadBalancingWeight ?? 1),
-        ...ofGroup,
+        priority,
+        locality,
+        localityWeight,
+        policy,
         healthy: ROUTABLE.has(healthStatus),
         degraded: healthStatus === HealthStatus.DEGRADED,
         draining: healthStatus === HealthStatus.DRAINING,
