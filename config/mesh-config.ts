@@ -8,6 +8,7 @@ import { type LineTree, lineAt } from './parse/lines.ts'
 import { isPlainObject, type PlainObject } from './parse/objects.ts'
 import { type Problem, Report } from './report.ts'
 import { withoutNulls } from './validate/fields.ts'
+import { checkLocalitySetting } from './validate/rules/locality-setting.ts'
 import { checkSchema } from './validate/schema.ts'
 
 /** A mesh's configuration as its file says it, and what is wrong with that. Without errors `config` can be used. */
@@ -31,6 +32,8 @@ export function loadMeshConfig(file: string, text: string): LoadedMeshConfig {
   const known = isPlainObject(value) ? knownFields(MeshConfig, withoutNulls(MeshConfig, value), [], report) : {}
   if (!report.hasErrors) checkSchema(SCHEMA, known, report)
   if (!report.hasErrors) checkProviders(known as MeshConfig, report)
+  if (!report.hasErrors)
+    checkLocalitySetting((known as MeshConfig).localityLbSetting, ['localityLbSetting'], true, report)
   const findings = report.problems.map((problem) => placed(file, composed.lines, problem))
   return { config: report.hasErrors ? {} : (known as MeshConfig), findings }
 }

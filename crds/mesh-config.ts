@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { LocalityLoadBalancerSetting } from './kinds/destination-rule.ts'
 import { HTTPRetry } from './kinds/virtual-service.ts'
 import { duration, mapOf, message, oneOf, portNumber, strings, uint32 } from './schema.ts'
 
@@ -51,6 +52,7 @@ export const MeshConfig = message({
   defaultVirtualServiceExportTo: Type.Optional(strings()),
   defaultDestinationRuleExportTo: Type.Optional(strings()),
   defaultHttpRetryPolicy: Type.Optional(HTTPRetry),
+  localityLbSetting: Type.Optional(LocalityLoadBalancerSetting),
   h2UpgradePolicy: Type.Optional(oneOf(['DO_NOT_UPGRADE', 'UPGRADE'])),
   accessLogFile: Type.Optional(Type.String()),
   dnsRefreshRate: Type.Optional(duration()),

@@ -17,7 +17,7 @@ import { body } from './object.ts'
 
 export { MatchLabelsSelector, PortSelector } from './common.ts'
 
-const NO_LOCALITY = 'localities are not honoured yet'
+const NO_ZONES = 'zone-aware balancing is not honoured yet: use localityLbSetting'
 const NO_HASH = 'consistent hashing is not honoured yet'
 const NO_WARMUP = 'warm-up is not honoured yet'
 
@@ -97,8 +97,8 @@ export const LoadBalancerSettings = message({
     }),
   ),
   consistentHash: Type.Optional(unsupported(ConsistentHashLB, NO_HASH)),
-  localityLbSetting: Type.Optional(unsupported(LocalityLoadBalancerSetting, NO_LOCALITY)),
-  zoneAwareLbSetting: Type.Optional(unsupported(ZoneAwareLoadBalancerSetting, NO_LOCALITY)),
+  localityLbSetting: Type.Optional(LocalityLoadBalancerSetting),
+  zoneAwareLbSetting: Type.Optional(unsupported(ZoneAwareLoadBalancerSetting, NO_ZONES)),
   warmup: Type.Optional(unsupported(WarmupConfiguration, NO_WARMUP)),
   warmupDurationSecs: Type.Optional(unsupported(deprecated(duration(), 'use warmup.duration'), NO_WARMUP)),
 })

@@ -1,7 +1,7 @@
 import { type NodeType, parseNodeId } from '../../api/node.ts'
 import { MeshError } from '../../lib/errors.ts'
 import type { Labels } from '../registry/labels.ts'
-import type { Workload } from '../registry/workload.ts'
+import { LOCALITY_LABEL, localityOf, type Workload } from '../registry/workload.ts'
 import type { WorkloadIndex } from '../registry/workload-index.ts'
 import type { NodeIdentity } from '../xds/view.ts'
 
@@ -37,15 +37,19 @@ export function resolveNode(node: NodeIdentity, workloads: WorkloadIndex): Proxy
   const { metadata } = node
   const namespace = text(metadata.NAMESPACE) ?? id.namespace
   const addresses = [...new Set([id.ip, ...(text(metadata.INSTANCE_IPS)?.split(',') ?? [])])].filter(isRealAddress)
+  const labels = stringMap(metadata.LABELS)
   const workload = findWorkload(namespace, id.name, text(metadata.WORKLOAD_NAME), addresses, workloads)
   return {
     type: id.type,
     name: id.name,
     namespace,
     domain: id.domain,
-    labels: { ...workload?.labels, ...stringMap(metadata.LABELS) },
+    labels: { ...workload?.labels, ...labels },
     addresses: addresses.length > 0 ? addresses : (workload?.addresses ?? []),
-    locality: workload?.locality ?? '',
+    locality:
+      labels[LOCALITY_LABEL] === undefined
+        ? (node.locality ?? (workload?.locality || localityOf(labels)))
+        : localityOf(labels),
     interception: interceptionOf(metadata.INTERCEPTION_MODE),
     workload,
   }

@@ -1,3 +1,4 @@
+import type { LocalityLoadBalancerSetting } from '../../crds/kinds/destination-rule.ts'
 import type { HTTPRetry } from '../../crds/kinds/virtual-service.ts'
 import type { ExtensionProvider } from '../../crds/mesh-config.ts'
 import type { MtlsMode } from './peer-authentication.ts'
@@ -15,6 +16,8 @@ export interface MeshOptions {
   readonly defaultDestinationRuleExportTo: readonly string[]
   /** The retries of every route that gives none of its own. */
   readonly defaultHttpRetryPolicy: HTTPRetry
+  /** Which endpoints callers prefer where no rule says so: near ones, with `enabled` and where there is outlier detection. */
+  readonly localityLbSetting: LocalityLoadBalancerSetting
   readonly h2UpgradePolicy: 'DO_NOT_UPGRADE' | 'UPGRADE'
   /** '' switches the access log off. */
   readonly accessLogFile: string
@@ -55,6 +58,7 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   defaultVirtualServiceExportTo: ['*'],
   defaultDestinationRuleExportTo: ['*'],
   defaultHttpRetryPolicy: { attempts: 2, retryOn: SAFE_RETRY_ON },
+  localityLbSetting: { enabled: true },
   h2UpgradePolicy: 'DO_NOT_UPGRADE',
   accessLogFile: '',
   dnsRefreshRateMs: 60_000,

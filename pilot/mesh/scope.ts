@@ -9,6 +9,7 @@ import { destinationHosts } from './destinations.ts'
 import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
 import type { Generation } from './generation.ts'
 import type { ServiceInstance } from './instances.ts'
+import { localityNeeds } from './locality-setting.ts'
 import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
@@ -24,6 +25,8 @@ export interface NodeScope {
   readonly namespace: string
   /** Only the labels that some rule asks for. */
   readonly labels: Labels
+  /** Where it runs, as far as some rule makes a difference of it. Alike for alike places. */
+  readonly place: { readonly locality: string; readonly labels: Labels }
   /** Whether the workload's connections are redirected to the proxy, so that it needs the catch-all listeners. */
   readonly captured: boolean
   /** The workload's own address; '' unless a listener needs it. */
@@ -73,6 +76,7 @@ function sidecarScope(
     type: node.type,
     namespace: node.namespace,
     labels: relevantLabels(node.labels, generation),
+    place: relevantPlace(node, generation, memo),
     captured,
     address: needsAddress(spec, captured) ? (node.addresses[0] ?? '') : '',
     // Only redirected connections need to be told apart by the ports that the workload serves.
@@ -122,6 +126,7 @@ function gatewayScope(
     type: node.type,
     namespace: node.namespace,
     labels: relevantLabels(node.labels, generation),
+    place: relevantPlace(node, generation, memo),
     captured: false,
     address: '',
     instances: [],
@@ -144,7 +149,10 @@ function gatewayScope(
 
 const NO_MTLS: MtlsModes = { workload: 'DISABLE', ports: {} }
 
-type ScopeIdentity = Pick<NodeScope, 'type' | 'namespace' | 'labels' | 'captured' | 'address' | 'instances' | 'mtls'>
+type ScopeIdentity = Pick<
+  NodeScope,
+  'type' | 'namespace' | 'labels' | 'place' | 'captured' | 'address' | 'instances' | 'mtls'
+>
 
 /** `objects` are the Sidecar or the Gateways that apply. */
 function scopeKey(identity: ScopeIdentity, objects: readonly ConfigObject<unknown>[]): string {
@@ -184,6 +192,17 @@ function relevantLabels(labels: Labels, { virtualServices, destinationRules }: G
     if (labels[key] !== undefined) relevant[key] = labels[key]
   }
   return relevant
+}
+
+function relevantPlace({ locality, labels }: ProxyNode, generation: Generation, memo: Memo): NodeScope['place'] {
+  const { destinationRules, options } = generation
+  const needs = memo.get('locality needs', [destinationRules, options], () =>
+    localityNeeds(destinationRules.all, options.localityLbSetting),
+  )
+  return memo.intern('place', {
+    locality: needs.locality ? locality : '',
+    labels: Object.fromEntries(needs.labelKeys.flatMap((key) => (labels[key] ? [[key, labels[key]]] : []))),
+  })
 }
 
 /** What the egress listeners import, and what the imported VirtualServices send to. */

@@ -113,12 +113,16 @@ function containerPorts(spec: PodSpec | undefined): Record<string, number> {
   return ports
 }
 
+export const LOCALITY_LABEL = 'istio-locality'
+
 /** Istio's own label first (dots for slashes), then Kubernetes' topology labels. */
-function localityOf(labels: Labels): string {
-  const own = labels['istio-locality']
+export function localityOf(labels: Labels): string {
+  const own = labels[LOCALITY_LABEL]
   if (own !== undefined) return own.replaceAll('.', '/')
   const region = labels['topology.kubernetes.io/region']
   if (region === undefined) return ''
   const zone = labels['topology.kubernetes.io/zone']
-  return zone === undefined ? region : `${region}/${zone}`
+  if (zone === undefined) return region
+  const subzone = labels['topology.istio.io/subzone']
+  return subzone === undefined ? `${region}/${zone}` : `${region}/${zone}/${subzone}`
 }

@@ -3,6 +3,6 @@
  * workload itself, `special.ts` the ones that every proxy has.
  */
 export { inboundCluster } from './cluster/inbound.ts'
-export { endpointsOfCluster, namesItsPeers, outboundCluster } from './cluster/outbound.ts'
+export { callerSetting, endpointsOfCluster, namesItsPeers, outboundCluster } from './cluster/outbound.ts'
 export { type ClusterPlan, clusterPlans } from './cluster/plan.ts'
 export { blackHoleCluster, inboundPassthroughCluster, passthroughCluster } from './cluster/special.ts'

@@ -4,6 +4,7 @@ import { type Labels, labelsMatch } from '../registry/labels.ts'
 
 /** Endpoints: `load-assignment.ts` makes the message for a cluster from those that belong to it. */
 export { loadAssignment, MTLS_ENDPOINT } from './endpoint/load-assignment.ts'
+export { byLocality, type Caller, forCaller } from './endpoint/locality-groups.ts'
 
 export function inSubset(endpoints: readonly Endpoint[], labels: Labels | undefined): readonly Endpoint[] {
   return labels === undefined ? endpoints : endpoints.filter((endpoint) => labelsMatch(labels, endpoint.labels))

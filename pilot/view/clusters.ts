@@ -13,6 +13,7 @@ import { encoded } from '../resource.ts'
 import {
   blackHoleCluster,
   type ClusterPlan,
+  callerSetting,
   clusterPlans,
   endpointsOfCluster,
   inboundCluster,
@@ -21,7 +22,7 @@ import {
   outboundCluster,
   passthroughCluster,
 } from '../translate/cluster.ts'
-import { addressed, inSubset, loadAssignment } from '../translate/endpoint.ts'
+import { addressed, byLocality, type Caller, forCaller, inSubset, loadAssignment } from '../translate/endpoint.ts'
 import { type InboundPlan, inboundPlans } from '../translate/inbound-plan.ts'
 import type { EncodedResource } from '../xds/view.ts'
 
@@ -64,7 +65,15 @@ export function clusterResources(scope: NodeScope, generation: Generation, memo:
   return memo.get('clusters', [scope, plans, inbound, options, mtls, ...varying], () => {
     const outbound = plans.flatMap(
       (plan, i) =>
-        outboundResource(plan, resolved[i] ?? NO_ENDPOINTS, identities[i] ?? NO_NAMES, mtls, options, memo) ?? [],
+        outboundResource(
+          plan,
+          resolved[i] ?? NO_ENDPOINTS,
+          identities[i] ?? NO_NAMES,
+          mtls,
+          options,
+          scope.place,
+          memo,
+        ) ?? [],
     )
     return memo.list('clusters', [
       ...special(scope, options, memo),
@@ -95,12 +104,14 @@ function outboundResource(
   identities: readonly string[],
   mtls: AutoMtls,
   options: MeshOptions,
+  caller: Caller,
   memo: Memo,
 ) {
   // How those that are resolved are called is part of the cluster.
   const called = endpoints === NO_ENDPOINTS ? undefined : mtls
-  return memo.get('cluster', [plan, endpoints, identities, called, options], () => {
-    const cluster = outboundCluster(plan, endpoints, identities, mtls, options)
+  const place = called === undefined || callerSetting(plan, options) === undefined ? undefined : caller
+  return memo.get('cluster', [plan, endpoints, identities, called, options, place], () => {
+    const cluster = outboundCluster(plan, endpoints, identities, mtls, options, caller)
     return cluster === undefined ? undefined : resource(cluster, memo)
   })
 }
@@ -128,11 +139,17 @@ export function endpointResources(scope: NodeScope, generation: Generation, memo
   const plans = plannedClusters(scope, generation, memo)
   const eds = memo.get('eds plans', [plans], () => plans.filter((plan) => plan.discovery === 'EDS'))
   const endpoints = eds.map((plan) => endpointsOf(plan, generation))
-  const { clusterId } = generation.options
+  const { options } = generation
   const mtls = autoMtls(generation, memo)
-  return memo.eachPair('endpoints of clusters', eds, endpoints, [scope.key, clusterId, mtls], (plan, all) => {
-    const chosen = addressed(endpointsOfCluster(plan, all, mtls))
-    const message = loadAssignment(plan.name, chosen, clusterId, mtls)
-    return encoded(TYPE_URL.endpoint, plan.name, ClusterLoadAssignmentSchema, message, memo)
+  return memo.eachPair('endpoints of clusters', eds, endpoints, [scope.key, options, mtls], (plan, all) => {
+    const setting = callerSetting(plan, options)
+    // What is the same for callers everywhere is made once.
+    const place = setting && scope.place
+    return memo.get('endpoints of cluster', [plan, all, options, mtls, place], () => {
+      const groups = byLocality(addressed(endpointsOfCluster(plan, all, mtls)))
+      const sorted = setting === undefined ? groups : forCaller(groups, setting, scope.place, options.clusterId)
+      const message = loadAssignment(plan.name, sorted, options.clusterId, mtls)
+      return encoded(TYPE_URL.endpoint, plan.name, ClusterLoadAssignmentSchema, message, memo)
+    })
   })
 }

@@ -272,5 +272,7 @@ function shortened(name: string): string {
 
 function identityOf(node: Node, proven: SpiffeId | undefined): NodeIdentity {
   const { id, cluster, metadata = {}, clientFeatures } = node
-  return { id, cluster, metadata, clientFeatures, proven }
+  const { region = '', zone = '', subZone = '' } = node.locality ?? {}
+  const locality = region === '' ? undefined : `${region}/${zone}/${subZone}`
+  return { id, cluster, metadata, locality, clientFeatures, proven }
 }

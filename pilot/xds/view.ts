@@ -33,6 +33,8 @@ export interface NodeIdentity {
   id: string
   cluster: string
   metadata: Record<string, unknown>
+  /** `region/zone/subzone`, where the node says so. */
+  locality?: string | undefined
   clientFeatures?: readonly string[]
   /** Who its proxy has proven to be; what the other fields say agrees with it. undefined where nothing was asked for. */
   proven?: SpiffeId | undefined

@@ -11,6 +11,7 @@ import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
 import type { MetadataMatcher } from './metadata-matcher.ts'
 import type { RouteIndex } from './route-index.ts'
 import { type BySecrets, NO_SECRETS, type Secrets } from './secret-plan.ts'
+import type { Criterion, SubsetCriteria } from './subset-criteria.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
 
 /*
@@ -323,6 +324,8 @@ export interface WeightedChoice {
 
 export interface WeightedClusterPlan {
   readonly cluster: string
+  /** The subset of its hosts that is asked for. */
+  readonly criteria: SubsetCriteria | undefined
   readonly weight: number
   readonly mutations: HeaderMutations
   readonly hostRewrite: string
@@ -413,7 +416,14 @@ export interface ClusterPlan {
   readonly limits: CircuitBreakerPlan
   /** For requests of routes with priority HIGH. */
   readonly highLimits: CircuitBreakerPlan
+  /** A priority of which less is healthy is in panic: the health of its hosts is not looked at. A whole number. */
   readonly panicThresholdPercent: number
+  /** In panic nobody is chosen. */
+  readonly failsInPanic: boolean
+  /** The localities of a priority share its load by their weights. */
+  readonly localityWeighted: boolean
+  /** undefined: all hosts are one set. */
+  readonly subsets: SubsetPlan | undefined
   readonly dnsRefreshMs: number
   /** Endpoints of the resource itself; those of EDS come apart. */
   readonly endpoints: readonly EndpointPlan[]
@@ -445,6 +455,28 @@ export interface RetryBudgetPlan {
   readonly minConcurrency: number
 }
 
+/** envoy.config.cluster.v3.Cluster.LbSubsetConfig. */
+export interface SubsetPlan {
+  /** Who serves requests that ask for no subset that there is. */
+  readonly fallback: 'none' | 'any' | 'default'
+  readonly defaultSubset: SubsetCriteria
+  readonly selectors: readonly SubsetSelectorPlan[]
+  readonly usesLocalityWeights: boolean
+  /** When nobody else can, any host serves. */
+  readonly panicModeAny: boolean
+}
+
+export interface SubsetSelectorPlan {
+  /** Sorted. */
+  readonly keys: readonly string[]
+  /** As `SubsetCriteria.keysId`. */
+  readonly keysId: string
+  /** Who serves requests with these keys, and values that no host has; `cluster` as the cluster says. */
+  readonly fallback: 'cluster' | 'none' | 'any' | 'default' | 'keys'
+  /** With `keys`: those that are looked for instead. */
+  readonly fallbackKeys: readonly string[]
+}
+
 /** envoy.config.cluster.v3.Cluster.TransportSocketMatch. */
 export interface SocketMatchPlan {
   readonly name: string
@@ -461,8 +493,28 @@ export interface EndpointPlan {
   readonly hostname: string
   readonly weight: number
   readonly priority: number
+  /** `region/zone/subzone`, or ''. */
   readonly locality: string
+  /** What its locality weighs among those of its priority; 0 where nothing is said. */
+  readonly localityWeight: number
+  /** What its assignment says of all of its endpoints. */
+  readonly policy: EndpointPolicyPlan
   readonly healthy: boolean
+  /** Healthy, and not to be used before others have no room. */
+  readonly degraded: boolean
+  /** Not healthy, and not to be counted among those that should be. */
+  readonly draining: boolean
+  /** What subsets are made by (`filter_metadata` of envoy.lb). */
+  readonly subsetMetadata: readonly Criterion[]
   /** What its cluster's socket matches are compared with (`filter_metadata` of envoy.transport_socket_match). */
   readonly socketMetadata: JsonObject | undefined
 }
+
+/** envoy.config.endpoint.v3.ClusterLoadAssignment.Policy. */
+export interface EndpointPolicyPlan {
+  readonly overprovisioningPercent: number
+  /** How much of a priority is healthy is reckoned by the weights of its hosts, and not by their number. */
+  readonly weighsHealth: boolean
+}
+
+export const DEFAULT_ENDPOINT_POLICY: EndpointPolicyPlan = { overprovisioningPercent: 140, weighsHealth: false }

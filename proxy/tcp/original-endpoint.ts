@@ -1,5 +1,5 @@
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
-import type { EndpointPlan } from '../plan/plan.ts'
+import { DEFAULT_ENDPOINT_POLICY, type EndpointPlan } from '../plan/plan.ts'
 
 /**
  * Where a connection was going before it was redirected: the host of an ORIGINAL_DST cluster. undefined for one that
@@ -15,7 +15,12 @@ export function originalEndpoint(facts: ConnectionFacts): EndpointPlan | undefin
     weight: 1,
     priority: 0,
     locality: '',
+    localityWeight: 0,
+    policy: DEFAULT_ENDPOINT_POLICY,
     healthy: true,
+    degraded: false,
+    draining: false,
+    subsetMetadata: [],
     socketMetadata: undefined,
   }
 }

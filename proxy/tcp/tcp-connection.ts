@@ -12,6 +12,7 @@ import { Tunnel } from '../stream/tunnel.ts'
 import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
+import { ANY_HOST, type HostChoice } from '../upstream/lb/choice.ts'
 import { originalEndpoint } from './original-endpoint.ts'
 import { type TcpStats, tcpStats } from './stats.ts'
 
@@ -28,6 +29,7 @@ export class TcpConnection implements RosterMember {
   readonly #stats: TcpStats
   readonly #onClosed: (connection: TcpConnection) => void
   readonly #timer: WheelTimer
+  readonly #choice: HostChoice
   #upstream: Socket | undefined
   #attempts = 0
   #isClosed = false
@@ -54,6 +56,8 @@ export class TcpConnection implements RosterMember {
     client.on('error', finish)
     client.on('close', finish)
     const choice = pick(plan.clusters, Math.floor(context.random.next() * RANDOM_VALUE_BOUND))
+    const { criteria } = choice
+    this.#choice = criteria === undefined ? ANY_HOST : { ...ANY_HOST, criteria }
     const cluster = context.cluster(choice.cluster)
     if (cluster === undefined) {
       this.#stats.downstream_cx_no_route.inc()
@@ -100,7 +104,7 @@ export class TcpConnection implements RosterMember {
       const plan = originalEndpoint(this.#facts)
       return plan && { plan, tls: cluster.tls }
     }
-    const host = cluster.pickHost()
+    const host = cluster.pickHost(this.#choice)
     if (host !== undefined) host.totalRequests++
     return host
   }

@@ -4,7 +4,7 @@ import { afterAll, afterEach, expect, test } from '@jest/globals'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { type Issued, TestCa } from '../../test/support/certificates.ts'
-import type { EndpointPlan } from '../plan/plan.ts'
+import { DEFAULT_ENDPOINT_POLICY, type EndpointPlan } from '../plan/plan.ts'
 import { NO_SECRETS } from '../plan/secret-plan.ts'
 import { clusterPlan, typed } from '../plan/testing.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
@@ -34,7 +34,12 @@ const endpoint = (port: number): EndpointPlan => ({
   weight: 1,
   priority: 0,
   locality: '',
+  localityWeight: 0,
+  policy: DEFAULT_ENDPOINT_POLICY,
   healthy: true,
+  degraded: false,
+  draining: false,
+  subsetMetadata: [],
   socketMetadata: undefined,
 })
 

@@ -11,7 +11,9 @@ import { CircuitBreaker, PRIORITY, type Priority } from './circuit-breaker.ts'
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { HEALTH_FLAG, type HealthFlag } from './health.ts'
 import { Host, hostKey } from './host.ts'
-import { type Balancer, createBalancer } from './lb/balancer.ts'
+import type { HostPicker } from './host-sets/host-sets.ts'
+import { Membership } from './host-sets/membership.ts'
+import { createPicker, picksAlike } from './host-sets/picker.ts'
 import { ANY_HOST, type HostChoice } from './lb/choice.ts'
 import { type HostOutcomes, NO_OUTCOMES } from './outcomes.ts'
 import { RawConnections } from './raw-connections.ts'
@@ -44,8 +46,8 @@ export class Cluster {
   readonly outcomes: HostOutcomes = NO_OUTCOMES
   readonly #context: UpstreamContext
   #hosts = new Map<string, Host>()
-  #usable: readonly Host[] = []
-  #balancer: Balancer
+  #picker: HostPicker
+  readonly #membership: Membership
   #endpoints: readonly EndpointPlan[] | undefined
   isRemoved = false
   readonly #counts: BreakerCounts
@@ -62,7 +64,8 @@ export class Cluster {
     this.stats = clusterStats(context.metrics, plan.name)
     this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
     this.breaker = this.#newBreaker(PRIORITY.default)
-    this.#balancer = createBalancer(plan, context.random)
+    this.#membership = new Membership(this.stats)
+    this.#picker = createPicker(plan, context.random, this.stats)
   }
 
   get hosts(): Iterable<Host> {
@@ -72,7 +75,9 @@ export class Cluster {
   /** Takes a changed plan over; connections, hosts and counts stay. */
   replacePlan(plan: ClusterPlan, secrets: Secrets = NO_SECRETS): void {
     const rebalance =
-      plan.balancing !== this.plan.balancing || plan.leastRequestChoices !== this.plan.leastRequestChoices
+      !picksAlike(plan, this.plan) ||
+      plan.balancing !== this.plan.balancing ||
+      plan.leastRequestChoices !== this.plan.leastRequestChoices
     const speaksOther =
       plan.protocol !== this.plan.protocol ||
       plan.tls !== this.plan.tls ||
@@ -85,8 +90,10 @@ export class Cluster {
       host.tls = this.#sockets.of(host.plan)
       if (speaksOther) host.dropPools()
     }
-    if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
-    this.#rebuild()
+    if (rebalance) {
+      this.#picker = createPicker(plan, this.#context.random, this.stats)
+      this.#rebuild()
+    }
   }
 
   /** New connections use these; open ones live on. */
@@ -138,34 +145,34 @@ export class Cluster {
     const speaksOther = !this.#sockets.areAlike(host.plan, plan)
     host.plan = plan
     host.setHealthFlag(HEALTH_FLAG.failedEds, !plan.healthy)
+    host.setHealthFlag(HEALTH_FLAG.degradedEds, plan.degraded)
     host.tls = this.#sockets.of(plan)
     if (speaksOther) host.dropPools()
   }
 
-  /** The best priority that has healthy hosts serves all; with none, all hosts do unless panic is off (threshold 0). */
   #rebuild(): void {
-    const all = [...this.#hosts.values()]
-    const healthy = all.filter((host) => host.health !== 'unhealthy')
-    this.stats.membership_total.set(all.length)
-    this.stats.membership_healthy.set(healthy.length)
-    const candidates = healthy.length > 0 || this.plan.panicThresholdPercent === 0 ? healthy : all
-    const first = Math.min(...candidates.map((host) => host.plan.priority))
-    this.#usable = candidates.filter((host) => host.plan.priority === first)
-    if (this.#usable.length > 0) this.#balancer.update(this.#usable)
+    const hosts = [...this.#hosts.values()]
+    this.#membership.count(hosts)
+    this.#picker.setHosts(hosts)
   }
 
   /** What was found out about a host of this cluster. */
   setHealthFlag(host: Host, flag: HealthFlag, isSet: boolean): void {
-    if (host.setHealthFlag(flag, isSet)) this.#rebuild()
+    const { health } = host
+    // What clients meant by an address is not chosen, whatever its health.
+    if (!host.setHealthFlag(flag, isSet) || host.isRemoved || this.plan.discovery === 'original_dst') return
+    this.#membership.move(health, host.health)
+    this.#picker.onHealthChange(host)
   }
 
   /** undefined when there is no host that may be chosen. */
   pickHost(choice: HostChoice = ANY_HOST): Host | undefined {
-    if (this.#usable.length === 0) return undefined
-    let host = this.#balancer.pick(choice)
+    let host = this.#picker.pick(choice)
     const { avoid, draws } = choice
     if (avoid === undefined) return host
-    for (let i = 0; i < draws && avoid.includes(host); i++) host = this.#balancer.pick(choice)
+    for (let i = 0; i < draws && host !== undefined && avoid.includes(host); i++) {
+      host = this.#picker.pick(choice, i + 1)
+    }
     return host
   }
 

@@ -30,6 +30,7 @@ export class Host {
     this.plan = plan
     this.key = hostKey(plan)
     this.setHealthFlag(HEALTH_FLAG.failedEds, !plan.healthy)
+    this.setHealthFlag(HEALTH_FLAG.degradedEds, plan.degraded)
   }
 
   get health(): Health {

@@ -32,6 +32,12 @@ const COUNTERS = [
   'upstream_rq_4xx',
   'upstream_rq_5xx',
   'membership_change',
+  'lb_healthy_panic',
+  'lb_subsets_created',
+  'lb_subsets_removed',
+  'lb_subsets_selected',
+  'lb_subsets_fallback',
+  'lb_subsets_fallback_panic',
 ] as const
 const GAUGES = [
   'upstream_cx_active',
@@ -40,7 +46,7 @@ const GAUGES = [
   'upstream_rq_retry_active',
 ] as const
 /** Gauges that every thread sets alike. */
-const SAME = ['membership_total', 'membership_healthy'] as const
+const SAME = ['membership_total', 'membership_healthy', 'membership_degraded', 'lb_subsets_active'] as const
 
 export type ClusterStats = Record<
   (typeof COUNTERS)[number] | (typeof GAUGES)[number] | (typeof SAME)[number],

@@ -20,27 +20,25 @@ export class StaticPair {
     this.hosts = { envoy: `${block}.1`, lateen: `${block}.2` }
   }
 
-  /** `listeners` are made for an address; they take these ports. */
+  /** `listeners` are made for an address; they take these ports. `others` are further fields of the bootstrap. */
   async start(
     envoy: string,
     ports: readonly number[],
     listeners: (address: string) => readonly object[],
     clusters: readonly object[],
     secrets: readonly object[] = [],
-    /** Port of Envoy's admin pages. */
-    adminPort?: number,
+    others: (address: string) => object = () => ({}),
   ): Promise<void> {
     const text = (address: string) =>
       JSON.stringify({
         node: { id: 'n', cluster: 'c' },
         static_resources: { listeners: listeners(address), clusters, secrets },
+        ...others(address),
       })
     this.#agent = new Agent(parseBootstrap(text(this.hosts.lateen), 'static'), 'static', { log: silentLogger })
     await this.#agent.start()
     const file = join(this.#dir, 'envoy.json')
-    const admin = { address: { socket_address: { address: this.hosts.envoy, port_value: adminPort } } }
-    const bootstrap = JSON.parse(text(this.hosts.envoy)) as object
-    writeFileSync(file, JSON.stringify(adminPort === undefined ? bootstrap : { ...bootstrap, admin }))
+    writeFileSync(file, text(this.hosts.envoy))
     const running = new EnvoyProcess(envoy, file)
     this.#envoy = running
     for (const host of Object.values(this.hosts)) {

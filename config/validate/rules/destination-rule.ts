@@ -10,6 +10,7 @@ import { isDnsLabel } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
 import { checkExportTo, checkHost, checkLabels, checkPort, checkSecretName, checkUnique } from './common.ts'
+import { checkLocalitySetting } from './locality-setting.ts'
 
 export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
   checkHost(spec.host, ['spec', 'host'], report)
@@ -26,17 +27,23 @@ export function checkDestinationRule(spec: DestinationRuleSpec, report: Report):
     if (Object.keys(subset.labels ?? {}).length === 0 && spec.host !== '*' && !spec.host.startsWith('*.')) {
       report.warning([...path, 'labels'], 'none are given, so the subset holds every endpoint')
     }
-    checkTrafficPolicy(subset.trafficPolicy, [...path, 'trafficPolicy'], report)
+    checkTrafficPolicy(subset.trafficPolicy, [...path, 'trafficPolicy'], report, spec.trafficPolicy)
   })
 }
 
-function checkTrafficPolicy(policy: TrafficPolicy | undefined, path: FieldPath, report: Report): void {
+/** `base` is what its blocks replace. */
+function checkTrafficPolicy(
+  policy: TrafficPolicy | undefined,
+  path: FieldPath,
+  report: Report,
+  base?: TrafficPolicy,
+): void {
   if (policy === undefined) return
   if (Object.keys(policy).length === 0) report.error(path, 'needs at least one setting')
   if (policy.tunnel !== undefined && policy.proxyProtocol !== undefined) {
     report.error([...path, 'proxyProtocol'], 'cannot stand beside tunnel')
   }
-  checkBlocks(policy, path, report)
+  checkBlocks(policy, path, report, base)
   const ports = policy.portLevelSettings ?? []
   ports.forEach((port, index) => {
     const at = [...path, 'portLevelSettings', index]
@@ -55,8 +62,11 @@ function checkTrafficPolicy(policy: TrafficPolicy | undefined, path: FieldPath, 
   })
 }
 
-function checkBlocks(policy: PortTrafficPolicy, path: FieldPath, report: Report): void {
+function checkBlocks(policy: PortTrafficPolicy, path: FieldPath, report: Report, base?: TrafficPolicy): void {
   checkLoadBalancer(policy.loadBalancer, [...path, 'loadBalancer'], report)
+  const at = [...path, 'loadBalancer', 'localityLbSetting']
+  const hasOutlierDetection = (policy.outlierDetection ?? base?.outlierDetection) !== undefined
+  checkLocalitySetting(policy.loadBalancer?.localityLbSetting, at, hasOutlierDetection, report)
   const pool = policy.connectionPool
   if (pool !== undefined && pool.tcp === undefined && pool.http === undefined) {
     report.error([...path, 'connectionPool'], 'needs tcp or http')

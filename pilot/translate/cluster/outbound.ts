@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import {
   type Cluster,
+  Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema,
   Cluster_CommonLbConfigSchema,
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
@@ -10,12 +11,13 @@ import {
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { PercentSchema } from '../../../api/gen/envoy/type/v3/percent_pb.js'
 import { formatSniName } from '../../../api/names.ts'
-import type { OutlierDetection } from '../../../crds/kinds/destination-rule.ts'
+import type { LocalityLoadBalancerSetting } from '../../../crds/kinds/destination-rule.ts'
 import type { AutoMtls } from '../../mesh/auto-mtls.ts'
+import { localityPolicy } from '../../mesh/locality-setting.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { type EffectivePolicy, effectivePolicy } from '../../mesh/traffic-policy.ts'
 import type { Endpoint } from '../../registry/endpoint.ts'
-import { inSubset, loadAssignment } from '../endpoint.ts'
+import { byLocality, type Caller, forCaller, inSubset, loadAssignment } from '../endpoint.ts'
 import { adsSource, duration, metadata } from '../messages.ts'
 import { lbPolicy } from './load-balancer.ts'
 import { outlierDetection } from './outlier.ts'
@@ -33,10 +35,11 @@ export function outboundCluster(
   identities: readonly string[],
   mtls: AutoMtls,
   options: MeshOptions,
+  caller: Caller,
 ): Cluster | undefined {
   const { tls, ...policy } = clusterPolicy(plan)
   const protocol = plan.passesTls ? 'TCP' : plan.port.protocol
-  const found = discoveryFields(plan, endpointsOfCluster(plan, endpoints, mtls), mtls, options)
+  const found = discoveryFields(plan, endpointsOfCluster(plan, endpoints, mtls), mtls, options, caller)
   if (found === undefined) return undefined
   const peers = { serverName: formatSniName(clusterNameOf(plan.service, plan.port, plan.subset)), identities }
   const socket = transportSocket(tls, protocol, peers, plan.takesCredential, options)
@@ -50,7 +53,8 @@ export function outboundCluster(
         ? Cluster_LbPolicy.CLUSTER_PROVIDED
         : (lbPolicy(policy.loadBalancer) ?? Cluster_LbPolicy.CLUSTER_PROVIDED),
     ...found,
-    ...(policy.outlierDetection && outlierFields(policy.outlierDetection)),
+    ...(policy.outlierDetection && { outlierDetection: outlierDetection(policy.outlierDetection) }),
+    ...commonLbFields(policy, options),
     metadata: clusterMetadata(plan),
   })
 }
@@ -88,12 +92,19 @@ function clusterPolicy({ rule, subset, port, passesTls }: ClusterPlan): Effectiv
   return passesTls || tls === undefined ? policy : { ...policy, tls }
 }
 
+/** How a cluster's endpoints are sorted for each caller; undefined where all get the same. */
+export function callerSetting(plan: ClusterPlan, options: MeshOptions): LocalityLoadBalancerSetting | undefined {
+  return localityPolicy(clusterPolicy(plan), options).setting
+}
+
 function discoveryFields(
-  { name, discovery }: ClusterPlan,
+  plan: ClusterPlan,
   endpoints: readonly Endpoint[],
   mtls: AutoMtls,
   options: MeshOptions,
+  caller: Caller,
 ) {
+  const { name, discovery } = plan
   const type = (value: Cluster_DiscoveryType) => ({ clusterDiscoveryType: { case: 'type' as const, value } })
   switch (discovery) {
     case 'EDS':
@@ -105,29 +116,50 @@ function discoveryFields(
       return type(Cluster_DiscoveryType.ORIGINAL_DST)
     case 'STRICT_DNS':
       if (endpoints.length === 0) return undefined
-      return { ...type(Cluster_DiscoveryType.STRICT_DNS), ...dnsFields(name, endpoints, mtls, options) }
+      return { ...type(Cluster_DiscoveryType.STRICT_DNS), ...dnsFields(plan, endpoints, mtls, options, caller) }
     case 'LOGICAL_DNS':
       if (endpoints.length === 0) return undefined
       // Such a cluster has one name, no more.
-      return { ...type(Cluster_DiscoveryType.LOGICAL_DNS), ...dnsFields(name, endpoints.slice(0, 1), mtls, options) }
+      return {
+        ...type(Cluster_DiscoveryType.LOGICAL_DNS),
+        ...dnsFields(plan, endpoints.slice(0, 1), mtls, options, caller),
+      }
   }
 }
 
-function dnsFields(name: string, endpoints: readonly Endpoint[], mtls: AutoMtls, options: MeshOptions) {
+function dnsFields(
+  plan: ClusterPlan,
+  endpoints: readonly Endpoint[],
+  mtls: AutoMtls,
+  options: MeshOptions,
+  caller: Caller,
+) {
+  const { clusterId } = options
+  const setting = callerSetting(plan, options)
+  const all = byLocality(endpoints)
+  const groups = setting === undefined ? all : forCaller(all, setting, caller, clusterId)
   return {
-    loadAssignment: loadAssignment(name, endpoints, options.clusterId, mtls),
+    loadAssignment: loadAssignment(plan.name, groups, clusterId, mtls),
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     dnsRefreshRate: duration(options.dnsRefreshRateMs),
     respectDnsTtl: true,
   }
 }
 
-/** Istio switches Envoy's panic routing off, or gives it the threshold that the rule names. */
-function outlierFields(settings: OutlierDetection) {
+/** Istio switches Envoy's panic routing off where it ejects hosts, or gives it the threshold that the rule names. */
+function commonLbFields(policy: EffectivePolicy, options: MeshOptions) {
+  const { isWeighted } = localityPolicy(policy, options)
+  const { outlierDetection: outlier } = policy
+  if (!isWeighted && outlier === undefined) return {}
   return {
-    outlierDetection: outlierDetection(settings),
     commonLbConfig: create(Cluster_CommonLbConfigSchema, {
-      healthyPanicThreshold: create(PercentSchema, { value: settings.minHealthPercent ?? 0 }),
+      ...(isWeighted && {
+        localityConfigSpecifier: {
+          case: 'localityWeightedLbConfig',
+          value: create(Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema),
+        },
+      }),
+      ...(outlier && { healthyPanicThreshold: create(PercentSchema, { value: outlier.minHealthPercent ?? 0 }) }),
     }),
   }
 }

@@ -14,36 +14,30 @@ import type { AutoMtls } from '../../mesh/auto-mtls.ts'
 import type { Endpoint } from '../../registry/endpoint.ts'
 import type { Labels } from '../../registry/labels.ts'
 import { address } from '../address.ts'
+import type { LocalityGroup } from './locality-groups.ts'
 
 /** What endpoints that are called by mutual TLS have under `tlsMode`, for their clusters to match. */
 export const MTLS_ENDPOINT = 'istio'
 const SOCKET_MATCH = 'envoy.transport_socket_match'
 
-/** The endpoints of one cluster by locality. Those that are not ready are left out. */
+/** The endpoints of one cluster by locality and priority. */
 export function loadAssignment(
   clusterName: string,
-  endpoints: readonly Endpoint[],
+  groups: readonly LocalityGroup[],
   clusterId: string,
   mtls: AutoMtls,
 ): ClusterLoadAssignment {
-  const byLocality = new Map<string, Endpoint[]>()
-  for (const endpoint of endpoints) {
-    if (!endpoint.ready) continue
-    const group = byLocality.get(endpoint.locality)
-    if (group === undefined) byLocality.set(endpoint.locality, [endpoint])
-    else group.push(endpoint)
-  }
   return create(ClusterLoadAssignmentSchema, {
     clusterName,
-    endpoints: [...byLocality]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, group]) => {
-        return create(LocalityLbEndpointsSchema, {
-          ...(name !== '' && { locality: locality(name) }),
-          lbEndpoints: group.map((endpoint) => lbEndpoint(endpoint, clusterId, mtls)),
-          loadBalancingWeight: group.reduce((sum, { weight }) => sum + weight, 0),
-        })
+    endpoints: groups.map((group) =>
+      create(LocalityLbEndpointsSchema, {
+        // Beside others one that is not known has to be named too: to Envoy a group without locality has no weight.
+        ...((group.locality !== '' || groups.length > 1) && { locality: locality(group.locality) }),
+        priority: group.priority,
+        lbEndpoints: group.endpoints.map((endpoint) => lbEndpoint(endpoint, clusterId, mtls)),
+        loadBalancingWeight: group.weight,
       }),
+    ),
   })
 }
 

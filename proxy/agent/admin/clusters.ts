@@ -17,9 +17,20 @@ export function clustersText(clusters: readonly ClusterStatus[]): string {
       out += `${at}::health_flags::${host.endpoint.healthy ? 'healthy' : '/eds_health_unhealthy'}\n`
       out += `${at}::weight::${host.endpoint.weight}\n`
       out += `${at}::priority::${host.endpoint.priority}\n`
+      out += localityText(at, host.endpoint.locality)
     }
   }
   return out
+}
+
+function localityText(at: string, locality: string): string {
+  const { region, zone, sub_zone } = localityOf(locality)
+  return `${at}::region::${region}\n${at}::zone::${zone}\n${at}::sub_zone::${sub_zone}\n`
+}
+
+function localityOf(text: string) {
+  const [region = '', zone = '', sub_zone = ''] = text.split('/')
+  return { region, zone, sub_zone }
 }
 
 /** Envoy's JSON form (envoy.admin.v3.Clusters). */
@@ -44,7 +55,7 @@ function clusterStatus({ name, resourceVersion, hosts }: ClusterStatus): unknown
       health_status: { eds_health_status: endpoint.healthy ? 'HEALTHY' : 'UNHEALTHY' },
       weight: endpoint.weight,
       priority: endpoint.priority,
-      locality: endpoint.locality,
+      locality: localityOf(endpoint.locality),
     })),
   }
 }

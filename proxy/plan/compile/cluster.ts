@@ -10,6 +10,7 @@ import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
 import { notHonoured } from './honoured.ts'
+import { compileHostSets } from './host-sets.ts'
 import { compileHttpOptions } from './http-options.ts'
 import { compileUpstreamTls } from './transport-socket.ts'
 
@@ -19,7 +20,6 @@ const DEFAULT_DNS_REFRESH_MS = 5_000
 /** envoy.config.cluster.v3.Cluster. Throws a PlanError that names the field. */
 export function compileCluster(cluster: Cluster, resourceVersion: string): ClusterPlan {
   if (cluster.name === '') refuse('name', 'a cluster needs a name')
-  if (cluster.lbSubsetConfig !== undefined) refuse('lb_subset_config', 'not supported')
   if (cluster.healthChecks.length > 0) refuse('health_checks', 'active health checks are not supported yet')
   const discovery = discoveryOf(cluster)
   const http = compileHttpOptions(cluster)
@@ -39,7 +39,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     ...http.plan,
     ...compileCircuitBreakers(cluster.circuitBreakers),
-    panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
+    ...compileHostSets(cluster),
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
     endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
     ignored: notHonoured(ClusterSchema, cluster),

@@ -37,7 +37,9 @@ const HONOURED: Readonly<Record<string, string>> = {
     upstream_http_protocol_options metadata alt_stat_name`,
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
-  'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig': `healthy_panic_threshold zone_aware_lb_config
+    locality_weighted_lb_config`,
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig': 'fail_traffic_on_panic',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds per_host_thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': `priority max_connections max_pending_requests max_requests
@@ -54,8 +56,9 @@ const HONOURED: Readonly<Record<string, string>> = {
     'http_protocol_options http2_protocol_options',
   'envoy.config.core.v3.HttpProtocolOptions': 'idle_timeout max_requests_per_connection',
 
-  'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints',
-  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority metadata',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor weighted_priority_health',
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority load_balancing_weight metadata',
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status load_balancing_weight metadata',
   'envoy.config.endpoint.v3.Endpoint': 'address hostname',
 
@@ -76,9 +79,10 @@ const HONOURED: Readonly<Record<string, string>> = {
     suffix_len`,
   'envoy.config.listener.v3.Filter': 'name typed_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': `stat_prefix cluster weighted_clusters idle_timeout
-    max_connect_attempts tunneling_config`,
+    max_connect_attempts tunneling_config metadata_match`,
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': `name weight
+    metadata_match`,
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': 'stat_prefix max_connections delay',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': `common_tls_context require_client_certificate

@@ -27,10 +27,12 @@ import type {
   WeightedChoice,
 } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
+import type { SubsetCriteria } from '../subset-criteria.ts'
 import { wireText } from '../wire-text.ts'
 import { compileFraction, compileRegex, durationMs } from './common.ts'
 import { compileMutations } from './mutations.ts'
 import { compileHedge, compileRetry } from './retry.ts'
+import { compileMetadataMatch } from './subsets.ts'
 
 /** Envoy's default when a route names no time-out; 0 switches it off. */
 const DEFAULT_ROUTE_TIMEOUT_MS = 15_000
@@ -53,7 +55,6 @@ export function compileAction(action: Route['action'], path: string): RouteActio
 function compileForward(action: RouteAction, path: string): ForwardPlan {
   if (action.hashPolicy.length > 0) refuse(`${path}.hash_policy`, 'consistent hashing is not supported')
   if (action.internalRedirectPolicy !== undefined) refuse(`${path}.internal_redirect_policy`, 'not supported')
-  if (action.metadataMatch !== undefined) refuse(`${path}.metadata_match`, 'subset load balancing is not supported')
   if (action.rateLimits.length > 0) refuse(`${path}.rate_limits`, 'not supported')
   const host = action.hostRewriteSpecifier
   if (host.case !== undefined && host.case !== 'hostRewriteLiteral' && host.case !== 'autoHostRewrite') {
@@ -61,7 +62,7 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
   }
   return {
     kind: 'forward',
-    clusters: compileClusters(action.clusterSpecifier, path),
+    clusters: compileClusters(action.clusterSpecifier, compileMetadataMatch(action.metadataMatch), path),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode],
     rewrite: compileRewrite(action, path),
     hostRewrite: host.case === 'hostRewriteLiteral' ? wireText(host.value, `${path}.host_rewrite_literal`) : '',
@@ -113,24 +114,35 @@ const NOT_FOUND_STATUS = {
   [NotFoundCode.INTERNAL_SERVER_ERROR]: 500,
 }
 
-function compileClusters(specifier: RouteAction['clusterSpecifier'], path: string): WeightedChoice {
-  if (specifier.case === 'cluster') return singleCluster(specifier.value)
-  if (specifier.case === 'weightedClusters') return compileWeighted(specifier.value, `${path}.weighted_clusters`)
+function compileClusters(
+  specifier: RouteAction['clusterSpecifier'],
+  criteria: SubsetCriteria | undefined,
+  path: string,
+): WeightedChoice {
+  if (specifier.case === 'cluster') return singleCluster(specifier.value, criteria)
+  if (specifier.case === 'weightedClusters') {
+    return compileWeighted(specifier.value, criteria, `${path}.weighted_clusters`)
+  }
   return refuse(path, `cluster specifier ${specifier.case ?? 'missing'} is not supported`)
 }
 
-export function singleCluster(cluster: string): WeightedChoice {
-  const entry = { cluster, weight: 1, mutations: NO_MUTATIONS, hostRewrite: '', filterConfigs: new Map() }
+export function singleCluster(cluster: string, criteria?: SubsetCriteria): WeightedChoice {
+  const entry = { cluster, criteria, weight: 1, mutations: NO_MUTATIONS, hostRewrite: '', filterConfigs: new Map() }
   return { entries: [entry], totalWeight: 1 }
 }
 
-function compileWeighted(weighted: WeightedCluster, path: string): WeightedChoice {
+function compileWeighted(
+  weighted: WeightedCluster,
+  criteria: SubsetCriteria | undefined,
+  path: string,
+): WeightedChoice {
   const entries = weighted.clusters.map((cluster, i) => {
     const at = `${path}.clusters[${i}]`
     if (cluster.name === '') refuse(`${at}.name`, 'a cluster name is needed')
     const host = cluster.hostRewriteSpecifier
     return {
       cluster: cluster.name,
+      criteria: compileMetadataMatch(cluster.metadataMatch, criteria),
       weight: cluster.weight ?? 0,
       mutations: compileMutations(cluster, at),
       hostRewrite: host.case === 'hostRewriteLiteral' ? wireText(host.value, `${at}.host_rewrite_literal`) : '',

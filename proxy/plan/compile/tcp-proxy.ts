@@ -5,6 +5,7 @@ import type { TcpProxyPlan, WeightedChoice } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
 import { singleCluster } from './route-action.ts'
+import { compileMetadataMatch } from './subsets.ts'
 
 export const TCP_PROXY = TcpProxySchema.typeName
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
@@ -16,12 +17,14 @@ export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
   const config = anyUnpack(any, TcpProxySchema)
   if (config === undefined) return refuse(path, 'is not a TcpProxy')
   if (config.tunnelingConfig !== undefined) refuse(`${path}.tunneling_config`, 'not supported')
+  const criteria = compileMetadataMatch(config.metadataMatch)
   const specifier = config.clusterSpecifier
   let clusters: WeightedChoice
-  if (specifier.case === 'cluster') clusters = singleCluster(specifier.value)
+  if (specifier.case === 'cluster') clusters = singleCluster(specifier.value, criteria)
   else if (specifier.case === 'weightedClusters') {
-    const entries = specifier.value.clusters.map(({ name, weight }) => ({
+    const entries = specifier.value.clusters.map(({ name, weight, metadataMatch }) => ({
       cluster: name,
+      criteria: compileMetadataMatch(metadataMatch, criteria),
       weight,
       mutations: NO_MUTATIONS,
       hostRewrite: '',

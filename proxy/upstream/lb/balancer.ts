@@ -8,8 +8,10 @@ import { RoundRobinBalancer } from './round-robin.ts'
 
 /** Chooses one host of those that may be used. Told of every new set; never sees an empty one. */
 export interface Balancer {
-  update(hosts: readonly Host[]): void
-  pick(choice: HostChoice): Host
+  /** `weights`, one a host, take the place of those of the hosts' plans where hosts of several localities share one table. */
+  update(hosts: readonly Host[], weights?: readonly number[]): void
+  /** `redraw` counts the hosts that were chosen for this try before, and not wanted. */
+  pick(choice: HostChoice, redraw: number): Host
 }
 
 export function createBalancer(plan: ClusterPlan, random: Random): Balancer {

@@ -1,4 +1,6 @@
+import type { SubsetCriteria } from '../../plan/subset-criteria.ts'
 import type { Host } from '../host.ts'
+import type { RetryPriority } from '../host-sets/retry-priority.ts'
 
 /** An unsigned number of 64 bits, in halves of 32. */
 export interface Hash64 {
@@ -14,7 +16,17 @@ export interface HostChoice {
   readonly avoid: readonly Host[] | undefined
   /** How often another host may be drawn in the place of one to avoid. */
   readonly draws: number
+  /** The subset of the hosts that is asked for. */
+  readonly criteria?: SubsetCriteria | undefined
+  /** Which priorities a retry turns to; undefined as for any request. */
+  readonly retryPriority?: RetryPriority | undefined
 }
 
 /** Whoever asks for nothing in particular. */
-export const ANY_HOST: HostChoice = { hash: undefined, avoid: undefined, draws: 0 }
+export const ANY_HOST: HostChoice = {
+  hash: undefined,
+  avoid: undefined,
+  draws: 0,
+  criteria: undefined,
+  retryPriority: undefined,
+}

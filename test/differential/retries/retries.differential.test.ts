@@ -59,7 +59,9 @@ beforeAll(async () => {
     const up = address === pair.hosts.envoy ? 'of-envoy' : 'of-lateen'
     return [listenerOf(address, INSIDE_PORT, up, ['127.0.0.0']), listenerOf(address, OUTSIDE_PORT, up, ['10.0.0.0'])]
   }
-  await pair.start(envoy, [INSIDE_PORT, OUTSIDE_PORT], listeners, clusters, [], ADMIN_PORT)
+  const admin = { address: { socket_address: { address: pair.hosts.envoy, port_value: ADMIN_PORT } } }
+  const others = (address: string) => (address === pair.hosts.envoy ? { admin } : {})
+  await pair.start(envoy, [INSIDE_PORT, OUTSIDE_PORT], listeners, clusters, [], others)
 }, 60_000)
 
 afterAll(async () => {
