@@ -39,11 +39,11 @@ function specified(bytes: Buffer, seed: bigint): bigint {
 }
 
 const out = new HashValue()
-const valueOf = ({ high, low }: HashValue) => (BigInt(high) << 32n) | BigInt(low)
+const numberOf = ({ high, low }: HashValue) => (BigInt(high) << 32n) | BigInt(low)
 
 function hashOf(bytes: Buffer, seed = 0): bigint {
   xxHash64(bytes, 0, bytes.length, out, seed)
-  return valueOf(out)
+  return numberOf(out)
 }
 
 describe('xxHash64', () => {
@@ -60,7 +60,7 @@ describe('xxHash64', () => {
   ])('of %j', (text, expected) => {
     expect(hashOf(Buffer.from(text))).toBe(expected)
     xxHash64OfLatin1(text, out)
-    expect(valueOf(out)).toBe(expected)
+    expect(numberOf(out)).toBe(expected)
   })
 
   test('every length up to 200, and any bytes and seed, as specified', () => {
@@ -77,13 +77,13 @@ describe('xxHash64', () => {
 
   test('a part of the bytes', () => {
     xxHash64(Buffer.from('xfoox'), 1, 4, out)
-    expect(valueOf(out)).toBe(3728699739546630719n)
+    expect(numberOf(out)).toBe(3728699739546630719n)
   })
 
   test('a text that is longer than most', () => {
     const text = '\xe4'.repeat(5000)
     xxHash64OfLatin1(text, out)
-    expect(valueOf(out)).toBe(specified(Buffer.from(text, 'latin1'), 0n))
+    expect(numberOf(out)).toBe(specified(Buffer.from(text, 'latin1'), 0n))
   })
 
   test('remainders and digits', () => {

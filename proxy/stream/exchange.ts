@@ -298,8 +298,9 @@ export class Exchange implements Call, TryOwner {
       const endpoint = originalEndpoint(this.facts)
       return endpoint === undefined ? undefined : cluster.hostAt(endpoint)
     }
-    const { retry } = this.#decision
+    const { retry, hash } = this.#decision
     const choice = this.#choice
+    choice.hash = hash
     choice.avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
     choice.draws = retry?.hostSelectionAttempts ?? 0
     return cluster.pickHost(choice)
@@ -350,7 +351,8 @@ export class Exchange implements Call, TryOwner {
   #startResponse(head: ResponseHead, framing: Framing): void {
     this.#retries?.release(head.status < 500)
     if (this.#routes !== undefined) mutateHeaders(this.#routes, this.#decision, this, head, 'response')
-    const { responseHeaders, grpcWeb } = this.#decision
+    const { responseHeaders, setCookies, grpcWeb } = this.#decision
+    if (setCookies !== undefined) for (const cookie of setCookies) head.append('set-cookie', cookie)
     if (grpcWeb !== undefined) {
       head.set('content-type', responseType(grpcWeb))
       head.remove('content-length')
@@ -361,7 +363,7 @@ export class Exchange implements Call, TryOwner {
     const elapsedMs = Math.max(0, Math.round(this.#context.clock.nowMs() - this.#startMs))
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     this.#answerStarted = true
-    this.#countStatus(head.status)
+    this.#stats?.status(head.status).inc()
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
     this.#downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
@@ -560,16 +562,12 @@ export class Exchange implements Call, TryOwner {
     const isHead = this.head.method === 'HEAD'
     const body = isHead ? undefined : reply.body
     this.#answerStarted = true
-    this.#countStatus(reply.status)
+    this.#stats?.status(reply.status).inc()
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
     this.#downstream.writeHead(reply.status, reply.fields, false, framing)
     if (body !== undefined) this.#downstream.writeData(body, true)
     this.#downstream.endResponse('')
-  }
-
-  #countStatus(status: number): void {
-    this.#stats?.status(status).inc()
   }
 
   /** Lets everything go that this request held. */

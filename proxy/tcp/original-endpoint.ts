@@ -17,5 +17,6 @@ export function originalEndpoint(facts: ConnectionFacts): EndpointPlan | undefin
     locality: '',
     healthy: true,
     socketMetadata: undefined,
+    hashKey: '',
   }
 }

@@ -6,12 +6,14 @@ import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { pick } from '../decide/decide.ts'
+import { hashOfAddress } from '../decide/hash.ts'
 import type { TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { Tunnel } from '../stream/tunnel.ts'
 import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
+import { ANY_HOST, type HostChoice } from '../upstream/lb/choice.ts'
 import { originalEndpoint } from './original-endpoint.ts'
 import { type TcpStats, tcpStats } from './stats.ts'
 
@@ -100,9 +102,15 @@ export class TcpConnection implements RosterMember {
       const plan = originalEndpoint(this.#facts)
       return plan && { plan, tls: cluster.tls }
     }
-    const host = cluster.pickHost()
+    const host = cluster.pickHost(this.#choice())
     if (host !== undefined) host.totalRequests++
     return host
+  }
+
+  #choice(): HostChoice {
+    const { sourceAddress } = this.#facts
+    if (!this.#plan.hashesSourceIp || sourceAddress === '') return ANY_HOST
+    return { ...ANY_HOST, hash: hashOfAddress(sourceAddress) }
   }
 
   #onConnectFailed(cluster: Cluster): void {

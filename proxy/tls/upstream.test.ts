@@ -36,6 +36,7 @@ const endpoint = (port: number): EndpointPlan => ({
   locality: '',
   healthy: true,
   socketMetadata: undefined,
+  hashKey: '',
 })
 
 /** A TLS server that says the name it was asked for and who asked; gives its port. */

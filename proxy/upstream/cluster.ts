@@ -1,5 +1,7 @@
+import type { Clock } from '../../lib/clock.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
+import { sameBalancing } from '../plan/balancing-plan.ts'
 import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
 import { NO_SECRETS, type Secrets } from '../plan/secret-plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
@@ -12,6 +14,7 @@ import { HEALTH_FLAG, type HealthFlag } from './health.ts'
 import { Host, hostKey } from './host.ts'
 import { type Balancer, createBalancer } from './lb/balancer.ts'
 import { ANY_HOST, type HostChoice } from './lb/choice.ts'
+import type { Latencies } from './lb/latencies.ts'
 import { type HostOutcomes, NO_OUTCOMES } from './outcomes.ts'
 import { RawConnections } from './raw-connections.ts'
 import { Sockets } from './sockets.ts'
@@ -20,6 +23,7 @@ import { type ClusterStats, clusterStats } from './stats.ts'
 /** What a cluster needs of the proxy around it. */
 export interface UpstreamContext extends ConnectionContext {
   readonly random: Random
+  readonly clock: Clock
   readonly metrics: MetricStore
   readonly breakers: BreakerTable
 }
@@ -57,7 +61,7 @@ export class Cluster {
     this.#counts = context.breakers.countsOf(plan.name)
     this.stats = clusterStats(context.metrics, plan.name)
     this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
-    this.#balancer = createBalancer(plan, context.random)
+    this.#balancer = createBalancer(plan.balancing, context)
   }
 
   get hosts(): Iterable<Host> {
@@ -66,8 +70,7 @@ export class Cluster {
 
   /** Takes a changed plan over; connections, hosts and counts stay. */
   replacePlan(plan: ClusterPlan, secrets: Secrets = NO_SECRETS): void {
-    const rebalance =
-      plan.balancing !== this.plan.balancing || plan.leastRequestChoices !== this.plan.leastRequestChoices
+    const rebalance = !sameBalancing(plan.balancing, this.plan.balancing)
     const speaksOther =
       plan.protocol !== this.plan.protocol ||
       plan.tls !== this.plan.tls ||
@@ -78,7 +81,7 @@ export class Cluster {
       host.tls = this.#sockets.of(host.plan)
       if (speaksOther) host.dropPools()
     }
-    if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
+    if (rebalance) this.#balancer = createBalancer(plan.balancing, this.#context)
     this.#rebuild()
   }
 
@@ -152,13 +155,18 @@ export class Cluster {
     if (host.setHealthFlag(flag, isSet)) this.#rebuild()
   }
 
+  /** Who wants to know how long tries take; mostly nobody. */
+  get latencies(): Latencies | undefined {
+    return this.#balancer.latencies
+  }
+
   /** undefined when there is no host that may be chosen. */
   pickHost(choice: HostChoice = ANY_HOST): Host | undefined {
     if (this.#usable.length === 0) return undefined
-    let host = this.#balancer.pick(choice)
+    let host = this.#balancer.pick(choice, 0)
     const { avoid, draws } = choice
     if (avoid === undefined) return host
-    for (let i = 0; i < draws && avoid.includes(host); i++) host = this.#balancer.pick(choice)
+    for (let i = 0; i < draws && avoid.includes(host); i++) host = this.#balancer.pick(choice, i + 1)
     return host
   }
 

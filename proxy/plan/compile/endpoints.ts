@@ -5,6 +5,7 @@ import { refuse } from '../plan-error.ts'
 import { compileAddress } from './common.ts'
 
 const SOCKET_MATCH = 'envoy.transport_socket_match'
+const LB = 'envoy.lb'
 
 /** envoy.config.endpoint.v3.ClusterLoadAssignment. Throws a PlanError that names the field. */
 export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): EndpointPlan[] {
@@ -26,8 +27,13 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
           healthStatus === HealthStatus.HEALTHY ||
           healthStatus === HealthStatus.DEGRADED,
         socketMetadata: lbEndpoint.metadata?.filterMetadata[SOCKET_MATCH],
+        hashKey: textOf(lbEndpoint.metadata?.filterMetadata[LB]?.hash_key),
       })
     }
   }
   return plans
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
