@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { randomInt, seededRandom } from './random.ts'
-import { HashValue, hashText, remainder, xxHash64, xxHash64OfLatin1 } from './xxhash64.ts'
+import { type Hash64, HashValue, hexOf, remainder, xxHash64, xxHash64OfLatin1 } from './xxhash64.ts'
 
 const MASK = 0xffff_ffff_ffff_ffffn
 const P1 = 0x9e3779b185ebca87n
@@ -39,9 +39,9 @@ function specified(bytes: Buffer, seed: bigint): bigint {
 }
 
 const out = new HashValue()
-const numberOf = ({ high, low }: HashValue) => (BigInt(high) << 32n) | BigInt(low)
+const numberOf = ({ high, low }: Hash64) => (BigInt(high) << 32n) | BigInt(low)
 
-function hashOf(bytes: Buffer, seed = 0): bigint {
+function hashOf(bytes: Buffer, seed = { high: 0, low: 0 }): bigint {
   xxHash64(bytes, 0, bytes.length, out, seed)
   return numberOf(out)
 }
@@ -69,8 +69,9 @@ describe('xxHash64', () => {
     for (let length = 0; length <= 200; length++) {
       for (let i = 0; i < 20; i++) {
         const bytes = Buffer.from(Array.from({ length }, () => randomInt(random, 256)))
-        const with32 = i === 0 ? 0 : i === 1 ? 1 : randomInt(random, 2 ** 32)
-        expect(hashOf(bytes, with32)).toBe(specified(bytes, BigInt(with32)))
+        const high = i < 2 ? 0 : randomInt(random, 2 ** 32)
+        const low = i < 2 ? i : randomInt(random, 2 ** 32)
+        expect(hashOf(bytes, { high, low })).toBe(specified(bytes, numberOf({ high, low })))
       }
     }
   })
@@ -94,7 +95,7 @@ describe('xxHash64', () => {
       for (const divisor of [1, 2, 3, 65537, 65536, 5000011]) {
         expect(remainder(hash, divisor)).toBe(Number(whole % BigInt(divisor)))
       }
-      expect(hashText(hash)).toBe(whole.toString(16).padStart(16, '0'))
+      expect(hexOf(hash)).toBe(whole.toString(16).padStart(16, '0'))
     }
   })
 })

@@ -97,14 +97,14 @@ function mixIn(inputHigh: number, inputLow: number): void {
 const lanes = new Int32Array(8)
 
 /** The hash of the lanes of 32 bytes each; returns where the rest begins. */
-function hashStripes(bytes: Uint8Array, from: number, to: number, seed: number): number {
+function hashStripes(bytes: Uint8Array, from: number, to: number, seed: Hash64): number {
   const start = [P1H, P1L, P2H, P2L, 0, 0, 0, 0]
   state.set(start, LANES)
   add(LANES, P2H, P2L)
   // 0 - P1
   add(LANES + 6, ~P1H, ~P1L)
   add(LANES + 6, 0, 1)
-  for (let lane = LANES; lane < LANES + 8; lane += 2) add(lane, 0, seed)
+  for (let lane = LANES; lane < LANES + 8; lane += 2) add(lane, seed.high, seed.low)
   let i = from
   for (; i + 32 <= to; i += 32) {
     for (let lane = 0; lane < 4; lane++) {
@@ -127,14 +127,16 @@ function hashStripes(bytes: Uint8Array, from: number, to: number, seed: number):
   return i
 }
 
-/** The hash of `bytes` from `from` to `to`, written to `out`. `seed` is a number of 32 bits. */
-export function xxHash64(bytes: Uint8Array, from: number, to: number, out: HashValue, seed = 0): void {
+const NO_SEED: Hash64 = { high: 0, low: 0 }
+
+/** The hash of `bytes` from `from` to `to`, written to `out`, which may be the seed. */
+export function xxHash64(bytes: Uint8Array, from: number, to: number, out: HashValue, seed: Hash64 = NO_SEED): void {
   let i = from
   if (to - from >= 32) i = hashStripes(bytes, from, to, seed)
   else {
     state[HASH] = P5H
     state[HASH + 1] = P5L
-    add(HASH, 0, seed)
+    add(HASH, seed.high, seed.low)
   }
   add(HASH, 0, to - from)
   for (; i + 8 <= to; i += 8) {
@@ -190,7 +192,7 @@ function shiftIn(by: 29 | 32 | 33): void {
 const scratch = Buffer.allocUnsafeSlow(4096)
 
 /** The hash of a text whose characters are bytes, as those of header fields are. */
-export function xxHash64OfLatin1(text: string, out: HashValue, seed = 0): void {
+export function xxHash64OfLatin1(text: string, out: HashValue, seed: Hash64 = NO_SEED): void {
   if (text.length > scratch.length) {
     const bytes = Buffer.from(text, 'latin1')
     xxHash64(bytes, 0, bytes.length, out, seed)
@@ -206,6 +208,6 @@ export function remainder({ high, low }: Hash64, divisor: number): number {
 }
 
 /** Sixteen digits. */
-export function hashText({ high, low }: Hash64): string {
+export function hexOf({ high, low }: Hash64): string {
   return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
 }

@@ -1,4 +1,4 @@
-import { type Hash64, HashValue, hashText, xxHash64OfLatin1 } from '../../lib/xxhash64.ts'
+import { type Hash64, HashValue, hexOf, xxHash64OfLatin1 } from '../../lib/xxhash64.ts'
 import type { HashPolicyPlan } from '../plan/hash-policy-plan.ts'
 import { queryValue } from '../plan/matchers.ts'
 import type { RequestHead } from '../stream/message.ts'
@@ -19,9 +19,7 @@ export function hashCall(policies: readonly HashPolicyPlan[], call: Call, decisi
   const { hashValue: hash } = decision
   for (let i = 0; i < policies.length; i++) {
     const policy = policies[i] as HashPolicyPlan
-    const text = textOf(policy, call, decision)
-    if (text !== undefined) {
-      xxHash64OfLatin1(text, value)
+    if (hashOne(policy, call, decision)) {
       if (decision.hash === undefined) hash.set(value)
       else mix(hash, value)
       decision.hash = hash
@@ -44,35 +42,50 @@ function mix(hash: HashValue, other: Hash64): void {
   hash.low = (((low << 1) | (high >>> 31)) ^ other.low) >>> 0
 }
 
-function textOf(policy: HashPolicyPlan, call: Call, decision: Decision): string | undefined {
+/** Whether the policy found something, whose hash is then in `value`. */
+function hashOne(policy: HashPolicyPlan, call: Call, decision: Decision): boolean {
   switch (policy.kind) {
     case 'header':
-      return headerText(policy, call.head)
+      return hashHeader(policy, call.head)
     case 'cookie':
-      return cookieText(policy, call, decision)
+      return hashText(cookieText(policy, call, decision))
     case 'source_ip':
-      return decision.clientAddress || call.facts.sourceAddress || undefined
+      return hashText(decision.clientAddress || call.facts.sourceAddress || undefined)
     default:
-      return queryValue(queryOf(call.head.path), policy.name)
+      return hashText(queryValue(queryOf(call.head.path), policy.name))
   }
 }
 
-/** Several values of a field count as one text, in the order of their bytes: who appends another field changes the order they come in. */
-function headerText(
-  { name, rewrite }: Extract<HashPolicyPlan, { kind: 'header' }>,
-  head: RequestHead,
-): string | undefined {
+function hashText(text: string | undefined): boolean {
+  if (text === undefined) return false
+  xxHash64OfLatin1(text, value)
+  return true
+}
+
+/**
+ * Of several values of a field each is hashed with the hash of the one before for its seed, in the order of their bytes: so it
+ * does not matter in what order they came.
+ */
+function hashHeader({ name, rewrite }: Extract<HashPolicyPlan, { kind: 'header' }>, head: RequestHead): boolean {
   const rewritten = (text: string) =>
     rewrite === undefined ? text : rewrite.regex.replaceAll(text, rewrite.substitution)
-  if (name.charCodeAt(0) === 58 || head.find(name, head.find(name) + 1) < 0) {
-    const text = fieldOf(head, name)
-    return text === undefined ? undefined : rewritten(text)
-  }
-  const values: string[] = []
-  const gather = { test: (text: string) => values.push(rewritten(text)) === 0 }
-  head.anyValue(name, gather)
-  return values.sort().join('')
+  const values = fieldsOf(head, name).map(rewritten).sort()
+  value.set(NO_SEED)
+  for (const text of values) xxHash64OfLatin1(text, value, value)
+  return values.length > 0
 }
+
+function fieldsOf(head: RequestHead, name: string): string[] {
+  const values: string[] = []
+  if (name.charCodeAt(0) === 58) {
+    const text = fieldOf(head, name)
+    return text === undefined ? values : [text]
+  }
+  head.anyValue(name, { test: (text) => values.push(text) === 0 })
+  return values
+}
+
+const NO_SEED: Hash64 = { high: 0, low: 0 }
 
 const finder = new CookieFinder()
 
@@ -96,5 +109,5 @@ function cookieText(
  */
 function sessionValue(facts: ConnectionFacts, clientAddress: string): string {
   xxHash64OfLatin1(`${sourceText(facts)}${destinationText(facts)}${clientAddress}`, value)
-  return hashText(value)
+  return hexOf(value)
 }

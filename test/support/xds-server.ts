@@ -1,6 +1,7 @@
 import { create, type DescMessage, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf'
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js'
 import { ClusterSchema } from '../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import { SecretSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { AggregatedDiscoveryService } from '../../api/gen/envoy/service/discovery/v3/ads_pb.js'
@@ -16,7 +17,12 @@ import { serviceDefinition } from '../../api/grpc.ts'
 import { REGISTRY } from '../../api/registry.ts'
 import { TYPE_URL } from '../../api/type-urls.ts'
 
-const SCHEMAS = { cluster: ClusterSchema, listener: ListenerSchema, secret: SecretSchema } as const
+const SCHEMAS = {
+  cluster: ClusterSchema,
+  endpoint: ClusterLoadAssignmentSchema,
+  listener: ListenerSchema,
+  secret: SecretSchema,
+} as const
 export type ServedType = keyof typeof SCHEMAS
 
 const TYPES = Object.keys(SCHEMAS) as ServedType[]
@@ -42,7 +48,12 @@ export class XdsServer {
   /** Requests for secrets that came by the service for secrets. */
   secretRequests = 0
   readonly #server = new Server()
-  readonly #held: Record<ServedType, Map<string, Held>> = { cluster: new Map(), listener: new Map(), secret: new Map() }
+  readonly #held: Record<ServedType, Map<string, Held>> = {
+    cluster: new Map(),
+    endpoint: new Map(),
+    listener: new Map(),
+    secret: new Map(),
+  }
   readonly #streams = new Map<(type: ServedType, names: readonly string[]) => void, Asked>()
   #version = 0
   port = 0
@@ -80,7 +91,8 @@ export class XdsServer {
   set(type: ServedType, name: string, json: object): void {
     this.#version++
     const schema: DescMessage = SCHEMAS[type]
-    const message = fromJson(schema, { name, ...json } as JsonValue, { registry: REGISTRY })
+    const nameField = type === 'endpoint' ? 'cluster_name' : 'name'
+    const message = fromJson(schema, { [nameField]: name, ...json } as JsonValue, { registry: REGISTRY })
     this.#held[type].set(name, { version: String(this.#version), bytes: toBinary(schema, message) })
     for (const send of this.#streams.keys()) send(type, [name])
   }

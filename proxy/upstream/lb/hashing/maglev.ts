@@ -1,6 +1,8 @@
 import { type Hash64, HashValue, remainder, xxHash64 } from '../../../../lib/xxhash64.ts'
 import type { HashTable } from './table.ts'
 
+const SKIP_SEED: Hash64 = { high: 0, low: 1 }
+
 /**
  * Google's Maglev table as Envoy fills it (OriginalMaglevTable): the hosts, in the order of their keys, take turns in
  * claiming the next free place of their own permutation of all places; who has less weight misses turns. `size` is a prime.
@@ -24,7 +26,7 @@ export class MaglevTable implements HashTable {
       const key = keys[host] as Buffer
       xxHash64(key, 0, key.length, hash)
       next[i] = remainder(hash, size)
-      xxHash64(key, 0, key.length, hash, 1)
+      xxHash64(key, 0, key.length, hash, SKIP_SEED)
       skip[i] = remainder(hash, size - 1) + 1
       weights[i] = shares[host] as number
       most = Math.max(most, weights[i] as number)
