@@ -6,6 +6,3 @@ export const PROXY_METADATA_KEY = 'lateen.mesh'
 
 /** Hosts are chosen by Peak EWMA, whose time constant is this number of milliseconds. */
 export const PEAK_EWMA_DECAY_KEY = 'peak_ewma_decay_ms'
-
-/** Of Finagle and linkerd. */
-export const DEFAULT_PEAK_EWMA_DECAY_MS = 10_000

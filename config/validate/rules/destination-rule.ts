@@ -1,7 +1,6 @@
 import type {
   ClientTLSSettings,
-  DestinationRuleSpec,
-  LoadBalancerSettings,
+  DestinationRuleBody,
   OutlierDetection,
   PortTrafficPolicy,
   TrafficPolicy,
@@ -10,8 +9,10 @@ import { isDnsLabel } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
 import { checkExportTo, checkHost, checkLabels, checkPort, checkSecretName, checkUnique } from './common.ts'
+import { checkAnnotations, checkLoadBalancer } from './load-balancer.ts'
 
-export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
+export function checkDestinationRule({ spec, metadata }: DestinationRuleBody, report: Report): void {
+  checkAnnotations(metadata, report)
   checkHost(spec.host, ['spec', 'host'], report)
   checkExportTo(spec.exportTo, ['spec', 'exportTo'], report)
   checkLabels(spec.workloadSelector?.matchLabels, ['spec', 'workloadSelector', 'matchLabels'], report)
@@ -83,19 +84,6 @@ function checkTls(tls: ClientTLSSettings | undefined, path: FieldPath, report: R
     for (const field of ['clientCertificate', 'privateKey'] as const) {
       if (!tls[field]) report.error([...path, field], 'must be given: MUTUAL shows a certificate')
     }
-  }
-}
-
-function checkLoadBalancer(settings: LoadBalancerSettings | undefined, path: FieldPath, report: Report): void {
-  if (settings === undefined) return
-  if (settings.simple !== undefined && settings.consistentHash !== undefined) {
-    report.error([...path, 'consistentHash'], 'cannot stand beside simple')
-  }
-  if (settings.simple === 'LEAST_CONN') {
-    report.add('IST0002', [...path, 'simple'], 'LEAST_CONN is deprecated: use LEAST_REQUEST')
-  }
-  if (settings.localityLbSetting !== undefined && settings.zoneAwareLbSetting !== undefined) {
-    report.error([...path, 'zoneAwareLbSetting'], 'cannot stand beside localityLbSetting')
   }
 }
 
