@@ -11,9 +11,14 @@ export interface Answer {
 }
 
 /** Sends requests, each written in full, down a few connections one behind the other; the answers in the order of the requests. */
-export async function askInBulk(host: string, port: number, requests: readonly string[]): Promise<Answer[]> {
-  const size = Math.ceil(requests.length / CONNECTIONS)
-  const parts = Array.from({ length: CONNECTIONS }, (_, i) => requests.slice(i * size, (i + 1) * size))
+export async function askInBulk(
+  host: string,
+  port: number,
+  requests: readonly string[],
+  connections = CONNECTIONS,
+): Promise<Answer[]> {
+  const size = Math.ceil(requests.length / connections)
+  const parts = Array.from({ length: connections }, (_, i) => requests.slice(i * size, (i + 1) * size))
   return (await Promise.all(parts.map((part) => askOne(host, port, part)))).flat()
 }
 

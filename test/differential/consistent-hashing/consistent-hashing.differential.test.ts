@@ -4,7 +4,7 @@ import { peerOrSkip } from '../../peers/peers.ts'
 import { eventually } from '../../support/eventually.ts'
 import { Backends } from './backends.ts'
 import { askInBulk, backendsOf } from './bulk.ts'
-import { HashingPair, hashed, PORT, type TestEndpoint } from './hashing-pair.ts'
+import { get, HashingPair, hashed, PORT, type TestEndpoint } from './hashing-pair.ts'
 
 /** Ring hash and Maglev send the same requests to the same endpoints as a real Envoy, whatever the endpoints are. */
 
@@ -82,13 +82,6 @@ afterAll(async () => {
 
 const equal = (ids: readonly number[]): TestEndpoint[] => ids.map((id) => ({ port: backends.ports[id]!, weight: 1 }))
 const idsOf = (endpoints: readonly TestEndpoint[]) => endpoints.map(({ port }) => backends.ports.indexOf(port))
-
-function get(path: string, headers: Record<string, string | string[] | undefined> = {}): string {
-  const lines = Object.entries({ host: 'h', ...headers }).flatMap(([name, value = []]) =>
-    (typeof value === 'string' ? [value] : value).map((one) => `${name}: ${one}\r\n`),
-  )
-  return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
-}
 
 /** Anything that may stand in a field, and in a cookie. */
 function randomKey(from: Random): string {

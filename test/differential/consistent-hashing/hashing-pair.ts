@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { EnvoyProcess } from '../../support/envoy-process.ts'
 import { eventually } from '../../support/eventually.ts'
 import { canConnect, loopbackBlock } from '../../support/mesh.ts'
-import { cluster, typed } from '../../support/static-resources.ts'
+import { cluster, tcpChain, typed } from '../../support/static-resources.ts'
 import { XdsProxy } from '../../support/xds-proxy.ts'
 import { XdsServer } from '../../support/xds-server.ts'
 
 export const PORT = 8080
+/** Bytes to the cluster `ring`, by the client's address. */
+export const TCP_PORT = 8081
 /** The name under which the clusters' endpoints are asked for. */
 const SET = 'set'
 
@@ -85,6 +87,11 @@ function bootstrap(address: string, xdsPort: number, clusters: readonly object[]
     address: { socket_address: { address, port_value: PORT } },
     filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }],
   }
+  const tcp = {
+    name: 't',
+    address: { socket_address: { address, port_value: TCP_PORT } },
+    filter_chains: [tcpChain('ring', {}, { hash_policy: [{ source_ip: {} }] })],
+  }
   return JSON.stringify({
     node: { id: 'test', cluster: 'test' },
     dynamic_resources: {
@@ -95,8 +102,15 @@ function bootstrap(address: string, xdsPort: number, clusters: readonly object[]
       },
     },
     static_resources: {
-      listeners: [listener],
+      listeners: [listener, tcp],
       clusters: [cluster('xds', [xdsPort], { typed_extension_protocol_options: http2 }), ...clusters],
     },
   })
+}
+
+export function get(path: string, headers: Record<string, string | string[] | undefined> = {}): string {
+  const lines = Object.entries({ host: 'h', ...headers }).flatMap(([name, value = []]) =>
+    (typeof value === 'string' ? [value] : value).map((one) => `${name}: ${one}\r\n`),
+  )
+  return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
 }
