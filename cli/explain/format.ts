@@ -37,6 +37,8 @@ function facts(result: Explanation): [label: string, value: string][] {
     ['timeout', result.timeoutMs === null ? null : result.timeoutMs === 0 ? 'none' : `${result.timeoutMs}ms`],
     ['retries', result.retries === null ? null : `${result.retries.attempts} on ${result.retries.on.join(', ')}`],
     ['mirrored to', result.mirrors.length === 0 ? null : result.mirrors.join(', ')],
+    ['balanced by', result.balancer === null ? null : result.balancer.replaceAll('_', ' ')],
+    ['hash', hashText(result)],
     ['fault', faultText(result)],
     ['tls', tlsText(result)],
     ['token', tokenText(result)],
@@ -48,6 +50,11 @@ function facts(result: Explanation): [label: string, value: string][] {
     ]),
   ]
   return rows.filter((row): row is [string, string] => row[1] !== null)
+}
+
+function hashText({ hash }: Explanation): string | null {
+  if (hash === null) return null
+  return `${hash.value ?? 'none, so any host may come'} (${hash.of.join(', ')})`
 }
 
 function tlsText({ tls: { mode, sni, peer } }: Explanation): string {

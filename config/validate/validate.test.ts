@@ -204,18 +204,14 @@ describe('fields without effect', () => {
 trafficPolicy:
   tls:
     mode: SIMPLE
-  loadBalancer:
-    consistentHash: {useSourceIp: true}
+  tunnel:
+    targetHost: b
 subsets:
 - name: v1
   labels: {version: v1}
   trafficPolicy: {connectionPool: {http: {http2KeepAlive: {interval: 1s}}}}`
     expect(of('DestinationRule', spec)).toEqual([
-      [
-        'LTN0101',
-        10,
-        'spec.trafficPolicy.loadBalancer.consistentHash: has no effect: consistent hashing is not honoured yet',
-      ],
+      ['LTN0101', 9, 'spec.trafficPolicy.tunnel: has no effect: tunnels are not honoured yet'],
       [
         'LTN0101',
         14,

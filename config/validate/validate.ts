@@ -45,7 +45,7 @@ function checkRules(kind: string, body: unknown, report: Report): void {
       checkVirtualService((body as VirtualServiceBody).spec, report)
       return
     case 'DestinationRule':
-      checkDestinationRule((body as DestinationRuleBody).spec, report)
+      checkDestinationRule(body as DestinationRuleBody, report)
       return
     case 'Gateway':
       checkGateway((body as GatewayBody).spec, report)

@@ -18,8 +18,6 @@ import { body } from './object.ts'
 export { MatchLabelsSelector, PortSelector } from './common.ts'
 
 const NO_ZONES = 'zone-aware balancing is not honoured yet: use localityLbSetting'
-const NO_HASH = 'consistent hashing is not honoured yet'
-const NO_WARMUP = 'warm-up is not honoured yet'
 
 export const ClientTLSSettings = message({
   mode: Type.Optional(oneOf(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'])),
@@ -96,11 +94,11 @@ export const LoadBalancerSettings = message({
       description: 'Default: LEAST_REQUEST, of which LEAST_CONN is the old name.',
     }),
   ),
-  consistentHash: Type.Optional(unsupported(ConsistentHashLB, NO_HASH)),
+  consistentHash: Type.Optional(ConsistentHashLB),
   localityLbSetting: Type.Optional(LocalityLoadBalancerSetting),
   zoneAwareLbSetting: Type.Optional(unsupported(ZoneAwareLoadBalancerSetting, NO_ZONES)),
-  warmup: Type.Optional(unsupported(WarmupConfiguration, NO_WARMUP)),
-  warmupDurationSecs: Type.Optional(unsupported(deprecated(duration(), 'use warmup.duration'), NO_WARMUP)),
+  warmup: Type.Optional(WarmupConfiguration),
+  warmupDurationSecs: Type.Optional(deprecated(duration(), 'use warmup.duration')),
 })
 export type LoadBalancerSettings = Static<typeof LoadBalancerSettings>
 

@@ -2,6 +2,7 @@ import type { Origin } from '../../api/origin.ts'
 import { resolveHost } from '../../config/hosts.ts'
 import { type ConfigObject, originAt } from '../../config/object.ts'
 import type { DestinationRuleBody, Subset, TrafficPolicy } from '../../crds/kinds/destination-rule.ts'
+import { peakEwmaDecayMs } from '../../crds/load-balancer-annotations.ts'
 import type { Memo } from '../memo.ts'
 import { isEmptySelector, type Labels, labelsMatch } from '../registry/labels.ts'
 import type { Service } from '../registry/service.ts'
@@ -18,6 +19,8 @@ export interface DestinationRule {
   readonly selector: Labels | undefined
   readonly trafficPolicy: TrafficPolicy | undefined
   readonly subsets: readonly { subset: Subset; origin: Origin }[]
+  /** The time constant of Peak EWMA, where an annotation asks for it. */
+  readonly peakEwmaDecayMs: number | undefined
   readonly origin: Origin
 }
 
@@ -132,6 +135,7 @@ function merge(group: readonly ConfigObject<DestinationRuleBody>[], options: Mes
     selector: isEmptySelector(selector) ? undefined : selector,
     trafficPolicy: group.find((object) => object.body.spec.trafficPolicy !== undefined)?.body.spec.trafficPolicy,
     subsets: [...subsets.values()],
+    peakEwmaDecayMs: peakEwmaDecayMs(first.metadata.annotations),
     origin: first.origin,
   }
 }

@@ -5,6 +5,7 @@
  */
 export { encodeRouteConfiguration } from './route/configuration.ts'
 export { gatewayRoutePlans } from './route/gateway.ts'
+export { hasConsistentHash } from './route/hash-policy.ts'
 export type { Otherwise, RoutePlan } from './route/plan.ts'
 export { ruleIndex, sidecarRoutePlan } from './route/sidecar.ts'
 export {

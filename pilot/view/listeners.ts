@@ -80,6 +80,11 @@ function chainContext(scope: NodeScope, { destinationRules }: Generation) {
       if (service === undefined) return undefined
       return effectivePolicy(destinationRules.find(scope, service), '', port).connectionPool?.tcp?.idleTimeout
     },
+    hashesSourceIp: (service: Service | undefined, port: number, subset: string) => {
+      if (service === undefined) return false
+      const { loadBalancer } = effectivePolicy(destinationRules.find(scope, service), subset, port)
+      return loadBalancer?.consistentHash?.useSourceIp === true
+    },
   }
 }
 

@@ -3,12 +3,13 @@ import { TYPE_URL } from '../../api/type-urls.ts'
 import type { Memo } from '../memo.ts'
 import { destinationHosts } from '../mesh/destinations.ts'
 import type { Generation } from '../mesh/generation.ts'
-import type { MeshOptions } from '../mesh/options.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import type { VirtualService } from '../mesh/virtual-service.ts'
+import type { Service } from '../registry/service.ts'
 import { encoded, encodedBytes } from '../resource.ts'
 import {
   encodeRouteConfiguration,
+  hasConsistentHash,
   nobodyBound,
   type Otherwise,
   otherServers,
@@ -29,16 +30,19 @@ export interface RouteTable {
 }
 
 /** A plan and a scope are the same objects for as long as no service and no rule changes. */
-export function routeTable(plan: RoutePlan, scope: NodeScope, { options }: Generation, memo: Memo): RouteTable {
-  return memo.get('table of plan', [plan, scope, options], () => makeTable(plan, scope, options, memo))
+export function routeTable(plan: RoutePlan, scope: NodeScope, generation: Generation, memo: Memo): RouteTable {
+  const { options, destinationRules } = generation
+  return memo.get('table of plan', [plan, scope, options, destinationRules], () =>
+    makeTable(plan, scope, generation, memo),
+  )
 }
 
 /** A change of one rule makes anew only the virtual hosts that it rules, and puts the table together again. */
-function makeTable(plan: RoutePlan, scope: NodeScope, options: MeshOptions, memo: Memo): RouteTable {
+function makeTable(plan: RoutePlan, scope: NodeScope, generation: Generation, memo: Memo): RouteTable {
   const withoutRoutes: string[] = []
   const made: { resource: EncodedResource; names: readonly string[] }[] = []
   for (const host of plan.virtualHosts) {
-    const resource = virtualHostResource(plan.name, host, scope, options, memo)
+    const resource = virtualHostResource(plan.name, host, scope, generation, memo)
     if (resource !== undefined) made.push({ resource, names: [host.name, ...host.domains] })
     else withoutRoutes.push(...host.domains)
   }
@@ -67,11 +71,17 @@ function virtualHostResource(
   table: string,
   plan: VirtualHostPlan,
   scope: NodeScope,
-  options: MeshOptions,
+  { options, destinationRules }: Generation,
   memo: Memo,
 ): EncodedResource | undefined {
   const client = { namespace: scope.namespace, labels: scope.labels }
   const serviceOf = (host: string) => scope.services.byHost.get(host)
+  const ruleOf = (service: Service) => destinationRules.find(scope, service)
+  // Of the rules only those matter here that say what is hashed.
+  const hashing = (service: Service | undefined) => {
+    const rule = service && ruleOf(service)
+    return hasConsistentHash(rule) ? rule : undefined
+  }
   const inputs = [
     table,
     plan.name,
@@ -80,6 +90,7 @@ function virtualHostResource(
     JSON.stringify(plan.origin),
     plan.service?.service,
     plan.service?.port,
+    hashing(plan.service?.service),
     options,
     // Nothing of the client but its names is asked for where no rule is.
     plan.rules.length === 0 ? '' : JSON.stringify(client),
@@ -87,10 +98,11 @@ function virtualHostResource(
       virtualService,
       gateways.join(' '),
       ...destinations(virtualService, memo).map(serviceOf),
+      ...destinations(virtualService, memo).map((host) => hashing(serviceOf(host))),
     ]),
   ]
   return memo.get('virtual host', inputs, () => {
-    const message = virtualHost(plan, { options, client, serviceOf })
+    const message = virtualHost(plan, { options, client, serviceOf, ruleOf })
     return message === undefined ? undefined : hostResource(table, message, memo)
   })
 }

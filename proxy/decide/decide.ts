@@ -1,3 +1,4 @@
+import { isHashing } from '../plan/balancing-plan.ts'
 import type {
   ForwardPlan,
   HttpFilterPlan,
@@ -11,6 +12,7 @@ import type {
 import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
 import { answer, type Decision } from './decision.ts'
+import { hashCall } from './hash.ts'
 import { redirectLocation, rewritePath } from './rewrite.ts'
 import { findRoute, findVirtualHost, isWithin } from './route.ts'
 import { decideTries } from './steer.ts'
@@ -187,13 +189,15 @@ function decideForward(plan: Plan, action: ForwardPlan, call: Call, decision: De
   const { head } = call
   const { route, choice } = decision
   if (route === undefined || choice === undefined) return
-  if (!plan.clusters.has(choice.cluster)) {
+  const cluster = plan.clusters.get(choice.cluster)
+  if (cluster === undefined) {
     answer(decision, action.clusterNotFoundStatus, 'cluster_not_found', 'NC')
     return
   }
   decideTries(action, call, decision)
   if (action.rewrite !== undefined) decision.path = rewritePath(action.rewrite, route.match, head.path)
   decision.authority = choice.hostRewrite || action.hostRewrite || head.authority
+  if (action.hashPolicies.length > 0 && isHashing(cluster.balancing)) hashCall(action.hashPolicies, call, decision)
   const { connect } = action
   if (connect !== undefined && (head.method === 'CONNECT' || (connect.allowPost && head.method === 'POST'))) {
     decision.connect = connect

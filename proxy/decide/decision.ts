@@ -1,4 +1,5 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
+import { type Hash64, HashValue } from '../../lib/xxhash64.ts'
 import type { GrpcWebCall } from '../filters/http/grpc-web/body.ts'
 import type { PolicyPlan } from '../filters/rbac/policy.ts'
 import type {
@@ -64,6 +65,12 @@ export interface Decision {
   readonly caller: Caller
   /** The mirrors drawn for this call. */
   mirrors: readonly MirrorPlan[]
+  /** Of what the route's hash policies found; undefined where they found nothing, or nobody asks. */
+  hash: Hash64 | undefined
+  /** What `hash` is written to. */
+  readonly hashValue: HashValue
+  /** Set-Cookie fields of the upstream's response: the sessions that were begun for the hash. */
+  setCookies: string[] | undefined
   /** Where the request's bytes go to the host as they are, on a connection of their own. */
   connect: ConnectPlan | undefined
   /** Wait before going on; drawn by the fault filter. */
@@ -113,6 +120,9 @@ export function newDecision(): Decision {
     priority: PRIORITY.default,
     caller: newCaller(),
     mirrors: NO_MIRRORS,
+    hash: undefined,
+    hashValue: new HashValue(),
+    setCookies: undefined,
     connect: undefined,
     delayMs: 0,
     status: 0,
@@ -152,6 +162,8 @@ export function resetDecision(decision: Decision): void {
   decision.priority = PRIORITY.default
   resetCaller(decision.caller)
   decision.mirrors = NO_MIRRORS
+  decision.hash = undefined
+  decision.setCookies = undefined
   decision.connect = undefined
   decision.delayMs = 0
   decision.status = 0

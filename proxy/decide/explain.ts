@@ -2,10 +2,13 @@ import { STATUS_CODES } from 'node:http'
 import { parseClusterName } from '../../api/names.ts'
 import { formatOrigin, type Origin } from '../../api/origin.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { hexOf } from '../../lib/xxhash64.ts'
 import { ConnectionJudgement } from '../filters/network/judgement.ts'
 import type { HeadError } from '../http1/head-error.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
-import type { ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
+import { isHashing } from '../plan/balancing-plan.ts'
+import { describeHashPolicy } from '../plan/hash-policy-plan.ts'
+import type { ClusterPlan, ForwardPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
 import { HeaderBlock } from '../stream/header-block.ts'
 import { RequestHead } from '../stream/message.ts'
 import { finishRequestHead } from '../stream/request-text.ts'
@@ -68,6 +71,10 @@ export interface Explanation {
   /** Weighted clusters with their shares, when there is a choice. */
   choices: { cluster: string; weight: number; of: number }[]
   mirrors: string[]
+  /** How the cluster's host is chosen. */
+  balancer: string | null
+  /** What is hashed for that; `value` is null where the request has nothing of it, so that any host may come. */
+  hash: { of: string[]; value: string | null } | null
   fault: { delayMs: number; abortStatus: number | null } | null
   directResponse: { status: number; body: string; headers: Record<string, string> } | null
   redirect: { status: number; location: string } | null
@@ -159,6 +166,7 @@ async function explainHttp(
     resume(plan, manager, routes, asked, decision, await answerTo(decision.question, asked, decision), trace)
   }
   describeDecision(result, decision)
+  describeBalancing(plan.clusters.get(decision.choice?.cluster ?? ''), decision, result)
   result.token = decision.token ?? null
   if (decision.authorization.verdict !== 'none') result.authorization = explainAuthorization(decision.authorization)
   if (decision.question !== undefined) {
@@ -244,6 +252,15 @@ function describeForward(result: Explanation, decision: Decision, _action: Forwa
   }
 }
 
+function describeBalancing(cluster: ClusterPlan | undefined, decision: Decision, result: Explanation): void {
+  const { action } = decision.route ?? {}
+  if (cluster === undefined || decision.outcome !== 'forward' || action?.kind !== 'forward') return
+  result.balancer = cluster.balancing.kind
+  if (!isHashing(cluster.balancing) || action.hashPolicies.length === 0) return
+  const of = action.hashPolicies.map(describeHashPolicy)
+  result.hash = { of, value: decision.hash === undefined ? null : hexOf(decision.hash) }
+}
+
 /** The miss in words, when the call does not reach anything that the configuration meant for it. */
 function missOf(decision: Decision, result: Explanation, manager: HttpManagerPlan): string | null {
   switch (decision.detail) {
@@ -312,6 +329,8 @@ function emptyExplanation(call: SymbolicCall): Explanation {
     retries: null,
     choices: [],
     mirrors: [],
+    balancer: null,
+    hash: null,
     fault: null,
     directResponse: null,
     redirect: null,

@@ -5,7 +5,9 @@ import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { HttpFilter } from '../filters/http/filter.ts'
 import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
 import type { Priority } from '../upstream/circuit-breaker.ts'
+import type { BalancingPlan } from './balancing-plan.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
+import type { HashPolicyPlan } from './hash-policy-plan.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
 import type { MetadataMatcher } from './metadata-matcher.ts'
@@ -188,6 +190,8 @@ export interface TcpProxyPlan {
   readonly statPrefix: string
   readonly clusters: WeightedChoice
   readonly idleTimeoutMs: number
+  /** Connections of the same client go to the same host, where the cluster balances by hashes. */
+  readonly hashesSourceIp: boolean
   /** How many hosts are tried when connecting fails. */
   readonly maxConnectAttempts: number
 }
@@ -292,6 +296,8 @@ export interface ForwardPlan {
   readonly hedges: boolean | undefined
   readonly priority: Priority
   readonly mirrors: readonly MirrorPlan[]
+  /** What is hashed where the cluster balances by hashes. */
+  readonly hashPolicies: readonly HashPolicyPlan[]
   /** Lower-case upgrade tokens that may pass here, or may not, whatever the connection manager says. */
   readonly upgrades: ReadonlyMap<string, boolean>
   /** undefined: a CONNECT is forwarded as one. */
@@ -404,8 +410,7 @@ export interface ClusterPlan {
   readonly tls: BySecrets<UpstreamTlsPlan> | undefined
   /** The first that a host's metadata meets says how it is called. */
   readonly socketMatches: readonly SocketMatchPlan[]
-  readonly balancing: 'round_robin' | 'random' | 'least_request' | 'cluster_provided'
-  readonly leastRequestChoices: number
+  readonly balancing: BalancingPlan
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxRequestsPerConnection: number
@@ -508,6 +513,8 @@ export interface EndpointPlan {
   readonly subsetMetadata: readonly Criterion[]
   /** What its cluster's socket matches are compared with (`filter_metadata` of envoy.transport_socket_match). */
   readonly socketMetadata: JsonObject | undefined
+  /** What is hashed of it in the place of its address, or '' (`hash_key` of the metadata of envoy.lb). */
+  readonly hashKey: string
 }
 
 /** envoy.config.endpoint.v3.ClusterLoadAssignment.Policy. */

@@ -299,7 +299,8 @@ export class Exchange implements Call, TriedRequest {
 
   #startResponse(head: ResponseHead, framing: Framing): void {
     if (this.#routes !== undefined) mutateHeaders(this.#routes, this.decision, this, head, 'response')
-    const { responseHeaders, grpcWeb } = this.decision
+    const { responseHeaders, setCookies, grpcWeb } = this.decision
+    if (setCookies !== undefined) for (const cookie of setCookies) head.append('set-cookie', cookie)
     if (grpcWeb !== undefined) {
       head.set('content-type', responseType(grpcWeb))
       head.remove('content-length')
@@ -317,7 +318,7 @@ export class Exchange implements Call, TriedRequest {
       this.#describeTries(head)
     }
     this.#answerStarted = true
-    this.#countStatus(head.status)
+    this.#stats?.status(head.status).inc()
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
     this.downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
@@ -460,7 +461,7 @@ export class Exchange implements Call, TriedRequest {
     const isHead = this.head.method === 'HEAD'
     const body = isHead ? undefined : reply.body
     this.#answerStarted = true
-    this.#countStatus(reply.status)
+    this.#stats?.status(reply.status).inc()
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
     this.downstream.writeHead(reply.status, reply.fields, false, framing)
@@ -474,10 +475,6 @@ export class Exchange implements Call, TriedRequest {
     const { virtualHost, caller } = this.decision
     if (virtualHost?.includeAttemptCountInResponse) fields.set('x-envoy-attempt-count', String(count))
     if (refusal !== '' && caller.isTrusted) fields.set(NO_RETRY, refusal)
-  }
-
-  #countStatus(status: number): void {
-    this.#stats?.status(status).inc()
   }
 
   /** Lets everything go that this request held. */

@@ -79,7 +79,7 @@ function setUp({ policy, decision: fields, caller, thresholds = { maxRetries: 10
     circuitBreakers: { thresholds: [thresholds] },
     loadAssignment: { clusterName: 'c', endpoints: [{ lbEndpoints: [endpoint(1), endpoint(2)] }] },
   })
-  const upstream = { wheel, out: new OutBuffer(), bugs, random, metrics, breakers: ownBreakerTable }
+  const upstream = { clock, wheel, out: new OutBuffer(), bugs, random, metrics, breakers: ownBreakerTable }
   const cluster = new Cluster(plan, upstream)
   cluster.setEndpointsOnce(plan.endpoints)
   const head = new RequestHead()

@@ -349,6 +349,7 @@ export class Tries implements TryOwner {
     }
     const { retry } = decision
     const choice = this.#choice
+    choice.hash = decision.hash
     choice.criteria = decision.choice?.criteria
     choice.avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
     choice.draws = retry?.hostSelectionAttempts ?? 0

@@ -2,6 +2,7 @@ import type { Attempt, PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import { PRIORITY, type Priority } from '../upstream/circuit-breaker.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
+import type { Latencies } from '../upstream/lb/latencies.ts'
 import type { RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
 import { FRAMING, type RequestHead, type ResponseHead } from './message.ts'
 
@@ -33,6 +34,9 @@ export class UpstreamTry implements Attempt {
   stream: UpstreamStream | undefined
   /** The head has been handed to the connection. */
   requestWasSent = false
+  /** Told once how long this took. */
+  #latencies: Latencies | undefined
+  readonly #startedMs: number
   #isDiscarding = false
   #discardedBytes = 0
 
@@ -53,6 +57,8 @@ export class UpstreamTry implements Attempt {
     this.isHttp2 = head.isHttp2
     this.isRaw = isRaw
     this.priority = priority
+    this.#latencies = cluster.latencies
+    this.#startedMs = this.#latencies?.nowMs() ?? 0
   }
 
   // --- towards the upstream ---
@@ -67,11 +73,13 @@ export class UpstreamTry implements Attempt {
   /** It took longer than the policy allows. */
   noteTimeout(): void {
     this.cluster.outcomes.onLocalFailure(this.host, 'timeout')
+    this.#settle()?.onFailure(this.host, this.#startedMs)
   }
 
   /** Gives the try up, whatever it is doing. The owner hears nothing more. */
   abandon(): void {
     this.#isDiscarding = true
+    this.#settle()?.onAbandoned(this.host, this.#startedMs)
     if (this.stream === undefined) this.cluster.cancel(this.host, this)
     else this.stream.abandon()
   }
@@ -84,6 +92,12 @@ export class UpstreamTry implements Attempt {
     if (!isShort && head.framing !== FRAMING.chunked) this.stream?.abandon()
   }
 
+  #settle(): Latencies | undefined {
+    const latencies = this.#latencies
+    this.#latencies = undefined
+    return latencies
+  }
+
   // --- Attempt ---
 
   onStream(stream: UpstreamStream): void {
@@ -94,12 +108,14 @@ export class UpstreamTry implements Attempt {
   onPoolFailure(reason: PoolFailure, detail: string): void {
     if (this.#isDiscarding) return
     this.cluster.outcomes.onLocalFailure(this.host, reason)
+    if (reason.startsWith('connect_')) this.#settle()?.onFailure(this.host, this.#startedMs)
     this.#owner.onTryFailure(this, reason, detail)
   }
 
   onResponseHead(head: ResponseHead): void {
     if (this.#isDiscarding) return
     this.cluster.outcomes.onResponse(this.host, head)
+    this.#settle()?.onResponse(this.host, head, this.#startedMs)
     this.#owner.onTryHead(this, head)
   }
 
@@ -126,6 +142,7 @@ export class UpstreamTry implements Attempt {
   onReset(reason: ResetReason, detail: string): void {
     if (this.#isDiscarding) return
     this.cluster.outcomes.onLocalFailure(this.host, reason)
+    this.#settle()?.onFailure(this.host, this.#startedMs)
     this.#owner.onTryFailure(this, reason, detail)
   }
 

@@ -22,5 +22,6 @@ export function originalEndpoint(facts: ConnectionFacts): EndpointPlan | undefin
     draining: false,
     subsetMetadata: [],
     socketMetadata: undefined,
+    hashKey: '',
   }
 }

@@ -76,6 +76,7 @@ async function start(serve: (socket: Socket) => void) {
     out: new OutBuffer(),
     bugs: new BugReporter(metrics, silentLogger),
     random: seededRandom(1),
+    clock,
     metrics,
     breakers: ownBreakerTable,
   }

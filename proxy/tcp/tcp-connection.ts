@@ -6,6 +6,7 @@ import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { pick } from '../decide/decide.ts'
+import { hashOfAddress } from '../decide/hash.ts'
 import type { TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { Tunnel } from '../stream/tunnel.ts'
@@ -57,7 +58,8 @@ export class TcpConnection implements RosterMember {
     client.on('close', finish)
     const choice = pick(plan.clusters, Math.floor(context.random.next() * RANDOM_VALUE_BOUND))
     const { criteria } = choice
-    this.#choice = criteria === undefined ? ANY_HOST : { ...ANY_HOST, criteria }
+    const hash = plan.hashesSourceIp ? hashOfAddress(facts.sourceAddress) : undefined
+    this.#choice = criteria === undefined && hash === undefined ? ANY_HOST : { ...ANY_HOST, criteria, hash }
     const cluster = context.cluster(choice.cluster)
     if (cluster === undefined) {
       this.#stats.downstream_cx_no_route.inc()

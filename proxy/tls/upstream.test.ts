@@ -41,6 +41,7 @@ const endpoint = (port: number): EndpointPlan => ({
   draining: false,
   subsetMetadata: [],
   socketMetadata: undefined,
+  hashKey: '',
 })
 
 /** A TLS server that says the name it was asked for and who asked; gives its port. */

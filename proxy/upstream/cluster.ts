@@ -1,3 +1,4 @@
+import type { Clock } from '../../lib/clock.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
@@ -14,7 +15,9 @@ import { Host, hostKey } from './host.ts'
 import type { HostPicker } from './host-sets/host-sets.ts'
 import { Membership } from './host-sets/membership.ts'
 import { createPicker, picksAlike } from './host-sets/picker.ts'
+import { type Balancers, balancersOf } from './lb/balancer.ts'
 import { ANY_HOST, type HostChoice } from './lb/choice.ts'
+import type { Latencies } from './lb/latencies.ts'
 import { type HostOutcomes, NO_OUTCOMES } from './outcomes.ts'
 import { RawConnections } from './raw-connections.ts'
 import { Sockets } from './sockets.ts'
@@ -23,6 +26,7 @@ import { type ClusterStats, clusterStats } from './stats.ts'
 /** What a cluster needs of the proxy around it. */
 export interface UpstreamContext extends ConnectionContext {
   readonly random: Random
+  readonly clock: Clock
   readonly metrics: MetricStore
   readonly breakers: BreakerTable
 }
@@ -46,6 +50,7 @@ export class Cluster {
   readonly outcomes: HostOutcomes = NO_OUTCOMES
   readonly #context: UpstreamContext
   #hosts = new Map<string, Host>()
+  #balancers: Balancers
   #picker: HostPicker
   readonly #membership: Membership
   #endpoints: readonly EndpointPlan[] | undefined
@@ -65,7 +70,8 @@ export class Cluster {
     this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
     this.breaker = this.#newBreaker(PRIORITY.default)
     this.#membership = new Membership(this.stats)
-    this.#picker = createPicker(plan, context.random, this.stats)
+    this.#balancers = balancersOf(plan.balancing, context)
+    this.#picker = createPicker(plan, this.#balancers, context.random, this.stats)
   }
 
   get hosts(): Iterable<Host> {
@@ -74,10 +80,7 @@ export class Cluster {
 
   /** Takes a changed plan over; connections, hosts and counts stay. */
   replacePlan(plan: ClusterPlan, secrets: Secrets = NO_SECRETS): void {
-    const rebalance =
-      !picksAlike(plan, this.plan) ||
-      plan.balancing !== this.plan.balancing ||
-      plan.leastRequestChoices !== this.plan.leastRequestChoices
+    const rebalance = !picksAlike(plan, this.plan)
     const speaksOther =
       plan.protocol !== this.plan.protocol ||
       plan.tls !== this.plan.tls ||
@@ -91,7 +94,8 @@ export class Cluster {
       if (speaksOther) host.dropPools()
     }
     if (rebalance) {
-      this.#picker = createPicker(plan, this.#context.random, this.stats)
+      this.#balancers = balancersOf(plan.balancing, this.#context)
+      this.#picker = createPicker(plan, this.#balancers, this.#context.random, this.stats)
       this.#rebuild()
     }
   }
@@ -163,6 +167,11 @@ export class Cluster {
     if (!host.setHealthFlag(flag, isSet) || host.isRemoved || this.plan.discovery === 'original_dst') return
     this.#membership.move(health, host.health)
     this.#picker.onHealthChange(host)
+  }
+
+  /** Who wants to know how long tries take; mostly nobody. */
+  get latencies(): Latencies | undefined {
+    return this.#balancers.latencies
   }
 
   /** undefined when there is no host that may be chosen. */

@@ -15,6 +15,8 @@ export class Host {
   healthFlags = 0
   /** Requests under way, for least request. */
   activeRequests = 0
+  /** When it was first seen healthy after it was not, or after it came; undefined where nobody needs to know. */
+  healthySinceMs: number | undefined
   /** Total of requests sent here, for the admin page. */
   totalRequests = 0
   /** No longer among the cluster's endpoints: what is under way finishes, nothing new comes. */
@@ -41,6 +43,7 @@ export class Host {
   setHealthFlag(flag: HealthFlag, isSet: boolean): boolean {
     const { health } = this
     this.healthFlags = isSet ? this.healthFlags | flag : this.healthFlags & ~flag
+    if (this.health !== 'healthy') this.healthySinceMs = undefined
     return this.health !== health
   }
 

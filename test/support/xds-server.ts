@@ -91,9 +91,8 @@ export class XdsServer {
   set(type: ServedType, name: string, json: object): void {
     this.#version++
     const schema: DescMessage = SCHEMAS[type]
-    const message = fromJson(schema, { [type === 'endpoint' ? 'cluster_name' : 'name']: name, ...json } as JsonValue, {
-      registry: REGISTRY,
-    })
+    const nameField = type === 'endpoint' ? 'cluster_name' : 'name'
+    const message = fromJson(schema, { [nameField]: name, ...json } as JsonValue, { registry: REGISTRY })
     this.#held[type].set(name, { version: String(this.#version), bytes: toBinary(schema, message) })
     for (const send of this.#streams.keys()) send(type, [name])
   }

@@ -1,7 +1,6 @@
 import type {
   ClientTLSSettings,
-  DestinationRuleSpec,
-  LoadBalancerSettings,
+  DestinationRuleBody,
   OutlierDetection,
   PortTrafficPolicy,
   TrafficPolicy,
@@ -10,9 +9,11 @@ import { isDnsLabel } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
 import { checkExportTo, checkHost, checkLabels, checkPort, checkSecretName, checkUnique } from './common.ts'
+import { checkAnnotations, checkLoadBalancer } from './load-balancer.ts'
 import { checkLocalitySetting } from './locality-setting.ts'
 
-export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
+export function checkDestinationRule({ spec, metadata }: DestinationRuleBody, report: Report): void {
+  checkAnnotations(metadata, report)
   checkHost(spec.host, ['spec', 'host'], report)
   checkExportTo(spec.exportTo, ['spec', 'exportTo'], report)
   checkLabels(spec.workloadSelector?.matchLabels, ['spec', 'workloadSelector', 'matchLabels'], report)
@@ -93,19 +94,6 @@ function checkTls(tls: ClientTLSSettings | undefined, path: FieldPath, report: R
     for (const field of ['clientCertificate', 'privateKey'] as const) {
       if (!tls[field]) report.error([...path, field], 'must be given: MUTUAL shows a certificate')
     }
-  }
-}
-
-function checkLoadBalancer(settings: LoadBalancerSettings | undefined, path: FieldPath, report: Report): void {
-  if (settings === undefined) return
-  if (settings.simple !== undefined && settings.consistentHash !== undefined) {
-    report.error([...path, 'consistentHash'], 'cannot stand beside simple')
-  }
-  if (settings.simple === 'LEAST_CONN') {
-    report.add('IST0002', [...path, 'simple'], 'LEAST_CONN is deprecated: use LEAST_REQUEST')
-  }
-  if (settings.localityLbSetting !== undefined && settings.zoneAwareLbSetting !== undefined) {
-    report.error([...path, 'zoneAwareLbSetting'], 'cannot stand beside localityLbSetting')
   }
 }
 

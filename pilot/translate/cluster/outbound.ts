@@ -11,6 +11,7 @@ import {
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { PercentSchema } from '../../../api/gen/envoy/type/v3/percent_pb.js'
 import { formatSniName } from '../../../api/names.ts'
+import { PEAK_EWMA_DECAY_KEY, PROXY_METADATA_KEY } from '../../../api/proxy-metadata.ts'
 import type { LocalityLoadBalancerSetting } from '../../../crds/kinds/destination-rule.ts'
 import type { AutoMtls } from '../../mesh/auto-mtls.ts'
 import { localityPolicy } from '../../mesh/locality-setting.ts'
@@ -19,7 +20,7 @@ import { type EffectivePolicy, effectivePolicy } from '../../mesh/traffic-policy
 import type { Endpoint } from '../../registry/endpoint.ts'
 import { byLocality, type Caller, forCaller, inSubset, loadAssignment } from '../endpoint.ts'
 import { adsSource, duration, metadata } from '../messages.ts'
-import { lbPolicy } from './load-balancer.ts'
+import { balancing, isLeastRequest } from './load-balancer.ts'
 import { outlierDetection } from './outlier.ts'
 import { type ClusterPlan, clusterNameOf } from './plan.ts'
 import { poolFields } from './pool.ts'
@@ -48,14 +49,13 @@ export function outboundCluster(
     ...poolFields(policy.connectionPool, protocol, tls, options, policy.retryBudget),
     ...(socket && { transportSocket: socket }),
     transportSocketMatches: usesAutoMtls(plan, options) ? autoMtlsMatches(plan.port.protocol, peers, options) : [],
-    lbPolicy:
-      plan.discovery === 'ORIGINAL_DST'
-        ? Cluster_LbPolicy.CLUSTER_PROVIDED
-        : (lbPolicy(policy.loadBalancer) ?? Cluster_LbPolicy.CLUSTER_PROVIDED),
+    ...(plan.discovery === 'ORIGINAL_DST'
+      ? { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED }
+      : balancing(policy.loadBalancer)),
     ...found,
     ...(policy.outlierDetection && { outlierDetection: outlierDetection(policy.outlierDetection) }),
     ...commonLbFields(policy, options),
-    metadata: clusterMetadata(plan),
+    metadata: clusterMetadata(plan, policy),
   })
 }
 
@@ -164,10 +164,15 @@ function commonLbFields(policy: EffectivePolicy, options: MeshOptions) {
   }
 }
 
-function clusterMetadata({ service, subset, origin }: ClusterPlan) {
+function clusterMetadata({ service, subset, origin, rule, discovery }: ClusterPlan, { loadBalancer }: EffectivePolicy) {
   const { host, name, namespace } = service
-  return metadata(origin, {
+  const made = metadata(origin, {
     services: [{ host, name, namespace }],
     ...(subset && { subset: subset.name }),
   })
+  const decayMs = rule?.peakEwmaDecayMs
+  if (decayMs !== undefined && discovery !== 'ORIGINAL_DST' && isLeastRequest(loadBalancer)) {
+    made.filterMetadata[PROXY_METADATA_KEY] = { [PEAK_EWMA_DECAY_KEY]: decayMs }
+  }
+  return made
 }

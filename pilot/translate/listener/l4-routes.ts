@@ -8,6 +8,8 @@ import type { ChainMatch, ChainPlan, TcpTarget } from './plan.ts'
 export type L4Context = Pick<RouteContext, 'client' | 'gateways' | 'port' | 'serviceOf'> & {
   /** The idle time that the rule of a destination's service allows. */
   idleTimeoutOf(service: Service | undefined, port: number): string | undefined
+  /** Whether that rule hashes connections by their client's address. */
+  hashesSourceIp(service: Service | undefined, port: number, subset: string): boolean
 }
 
 /**
@@ -61,11 +63,14 @@ function tcpTargetOf(route: readonly RouteDestination[], context: L4Context): Tc
   }))
   const first = weighed[0]?.destination
   const port = first?.port?.number ?? context.port
+  const service = first && context.serviceOf(first.host)
   return {
     kind: 'tcp',
     statPrefix: clusters[0]?.name ?? '',
     clusters,
-    idleTimeout: first === undefined ? undefined : context.idleTimeoutOf(context.serviceOf(first.host), port),
+    idleTimeout: context.idleTimeoutOf(service, port),
+    // There is one policy for all of its clusters.
+    hashesSourceIp: context.hashesSourceIp(service, port, first?.subset ?? ''),
   }
 }
 

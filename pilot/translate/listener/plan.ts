@@ -69,10 +69,12 @@ export interface TcpTarget {
   readonly statPrefix: string
   readonly clusters: readonly { readonly name: string; readonly weight: number }[]
   readonly idleTimeout: string | undefined
+  /** Connections of the same client go to the same endpoint. */
+  readonly hashesSourceIp: boolean
 }
 
-export function tcpTarget(cluster: string, idleTimeout?: string): TcpTarget {
-  return { kind: 'tcp', statPrefix: cluster, clusters: [{ name: cluster, weight: 1 }], idleTimeout }
+export function tcpTarget(cluster: string, idleTimeout?: string, hashesSourceIp = false): TcpTarget {
+  return { kind: 'tcp', statPrefix: cluster, clusters: [{ name: cluster, weight: 1 }], idleTimeout, hashesSourceIp }
 }
 
 /** Istio's getListenerName. */

@@ -33,7 +33,8 @@ export function serviceChains(
   const own = rule === undefined ? [] : ruleChains(rule, port, limits, l4)
   if (own.length > 0) return own
   const cluster = formatClusterName({ direction: 'outbound', port: port.number, subset: '', host: service.host })
-  const target = tcpTarget(cluster, context.idleTimeoutOf(service, port.number))
+  const idleTimeout = context.idleTimeoutOf(service, port.number)
+  const target = tcpTarget(cluster, idleTimeout, context.hashesSourceIp(service, port.number, ''))
   return [{ name: '', match: limits, target, origin: service.origin }]
 }
 

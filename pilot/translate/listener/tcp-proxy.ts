@@ -5,6 +5,7 @@ import {
   TcpProxy_WeightedClusterSchema,
   TcpProxySchema,
 } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { HashPolicy_SourceIpSchema, HashPolicySchema } from '../../../api/gen/envoy/type/v3/hash_policy_pb.js'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { durationOf } from '../messages.ts'
 import { accessLogs } from './http-connection-manager.ts'
@@ -16,8 +17,14 @@ export function tcpProxy(target: TcpTarget, options: MeshOptions): TcpProxy {
     statPrefix: target.statPrefix,
     clusterSpecifier: clusterSpecifier(target),
     ...(idleTimeout && { idleTimeout }),
+    hashPolicy: target.hashesSourceIp ? [sourceIpPolicy()] : [],
     accessLog: accessLogs(options),
   })
+}
+
+function sourceIpPolicy() {
+  const value = create(HashPolicy_SourceIpSchema)
+  return create(HashPolicySchema, { policySpecifier: { case: 'sourceIp', value } })
 }
 
 function clusterSpecifier({ clusters }: TcpTarget): TcpProxy['clusterSpecifier'] {

@@ -14,7 +14,8 @@ import type { HTTPRewrite, HTTPRoute, HTTPRouteDestination } from '../../../crds
 import { duration, durationOf } from '../messages.ts'
 import { regexMatcher } from '../string-match.ts'
 import type { RouteContext } from './context.ts'
-import { destinationCluster } from './destination.ts'
+import { destinationCluster, destinationPort } from './destination.ts'
+import { type HashedDestination, hashPolicies } from './hash-policy.ts'
 import { authorityOf, type HeaderMutations, headerMutations, joinMutations } from './headers.ts'
 import { mirrorPolicies } from './mirror.ts'
 import { retryPolicy } from './retry.ts'
@@ -40,6 +41,7 @@ export function forward(route: HTTPRoute, uri: StringMatch | undefined, context:
     ...pathRewrite(route.rewrite, uri),
     ...(authority && { hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: authority } }),
     requestMirrorPolicies: mirrorPolicies(route, context),
+    hashPolicy: hashPolicies(destinations.map((destination) => hashedDestination(destination, context))),
   })
   const headers = headerMutations(route.headers)
   return { action, headers: only === undefined ? headers : joinMutations(headers, headerMutations(only.headers)) }
@@ -50,6 +52,15 @@ function weighed(destinations: readonly HTTPRouteDestination[]): readonly HTTPRo
   return destinations.length === 1
     ? destinations
     : destinations.filter(({ weight }) => weight !== undefined && weight > 0)
+}
+
+function hashedDestination({ destination }: HTTPRouteDestination, context: RouteContext): HashedDestination {
+  const service = context.serviceOf(destination.host)
+  return {
+    rule: service && context.ruleOf(service),
+    subset: destination.subset ?? '',
+    port: destinationPort(destination, service, context.port),
+  }
 }
 
 function clusterSpecifier(

@@ -1,3 +1,4 @@
+import type { DestinationRule } from '../../mesh/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import type { Labels } from '../../registry/labels.ts'
 import type { Service } from '../../registry/service.ts'
@@ -13,6 +14,8 @@ export interface RouteContext {
   readonly port: number
   /** The service that a destination names, if it is known. */
   serviceOf(host: string): Service | undefined
+  /** The rule for calls to a service. */
+  ruleOf(service: Service): DestinationRule | undefined
 }
 
 /** The conditions of a match that are settled when routes are made, and not request by request. */

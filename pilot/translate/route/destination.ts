@@ -7,11 +7,15 @@ import type { Service } from '../../registry/service.ts'
  * call came to. An unknown host still has a name, so that the route stays and answers 503.
  */
 export function destinationCluster(destination: Destination, service: Service | undefined, port: number): string {
-  const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined
   return formatClusterName({
     direction: 'outbound',
-    port: destination.port?.number ?? only ?? port,
+    port: destinationPort(destination, service, port),
     subset: destination.subset ?? '',
     host: destination.host,
   })
+}
+
+export function destinationPort({ port: own }: Destination, service: Service | undefined, port: number): number {
+  const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined
+  return own?.number ?? only ?? port
 }

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
 import {
   type Route,
+  type RouteAction,
   RouteActionSchema,
   RouteSchema,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
@@ -10,6 +11,7 @@ import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/
 import { formatClusterName } from '../../../api/names.ts'
 import type { Origin } from '../../../api/origin.ts'
 import type { HTTPMatchRequest, HTTPRoute } from '../../../crds/kinds/virtual-service.ts'
+import type { DestinationRule } from '../../mesh/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import type { HttpRule, VirtualService } from '../../mesh/virtual-service.ts'
 import type { Service, ServicePort } from '../../registry/service.ts'
@@ -18,6 +20,7 @@ import { forward } from './action.ts'
 import { isRelevant, type RouteContext } from './context.ts'
 import { corsPolicy } from './cors.ts'
 import { httpFault } from './fault.ts'
+import { hashPolicies } from './hash-policy.ts'
 import { headerMutations } from './headers.ts'
 import { isCatchAll, routeMatch } from './match.ts'
 import { directResponseAction, redirectAction } from './redirect.ts'
@@ -85,13 +88,24 @@ function filterConfigs(route: HTTPRoute): { [filter: string]: Any } {
 }
 
 /** The one route of a service that no VirtualService speaks for. */
-export function serviceRoute(service: Service, port: ServicePort, options: MeshOptions): Route {
+export function serviceRoute(
+  service: Service,
+  port: ServicePort,
+  rule: DestinationRule | undefined,
+  options: MeshOptions,
+): Route {
   const cluster = formatClusterName({ direction: 'outbound', port: port.number, subset: '', host: service.host })
-  return clusterRoute(DEFAULT_ROUTE_NAME, cluster, options)
+  const policies = hashPolicies([{ rule, subset: '', port: port.number }])
+  return clusterRoute(DEFAULT_ROUTE_NAME, cluster, options, policies)
 }
 
 /** Everything to one cluster, without limit of time. Where it comes from its virtual host says. */
-export function clusterRoute(name: string, cluster: string, options?: MeshOptions): Route {
+export function clusterRoute(
+  name: string,
+  cluster: string,
+  options?: MeshOptions,
+  hashPolicy: RouteAction['hashPolicy'] = [],
+): Route {
   const retries = options === undefined ? undefined : retryPolicy(undefined, options.defaultHttpRetryPolicy)
   return create(RouteSchema, {
     name,
@@ -102,6 +116,7 @@ export function clusterRoute(name: string, cluster: string, options?: MeshOption
         clusterSpecifier: { case: 'cluster', value: cluster },
         timeout: duration(0),
         ...(retries && { retryPolicy: retries }),
+        hashPolicy,
       }),
     },
   })

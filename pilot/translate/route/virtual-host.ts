@@ -31,7 +31,7 @@ export interface VirtualHostPlan {
   readonly origin: Origin
 }
 
-export type PlanContext = Pick<RouteContext, 'options' | 'client' | 'serviceOf'>
+export type PlanContext = Pick<RouteContext, 'options' | 'client' | 'serviceOf' | 'ruleOf'>
 
 /** Undefined when there would be no route in it. */
 export function virtualHost(plan: VirtualHostPlan, context: PlanContext): VirtualHost | undefined {
@@ -39,7 +39,8 @@ export function virtualHost(plan: VirtualHostPlan, context: PlanContext): Virtua
     virtualServiceRoutes(virtualService, { ...context, port: plan.port, gateways }),
   )
   if (routes.length === 0 && plan.service !== undefined) {
-    routes.push(serviceRoute(plan.service.service, plan.service.port, context.options))
+    const { service, port } = plan.service
+    routes.push(serviceRoute(service, port, context.ruleOf(service), context.options))
   }
   if (routes.length === 0 && !plan.redirectToTls) return undefined
   return create(VirtualHostSchema, {

@@ -2,10 +2,10 @@ import {
   type Cluster,
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
-  Cluster_LbPolicy as LbPolicy,
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
+import { compileBalancing } from './balancing.ts'
 import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
@@ -33,9 +33,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
       criteria: Object.entries(match.match ?? {}),
       tls: compileUpstreamTls(match.transportSocket, http.tls, `transport_socket_matches[${i}].transport_socket`),
     })),
-    balancing: balancingOf(cluster),
-    leastRequestChoices:
-      cluster.lbConfig.case === 'leastRequestLbConfig' ? (cluster.lbConfig.value.choiceCount ?? 2) : 2,
+    balancing: compileBalancing(cluster),
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     ...http.plan,
     ...compileCircuitBreakers(cluster.circuitBreakers),
@@ -66,21 +64,5 @@ function discoveryOf(cluster: Cluster): ClusterPlan['discovery'] {
       return 'original_dst'
     default:
       return refuse('type', 'not supported')
-  }
-}
-
-function balancingOf(cluster: Cluster): ClusterPlan['balancing'] {
-  if (cluster.loadBalancingPolicy !== undefined) refuse('load_balancing_policy', 'use lb_policy')
-  switch (cluster.lbPolicy) {
-    case LbPolicy.ROUND_ROBIN:
-      return 'round_robin'
-    case LbPolicy.LEAST_REQUEST:
-      return 'least_request'
-    case LbPolicy.RANDOM:
-      return 'random'
-    case LbPolicy.CLUSTER_PROVIDED:
-      return 'cluster_provided'
-    default:
-      return refuse('lb_policy', `${LbPolicy[cluster.lbPolicy] ?? cluster.lbPolicy} is not supported yet`)
   }
 }

@@ -41,6 +41,7 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
         draining: healthStatus === HealthStatus.DRAINING,
         subsetMetadata: criteriaOfStruct(metadata?.filterMetadata[SUBSET_METADATA]),
         socketMetadata: metadata?.filterMetadata[SOCKET_MATCH],
+        hashKey: textOf(metadata?.filterMetadata[SUBSET_METADATA]?.hash_key),
       })
     }
   }
@@ -67,4 +68,8 @@ function compilePolicy(policy: ClusterLoadAssignment['policy'], path: string): E
     overprovisioningPercent: overprovisioningFactor ?? DEFAULT_ENDPOINT_POLICY.overprovisioningPercent,
     weighsHealth: weightedPriorityHealth,
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

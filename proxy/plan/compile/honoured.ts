@@ -33,14 +33,20 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster': `name type cluster_type eds_cluster_config connect_timeout lb_policy load_assignment
     max_requests_per_connection circuit_breakers typed_extension_protocol_options http2_protocol_options
     common_http_protocol_options dns_refresh_rate lb_subset_config least_request_lb_config common_lb_config
-    load_balancing_policy health_checks transport_socket transport_socket_matches
+    load_balancing_policy round_robin_lb_config ring_hash_lb_config maglev_lb_config health_checks transport_socket transport_socket_matches
     upstream_http_protocol_options metadata alt_stat_name`,
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': `healthy_panic_threshold zone_aware_lb_config
-    locality_weighted_lb_config`,
+    locality_weighted_lb_config consistent_hashing_lb_config`,
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig': 'fail_traffic_on_panic',
-  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': `use_hostname_for_hashing
+    hash_balance_factor`,
+  'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count active_request_bias slow_start_config',
+  'envoy.config.cluster.v3.Cluster.SlowStartConfig': 'slow_start_window aggression min_weight_percent',
+  'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
+  'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds per_host_thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': `priority max_connections max_pending_requests max_requests
     max_retries retry_budget max_connection_pools track_remaining`,
@@ -79,7 +85,7 @@ const HONOURED: Readonly<Record<string, string>> = {
     suffix_len`,
   'envoy.config.listener.v3.Filter': 'name typed_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': `stat_prefix cluster weighted_clusters idle_timeout
-    max_connect_attempts tunneling_config metadata_match`,
+    max_connect_attempts tunneling_config metadata_match hash_policy`,
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': `name weight
     metadata_match`,
@@ -182,6 +188,12 @@ const HONOURED: Readonly<Record<string, string>> = {
     regex_rewrite path_rewrite_policy host_rewrite_literal auto_host_rewrite timeout idle_timeout retry_policy
     request_mirror_policies upgrade_configs priority hedge_policy max_stream_duration max_grpc_timeout
     grpc_timeout_offset hash_policy internal_redirect_policy metadata_match rate_limits`,
+  'envoy.config.route.v3.RouteAction.HashPolicy': `header cookie connection_properties query_parameter filter_state
+    terminal`,
+  'envoy.config.route.v3.RouteAction.HashPolicy.Header': 'header_name regex_rewrite',
+  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name ttl path attributes',
+  'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
+  'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
   'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'proxy_protocol_config allow_post',
   'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs',

@@ -11,8 +11,6 @@ import {
   type RouteAction_UpgradeConfig as UpgradeConfig,
   type WeightedCluster,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
-import type { RegexMatchAndSubstitute } from '../../../api/gen/envoy/type/matcher/v3/regex_pb.js'
-import { missingGroup, type SafeRegex } from '../../../lib/safe-regex.ts'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
 import { PRIORITY } from '../../upstream/circuit-breaker.ts'
 import { NO_MUTATIONS } from '../header-mutations.ts'
@@ -29,7 +27,8 @@ import type {
 import { refuse } from '../plan-error.ts'
 import type { SubsetCriteria } from '../subset-criteria.ts'
 import { wireText } from '../wire-text.ts'
-import { compileFraction, compileRegex, durationMs } from './common.ts'
+import { compileFraction, durationMs } from './common.ts'
+import { compileHashPolicies, compileSubstitution } from './hash-policy.ts'
 import { compileMutations } from './mutations.ts'
 import { compileHedge, compileRetry } from './retry.ts'
 import { compileMetadataMatch } from './subsets.ts'
@@ -53,7 +52,6 @@ export function compileAction(action: Route['action'], path: string): RouteActio
 }
 
 function compileForward(action: RouteAction, path: string): ForwardPlan {
-  if (action.hashPolicy.length > 0) refuse(`${path}.hash_policy`, 'consistent hashing is not supported')
   if (action.internalRedirectPolicy !== undefined) refuse(`${path}.internal_redirect_policy`, 'not supported')
   if (action.rateLimits.length > 0) refuse(`${path}.rate_limits`, 'not supported')
   const host = action.hostRewriteSpecifier
@@ -83,6 +81,7 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
     mirrors: action.requestMirrorPolicies.map((mirror, i) =>
       compileMirror(mirror, `${path}.request_mirror_policies[${i}]`),
     ),
+    hashPolicies: compileHashPolicies(action.hashPolicy, `${path}.hash_policy`),
     ...compileUpgrades(action.upgradeConfigs, `${path}.upgrade_configs`),
   }
 }
@@ -162,16 +161,6 @@ function compileRewrite(action: RouteAction, path: string): PathRewritePlan | un
   return action.prefixRewrite === ''
     ? undefined
     : { kind: 'prefix', value: wireText(action.prefixRewrite, `${path}.prefix_rewrite`) }
-}
-
-function compileSubstitution(
-  rewrite: RegexMatchAndSubstitute,
-  path: string,
-): { regex: SafeRegex; substitution: string } {
-  const regex = compileRegex(rewrite.pattern?.regex ?? '', `${path}.pattern`)
-  const group = missingGroup(regex, rewrite.substitution)
-  if (group !== undefined) refuse(`${path}.substitution`, `the pattern has no group ${group}`)
-  return { regex, substitution: wireText(rewrite.substitution, `${path}.substitution`) }
 }
 
 function compileMirror(mirror: MirrorPolicy, path: string): MirrorPlan {

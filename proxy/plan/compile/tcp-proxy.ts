@@ -4,6 +4,7 @@ import { NO_MUTATIONS } from '../header-mutations.ts'
 import type { TcpProxyPlan, WeightedChoice } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
+import { compileTcpHashPolicy } from './hash-policy.ts'
 import { singleCluster } from './route-action.ts'
 import { compileMetadataMatch } from './subsets.ts'
 
@@ -38,6 +39,7 @@ export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
     statPrefix: config.statPrefix,
     clusters,
     idleTimeoutMs: durationMs(config.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+    hashesSourceIp: compileTcpHashPolicy(config.hashPolicy, `${path}.hash_policy`),
     maxConnectAttempts: config.maxConnectAttempts ?? DEFAULT_CONNECT_ATTEMPTS,
   }
 }

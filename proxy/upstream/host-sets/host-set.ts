@@ -1,6 +1,7 @@
 import type { Random } from '../../../lib/random.ts'
 import type { ClusterPlan } from '../../plan/plan.ts'
 import type { Host } from '../host.ts'
+import type { Balancers } from '../lb/balancer.ts'
 import { HostSource } from './host-source.ts'
 import { effectiveWeight, LocalityScheduler } from './locality-scheduler.ts'
 import type { PriorityHealth } from './priority-load.ts'
@@ -26,6 +27,7 @@ export interface LocalityHosts {
 export interface Balancing {
   readonly plan: ClusterPlan
   readonly random: Random
+  readonly balancers: Balancers
   readonly usesLocalityWeights: boolean
   /** One table a priority holds the hosts of all localities, so that a hash leads to one host (ring hash and Maglev). */
   readonly sharesTable: boolean
@@ -45,7 +47,7 @@ export class HostSet {
   constructor(priority: number, balancing: Balancing) {
     this.priority = priority
     this.#balancing = balancing
-    const source = () => new HostSource(balancing.plan, balancing.random)
+    const source = () => new HostSource(balancing.balancers)
     this.#sources = { healthy: source(), degraded: source(), all: source() }
   }
 
@@ -109,7 +111,7 @@ export class HostSet {
   }
 
   #byLocality(hosts: readonly Host[]): readonly LocalityHosts[] {
-    const { plan, random } = this.#balancing
+    const { balancers } = this.#balancing
     const groups = new Map<string, Host[]>()
     for (const host of hosts) {
       const group = groups.get(host.plan.locality)
@@ -120,8 +122,8 @@ export class HostSet {
       weight: group[0]?.plan.localityWeight ?? 0,
       hosts: group,
       counted: group.filter(isCounted).length,
-      healthy: new HostSource(plan, random),
-      degraded: new HostSource(plan, random),
+      healthy: new HostSource(balancers),
+      degraded: new HostSource(balancers),
     }))
   }
 

@@ -1,23 +1,19 @@
-import type { Random } from '../../../lib/random.ts'
-import type { ClusterPlan } from '../../plan/plan.ts'
 import type { Host } from '../host.ts'
-import { type Balancer, createBalancer } from '../lb/balancer.ts'
+import type { Balancer, Balancers } from '../lb/balancer.ts'
 import type { HostChoice } from '../lb/choice.ts'
 
 const NO_HOSTS: readonly Host[] = []
 
 /** Hosts that are balanced over as one. Its balancer is made, and told of changes, when somebody is to be chosen. */
 export class HostSource {
-  readonly #plan: ClusterPlan
-  readonly #random: Random
+  readonly #balancers: Balancers
   #hosts = NO_HOSTS
   #weights: readonly number[] | undefined
   #balancer: Balancer | undefined
   #isTold = false
 
-  constructor(plan: ClusterPlan, random: Random) {
-    this.#plan = plan
-    this.#random = random
+  constructor(balancers: Balancers) {
+    this.#balancers = balancers
   }
 
   get hosts(): readonly Host[] {
@@ -45,7 +41,7 @@ export class HostSource {
   }
 
   #tell(): Balancer {
-    this.#balancer ??= createBalancer(this.#plan, this.#random)
+    this.#balancer ??= this.#balancers.create()
     this.#balancer.update(this.#hosts, this.#weights)
     this.#isTold = true
     return this.#balancer

@@ -1,11 +1,13 @@
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { ClusterSchema } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ClusterLoadAssignmentSchema } from '../../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { ManualClock } from '../../../lib/clock.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
 import { type Random, seededRandom } from '../../../lib/random.ts'
 import { compileCluster } from '../../plan/compile/cluster.ts'
 import { compileEndpoints } from '../../plan/compile/endpoints.ts'
 import { Host } from '../host.ts'
+import { balancersOf } from '../lb/balancer.ts'
 import { clusterStats } from '../stats.ts'
 import { createPicker } from './picker.ts'
 
@@ -68,7 +70,8 @@ export function pickerOf(groups: readonly TestGroup[], cluster: object = {}, pol
   const plan = compileCluster(fromJson(ClusterSchema, fields), '1')
   const stats = clusterStats(new MetricStore(), 'c')
   const hosts = hostsOf(groups, policy)
-  const picker = createPicker(plan, random, stats)
+  const balancers = balancersOf(plan.balancing, { random, clock: new ManualClock() })
+  const picker = createPicker(plan, balancers, random, stats)
   picker.setHosts(hosts.flat())
   return { picker, hosts, stats, plan, draws: () => draws }
 }

@@ -1,8 +1,12 @@
+import type { Clock } from '../../../lib/clock.ts'
 import type { Random } from '../../../lib/random.ts'
-import type { ClusterPlan } from '../../plan/plan.ts'
+import type { BalancingPlan } from '../../plan/balancing-plan.ts'
 import type { Host } from '../host.ts'
 import type { HostChoice } from './choice.ts'
+import { maglevBalancer, ringHashBalancer } from './hashing/hashing.ts'
+import type { Latencies } from './latencies.ts'
 import { LeastRequestBalancer } from './least-request.ts'
+import { PeakCosts, PeakEwmaBalancer } from './peak-ewma.ts'
 import { RandomBalancer } from './random.ts'
 import { RoundRobinBalancer } from './round-robin.ts'
 
@@ -14,18 +18,36 @@ export interface Balancer {
   pick(choice: HostChoice, redraw: number): Host
 }
 
-export function createBalancer(plan: ClusterPlan, random: Random): Balancer {
-  switch (plan.balancing) {
-    case 'round_robin':
-      return new RoundRobinBalancer(random)
-    case 'least_request':
-      return new LeastRequestBalancer(random, plan.leastRequestChoices)
-    default:
-      return new RandomBalancer(random)
-  }
+/** What makes the balancers of one cluster: one for each set of hosts that is chosen among. */
+export interface Balancers {
+  create(): Balancer
+  /** Told how long tries take, where the choice depends on it. */
+  readonly latencies: Latencies | undefined
 }
 
-export function weightsAreEqual(hosts: readonly Host[]): boolean {
-  const first = hosts[0]?.plan.weight
-  return hosts.every((host) => host.plan.weight === first)
+export interface BalancerContext {
+  readonly random: Random
+  readonly clock: Clock
+}
+
+export function balancersOf(plan: BalancingPlan, context: BalancerContext): Balancers {
+  if (plan.kind !== 'peak_ewma') return { create: () => createBalancer(plan, context), latencies: undefined }
+  // What is known of a host is the same in whichever set it stands.
+  const costs = new PeakCosts(context.clock, plan.decayMs)
+  return { create: () => new PeakEwmaBalancer(context, costs), latencies: costs }
+}
+
+function createBalancer(plan: Exclude<BalancingPlan, { kind: 'peak_ewma' }>, context: BalancerContext): Balancer {
+  switch (plan.kind) {
+    case 'round_robin':
+      return new RoundRobinBalancer(context, plan.slowStart)
+    case 'least_request':
+      return new LeastRequestBalancer(context, plan)
+    case 'ring_hash':
+      return ringHashBalancer(plan, context.random)
+    case 'maglev':
+      return maglevBalancer(plan, context.random)
+    default:
+      return new RandomBalancer(context.random)
+  }
 }

@@ -1,12 +1,7 @@
+import type { Hash64 } from '../../../lib/xxhash64.ts'
 import type { SubsetCriteria } from '../../plan/subset-criteria.ts'
 import type { Host } from '../host.ts'
 import type { RetryPriority } from '../host-sets/retry-priority.ts'
-
-/** An unsigned number of 64 bits, in halves of 32. */
-export interface Hash64 {
-  readonly high: number
-  readonly low: number
-}
 
 /** What the choice of a host may depend on, beside the hosts. Only valid during the call. */
 export interface HostChoice {

@@ -3,7 +3,7 @@ import type { Host } from '../host.ts'
 interface Entry {
   deadline: number
   order: number
-  host: Host
+  readonly host: Host
 }
 
 /**
@@ -11,12 +11,29 @@ interface Entry {
  * the weights as it can be; ties go in the order of arrival (envoy's EdfScheduler). A binary heap.
  */
 export class EdfScheduler {
-  readonly #heap: Entry[] = []
+  readonly #heap: Entry[]
   #now = 0
-  #order = 0
+  #order: number
 
-  constructor(hosts: readonly Host[], weightOf: (host: Host) => number) {
-    for (const host of hosts) this.#push({ deadline: 1 / weightOf(host), order: this.#order++, host })
+  /**
+   * As if `picks` had been taken already (EdfScheduler::createWithPicks): else every proxy, and every one that is told of a
+   * change, would begin with the heaviest host.
+   */
+  constructor(hosts: readonly Host[], weightOf: (host: Host) => number, picks = 0) {
+    let sum = 0
+    for (const host of hosts) sum += weightOf(host)
+    let left = picks
+    this.#heap = hosts.map((host, order) => {
+      const weight = weightOf(host)
+      // What it has had for certain; the few picks that are left over are taken one by one.
+      const taken = Math.floor((weight * picks) / sum)
+      left -= taken
+      this.#now = Math.max(this.#now, taken / weight)
+      return { deadline: (taken + 1) / weight, order, host }
+    })
+    this.#order = hosts.length
+    for (let i = (hosts.length >> 1) - 1; i >= 0; i--) this.#sink(i)
+    for (; left > 0; left--) this.next(weightOf)
   }
 
   /** The next host; it is put back with the weight that `weightOf` gives now. */
@@ -29,18 +46,6 @@ export class EdfScheduler {
     return entry.host
   }
 
-  #push(entry: Entry): void {
-    const heap = this.#heap
-    heap.push(entry)
-    let i = heap.length - 1
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      if (!before(heap[i] as Entry, heap[parent] as Entry)) return
-      this.#swap(i, parent)
-      i = parent
-    }
-  }
-
   #sink(start: number): void {
     const heap = this.#heap
     let i = start
@@ -51,19 +56,29 @@ export class EdfScheduler {
       if (left < heap.length && before(heap[left] as Entry, heap[least] as Entry)) least = left
       if (right < heap.length && before(heap[right] as Entry, heap[least] as Entry)) least = right
       if (least === i) return
-      this.#swap(i, least)
+      const held = heap[i] as Entry
+      heap[i] = heap[least] as Entry
+      heap[least] = held
       i = least
     }
-  }
-
-  #swap(a: number, b: number): void {
-    const heap = this.#heap
-    const held = heap[a] as Entry
-    heap[a] = heap[b] as Entry
-    heap[b] = held
   }
 }
 
 function before(a: Entry, b: Entry): boolean {
   return a.deadline < b.deadline || (a.deadline === b.deadline && a.order < b.order)
 }
+
+/** The scheduler that hosts need whose weights are not equal, or change; undefined where taking turns is as good. */
+export function schedulerOf(
+  hosts: readonly Host[],
+  weightOf: (host: Host) => number,
+  weightsChange: boolean,
+  picks: number,
+): EdfScheduler | undefined {
+  const first = hosts[0]?.plan.weight
+  const isNeeded = hosts.length > 1 && (weightsChange || hosts.some((host) => host.plan.weight !== first))
+  return isNeeded ? new EdfScheduler(hosts, weightOf, picks) : undefined
+}
+
+/** What Envoy draws for the picks that are taken in advance: a number of 32 bits. */
+export const PICKS_BOUND = 2 ** 32
