@@ -6,8 +6,10 @@ import type { HttpFilter } from '../filters/http/filter.ts'
 import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
+import type { EndpointCheckPlan, HealthCheckPlan } from './health-check-plan.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
 import type { MetadataMatcher } from './metadata-matcher.ts'
+import type { OutlierPlan } from './outlier-plan.ts'
 import type { RouteIndex } from './route-index.ts'
 import { type BySecrets, NO_SECRETS, type Secrets } from './secret-plan.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
@@ -372,6 +374,12 @@ export interface ClusterPlan {
   readonly limits: CircuitBreakerPlan
   readonly panicThresholdPercent: number
   readonly dnsRefreshMs: number
+  readonly outlier: OutlierPlan | undefined
+  readonly healthCheck: HealthCheckPlan | undefined
+  /** A host that is no longer told of goes at once, though its checks succeed. */
+  readonly ignoresHealthOnHostRemoval: boolean
+  /** Connections to a host that becomes unhealthy are closed when they are idle. */
+  readonly closesOnHealthFailure: boolean
   /** Endpoints of the resource itself; those of EDS come apart. */
   readonly endpoints: readonly EndpointPlan[]
   /** Fields that were given and are not honoured, by their path. */
@@ -408,4 +416,6 @@ export interface EndpointPlan {
   readonly healthy: boolean
   /** What its cluster's socket matches are compared with (`filter_metadata` of envoy.transport_socket_match). */
   readonly socketMetadata: JsonObject | undefined
+  /** How this endpoint is checked, where that differs from its cluster's way. */
+  readonly healthCheck?: EndpointCheckPlan | undefined
 }

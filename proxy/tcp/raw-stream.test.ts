@@ -77,6 +77,7 @@ async function start(serve: (socket: Socket) => void) {
     random: seededRandom(1),
     metrics,
     breakers: ownBreakerTable,
+    clock,
   }
   const { port } = server.address() as AddressInfo
   const endpoint = { address: { socketAddress: { address: '127.0.0.1', portValue: port } } }

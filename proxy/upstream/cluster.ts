@@ -7,6 +7,7 @@ import { type SslStats, sslStats } from '../tls/stats.ts'
 import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
 import { type BreakerCounts, type BreakerTable, COUNT, type CountKind } from './breaker-counts.ts'
+import { ClusterHealth, type ClusterHealthContext } from './cluster-health.ts'
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { HEALTH_FLAG, type HealthFlag } from './health.ts'
 import { Host, hostKey } from './host.ts'
@@ -18,7 +19,7 @@ import { Sockets } from './sockets.ts'
 import { type ClusterStats, clusterStats } from './stats.ts'
 
 /** What a cluster needs of the proxy around it. */
-export interface UpstreamContext extends ConnectionContext {
+export interface UpstreamContext extends ConnectionContext, ClusterHealthContext {
   readonly random: Random
   readonly metrics: MetricStore
   readonly breakers: BreakerTable
@@ -40,7 +41,8 @@ export class Cluster {
   readonly stats: ClusterStats
   readonly sslStats: SslStats
   /** Told how tries at this cluster's hosts end. */
-  readonly outcomes: HostOutcomes = NO_OUTCOMES
+  outcomes: HostOutcomes = NO_OUTCOMES
+  readonly health: ClusterHealth
   readonly #context: UpstreamContext
   #hosts = new Map<string, Host>()
   #usable: readonly Host[] = []
@@ -58,6 +60,10 @@ export class Cluster {
     this.stats = clusterStats(context.metrics, plan.name)
     this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
     this.#balancer = createBalancer(plan, context.random)
+    const onOutcomes = (outcomes: HostOutcomes) => {
+      this.outcomes = outcomes
+    }
+    this.health = new ClusterHealth(this, context, onOutcomes, (host) => this.#expire(host))
   }
 
   get hosts(): Iterable<Host> {
@@ -72,6 +78,7 @@ export class Cluster {
       plan.protocol !== this.plan.protocol ||
       plan.tls !== this.plan.tls ||
       plan.socketMatches !== this.plan.socketMatches
+    const before = this.plan
     this.plan = plan
     this.#sockets = new Sockets(plan, secrets)
     for (const host of this.#hosts.values()) {
@@ -80,6 +87,7 @@ export class Cluster {
     }
     if (rebalance) this.#balancer = createBalancer(plan, this.#context.random)
     this.#rebuild()
+    this.health.setPlan(plan, before)
   }
 
   /** New connections use these; open ones live on. */
@@ -92,6 +100,11 @@ export class Cluster {
   /** How connections that are not to one of the hosts are secured. */
   get tls(): UpstreamTlsPlan | undefined {
     return this.#sockets.others
+  }
+
+  /** How an endpoint is called. */
+  tlsOf(endpoint: EndpointPlan): UpstreamTlsPlan | undefined {
+    return this.#sockets.of(endpoint)
   }
 
   /** Every way in which hosts may be called by TLS. */
@@ -118,10 +131,28 @@ export class Cluster {
     }
     for (const [key, host] of this.#hosts) {
       if (hosts.has(key)) continue
-      host.isRemoved = true
-      host.drain()
+      if (this.health.keeps(host)) {
+        host.setHealthFlag(HEALTH_FLAG.pendingRemoval, true)
+        hosts.set(key, host)
+      } else this.#drop(host)
     }
+    const fresh = [...hosts.values()].filter(({ key }) => !this.#hosts.has(key))
     this.#hosts = hosts
+    for (const host of fresh) this.health.add(host)
+    this.stats.membership_change.inc()
+    this.#rebuild()
+  }
+
+  #drop(host: Host): void {
+    host.isRemoved = true
+    this.health.remove(host)
+    host.drain()
+  }
+
+  /** A host that was kept only while it was well. */
+  #expire(host: Host): void {
+    this.#hosts.delete(host.key)
+    this.#drop(host)
     this.stats.membership_change.inc()
     this.#rebuild()
   }
@@ -131,6 +162,7 @@ export class Cluster {
     const speaksOther = !this.#sockets.areAlike(host.plan, plan)
     host.plan = plan
     host.setHealthFlag(HEALTH_FLAG.failedEds, !plan.healthy)
+    host.setHealthFlag(HEALTH_FLAG.pendingRemoval, false)
     host.tls = this.#sockets.of(plan)
     if (speaksOther) host.dropPools()
   }
@@ -221,6 +253,7 @@ export class Cluster {
   /** The cluster is gone from the plan: idle connections close, busy ones when they are done. */
   remove(): void {
     this.isRemoved = true
+    this.health.close()
     for (const host of this.#hosts.values()) {
       host.isRemoved = true
       host.drain()
@@ -271,7 +304,7 @@ export class Cluster {
   /** Counts one that the limit of requests is not asked for. */
   countRequest(host: Host): void {
     this.#counts.add(COUNT.requests, 1)
-    host.activeRequests++
+    host.countActive(1)
     host.totalRequests++
     this.stats.upstream_rq_total.inc()
     this.stats.upstream_rq_active.inc()
@@ -279,7 +312,7 @@ export class Cluster {
 
   releaseRequest(host: Host): void {
     this.#counts.add(COUNT.requests, -1)
-    host.activeRequests--
+    host.countActive(-1)
     this.stats.upstream_rq_active.dec()
   }
 

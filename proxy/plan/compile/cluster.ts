@@ -10,8 +10,10 @@ import type { CircuitBreakerPlan, ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
+import { compileHealthCheck } from './health-check.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHttpOptions } from './http-options.ts'
+import { compileOutlierDetection } from './outlier.ts'
 import { compileUpstreamTls } from './transport-socket.ts'
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
@@ -21,7 +23,6 @@ const DEFAULT_DNS_REFRESH_MS = 5_000
 export function compileCluster(cluster: Cluster, resourceVersion: string): ClusterPlan {
   if (cluster.name === '') refuse('name', 'a cluster needs a name')
   if (cluster.lbSubsetConfig !== undefined) refuse('lb_subset_config', 'not supported')
-  if (cluster.healthChecks.length > 0) refuse('health_checks', 'active health checks are not supported yet')
   const discovery = discoveryOf(cluster)
   const http = compileHttpOptions(cluster)
   return {
@@ -41,6 +42,10 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     ...http.plan,
     limits: limitsOf(cluster.circuitBreakers),
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
+    outlier: cluster.outlierDetection && compileOutlierDetection(cluster.outlierDetection),
+    healthCheck: compileHealthCheck(cluster),
+    ignoresHealthOnHostRemoval: cluster.ignoreHealthOnHostRemoval,
+    closesOnHealthFailure: cluster.closeConnectionsOnHostHealthFailure,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
     endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
     ignored: notHonoured(ClusterSchema, cluster),

@@ -3,6 +3,7 @@ import type { ClusterLoadAssignment } from '../../../api/gen/envoy/config/endpoi
 import type { EndpointPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { compileAddress } from './common.ts'
+import { compileEndpointCheck } from './health-check.ts'
 
 const SOCKET_MATCH = 'envoy.transport_socket_match'
 
@@ -25,6 +26,7 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
           healthStatus === HealthStatus.UNKNOWN ||
           healthStatus === HealthStatus.HEALTHY ||
           healthStatus === HealthStatus.DEGRADED,
+        healthCheck: compileEndpointCheck(hostIdentifier.value.healthCheckConfig, `${at}.endpoint.health_check_config`),
         socketMetadata: lbEndpoint.metadata?.filterMetadata[SOCKET_MATCH],
       })
     }
