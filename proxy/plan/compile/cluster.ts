@@ -43,7 +43,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     limits: limitsOf(cluster.circuitBreakers),
     panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value ?? 50,
     outlier: cluster.outlierDetection && compileOutlierDetection(cluster.outlierDetection),
-    healthCheck: compileHealthCheck(cluster),
+    healthCheck: compileHealthCheck(cluster, http.plan.protocol),
     ignoresHealthOnHostRemoval: cluster.ignoreHealthOnHostRemoval,
     closesOnHealthFailure: cluster.closeConnectionsOnHostHealthFailure,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),

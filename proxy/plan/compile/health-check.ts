@@ -22,6 +22,7 @@ import type {
   StatusRange,
   TcpProbePlan,
 } from '../health-check-plan.ts'
+import type { ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { fieldName } from '../wire-text.ts'
 import { compileStringMatcher, durationMs } from './common.ts'
@@ -30,11 +31,17 @@ const DEFAULT_NO_TRAFFIC_MS = 60_000
 const DEFAULT_RECEIVED_BYTES = 1024
 
 /** The check of a cluster, if it has one (envoy.config.core.v3.HealthCheck). Throws a PlanError that names the field. */
-export function compileHealthCheck({ healthChecks }: Cluster): HealthCheckPlan | undefined {
+export function compileHealthCheck(
+  { healthChecks }: Cluster,
+  protocol: ClusterPlan['protocol'],
+): HealthCheckPlan | undefined {
   const [check] = healthChecks
   if (check === undefined) return undefined
   if (healthChecks.length > 1) refuse('health_checks', 'more than one is not supported')
   const path = 'health_checks[0]'
+  if (check.healthChecker.case === 'grpcHealthCheck' && protocol === 'http1') {
+    refuse(`${path}.grpc_health_check`, 'needs a cluster that speaks HTTP/2')
+  }
   const ms = (field: Duration | undefined, name: string, absent: number) => positive(field, `${path}.${name}`, absent)
   const intervalMs = ms(check.interval, 'interval', 0)
   const unhealthyIntervalMs = ms(check.unhealthyInterval, 'unhealthy_interval', intervalMs)

@@ -103,6 +103,9 @@ class CheckedHost implements ProbeTarget {
     const alpnProtocols = given ?? (tls !== undefined && tls.alpnProtocols.length === 0 ? alpn : undefined)
     const { clock } = this.#context
     const stats = this.#cluster.sslStats
-    return connectUpstream(place, tls, { host: this.authority, stats, clock, alpnProtocols })
+    const socket = connectUpstream(place, tls, { host: this.authority, stats, clock, alpnProtocols })
+    // A connection whose other half is over is of no use: it must not be kept for the next check.
+    socket.once('end', () => socket.destroy())
+    return socket
   }
 }

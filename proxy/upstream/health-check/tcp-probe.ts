@@ -35,9 +35,8 @@ export class TcpProbe implements Probe {
     socket.on('data', (chunk: Buffer) => {
       if (this.#socket === socket) this.#onData(chunk)
     })
-    // Its end is its close, also between two checks: the host is no longer what it was.
-    socket.on('end', () => socket.destroy())
     socket.on('error', () => {})
+    // Also between two checks: the host is no longer what it was.
     socket.on('close', () => {
       if (this.#socket !== socket) return
       this.#socket = undefined
