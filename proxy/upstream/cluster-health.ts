@@ -74,8 +74,11 @@ export class ClusterHealth {
     } else if (this.outliers === undefined) {
       this.outliers = new OutlierDetector(outlier, this.#eject, this.#around)
     } else this.outliers.setPlan(outlier)
-    for (const host of this.#cluster.hosts) this.#follow(host)
+    for (const host of this.#cluster.hosts) this.#follow(host, false)
+    // What others found out about hosts that are followed from now on.
+    this.#seen = -1
     if (changesCheck) for (const host of this.#cluster.hosts) this.#recheck(host)
+    this.count()
     this.#onOutcomes(this.#outcomes())
   }
 
@@ -109,25 +112,29 @@ export class ClusterHealth {
 
   /** A host that is checked is unhealthy until its first check succeeds. */
   add(host: Host): void {
-    this.#follow(host)
+    this.#follow(host, true)
     this.checker?.add(host, true)
   }
 
-  #follow(host: Host): void {
+  #follow(host: Host, isNew: boolean): void {
     const { hosts } = this.#context
     const isNeeded = hosts.isShared || this.outliers !== undefined || this.checker !== undefined
     if (host.record !== undefined || !isNeeded || this.#cluster.plan.discovery === 'original_dst') return
-    const flags = this.checker?.isFor(host) ? HEALTH_FLAG.failedActiveCheck : 0
+    const flags = isNew && this.checker?.isFor(host) ? HEALTH_FLAG.failedActiveCheck : 0
     host.record = hosts.claim(this.#cluster.plan.name, host.key, flags)
-    host.healthFlags |= host.record.get(FIELD.flags)
+    if (isNew) host.healthFlags |= host.record.get(FIELD.flags)
   }
 
   remove(host: Host): void {
     this.checker?.remove(host)
     const { record } = host
     host.record = undefined
-    if (record === undefined) return
-    this.#context.hosts.release(record)
+    if (record !== undefined) this.#context.hosts.release(record)
+  }
+
+  /** Hosts have come and gone. */
+  count(): void {
+    this.checker?.countHealthy()
     this.outliers?.ejection.countActive()
   }
 
@@ -178,8 +185,7 @@ export class ClusterHealth {
         if (((host.healthFlags & flag) !== 0) !== isSet) this.#apply(host, flag, isSet)
       }
     }
-    this.outliers?.ejection.countActive()
-    this.checker?.countHealthy()
+    this.count()
   }
 
   /** This thread has begun to do what one does for all, or no longer does. */

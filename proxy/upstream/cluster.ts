@@ -139,6 +139,7 @@ export class Cluster {
     const fresh = [...hosts.values()].filter(({ key }) => !this.#hosts.has(key))
     this.#hosts = hosts
     for (const host of fresh) this.health.add(host)
+    this.health.count()
     this.stats.membership_change.inc()
     this.#rebuild()
   }
@@ -153,6 +154,7 @@ export class Cluster {
   #expire(host: Host): void {
     this.#hosts.delete(host.key)
     this.#drop(host)
+    this.health.count()
     this.stats.membership_change.inc()
     this.#rebuild()
   }

@@ -60,7 +60,6 @@ export class HealthChecker implements SessionOwner {
   /** A host that came just now is unhealthy until it is checked; one that was there before keeps its health. */
   add(host: Host, isNew: boolean): void {
     if (this.#context.table.isLeader && this.isFor(host)) this.#start(host, !isNew)
-    this.countHealthy()
   }
 
   #start(host: Host, isKnown: boolean): void {
@@ -74,7 +73,6 @@ export class HealthChecker implements SessionOwner {
   remove(host: Host): void {
     this.#sessions.get(host)?.close()
     this.#sessions.delete(host)
-    this.countHealthy()
   }
 
   /** Begins or ends checking, by whether this thread leads. */
@@ -94,18 +92,18 @@ export class HealthChecker implements SessionOwner {
       this.stats.failure.inc()
       this.stats.passive_failure.inc()
       this.setFlag(host, HEALTH_FLAG.failedActiveCheck, true)
-      this.countHealthy()
     }
   }
 
   // === SessionOwner ===
 
   setFlag(host: Host, flag: HealthFlag, isSet: boolean): void {
-    if (((host.healthFlags & flag) !== 0) !== isSet) this.#cluster.setFoundFlag(host, flag, isSet)
+    if (((host.healthFlags & flag) !== 0) === isSet) return
+    this.#cluster.setFoundFlag(host, flag, isSet)
+    this.countHealthy()
   }
 
   onChecked(host: Host, isHealthy: boolean): void {
-    this.countHealthy()
     if (isHealthy && (host.healthFlags & HEALTH_FLAG.failedActiveCheck) === 0) this.#cluster.onHealthyCheck(host)
   }
 

@@ -4,6 +4,7 @@ import type { ClusterPlan, EndpointPlan } from '../../plan/plan.ts'
 import type { UpstreamTlsPlan } from '../../plan/tls-plan.ts'
 import type { SslStats } from '../../tls/stats.ts'
 import { connectUpstream } from '../../tls/upstream.ts'
+import { COUNT, type CountKind } from '../breaker-counts.ts'
 import type { HealthFlag } from '../health.ts'
 import type { Host } from '../host.ts'
 import { type CheckedHosts, type CheckerContext, HealthChecker } from './checker.ts'
@@ -19,6 +20,8 @@ export interface HealthCheckedCluster {
   readonly plan: ClusterPlan
   readonly hosts: Iterable<Host>
   readonly stats: { readonly upstream_cx_total: { readonly value: number } }
+  /** Over all threads. */
+  total(kind: CountKind): number
   readonly sslStats: SslStats
   setHealthFlag(host: Host, flag: HealthFlag, isSet: boolean): void
   tlsOf(endpoint: EndpointPlan): UpstreamTlsPlan | undefined
@@ -36,13 +39,16 @@ export function createHealthChecker(
   cluster: HealthCheckedCluster,
   context: CheckerContext & { readonly metrics: MetricStore },
 ): HealthChecker {
+  let hasTraffic = false
   const hosts: CheckedHosts = {
     name: cluster.plan.name,
     get hosts() {
       return cluster.hosts
     },
     get hasTraffic() {
-      return cluster.stats.upstream_cx_total.value > 0
+      // Once it was used it is used, whichever thread has the connections.
+      hasTraffic ||= cluster.stats.upstream_cx_total.value > 0 || cluster.total(COUNT.connections) > 0
+      return hasTraffic
     },
     setFoundFlag: (host, flag, isSet) => listener.setFoundFlag(host, flag, isSet),
     onHealthyCheck: (host) => listener.onHealthyCheck(host),

@@ -74,6 +74,7 @@ class Run {
       return this.probe
     })
     this.checker.add(this.host, true)
+    this.checker.countHealthy()
   }
 
   /** Answers, and says how long it takes until the next question. */
