@@ -10,6 +10,16 @@ import { canConnect, loopbackBlock } from '../support/mesh.ts'
 
 const ADMIN_PORT = 15000
 
+interface ClusterPage {
+  readonly cluster_statuses: readonly {
+    readonly name: string
+    readonly host_statuses?: readonly {
+      readonly address: { readonly socket_address: { readonly port_value: number } }
+      readonly health_status: unknown
+    }[]
+  }[]
+}
+
 /** Real Envoy and our proxy on the same static resources, each on a loopback address of its own. */
 export class StaticPair {
   readonly hosts: { readonly envoy: string; readonly lateen: string }
@@ -72,6 +82,18 @@ export class StaticPair {
       ([, name]) => name === cluster,
     )
     return Object.fromEntries(found.map(([, , port, flags]) => [port, flags]))
+  }
+
+  /** What the JSON form says of the health of a cluster's hosts, by their port. */
+  async healthStatus(host: string, cluster: string): Promise<Record<string, unknown>> {
+    const { cluster_statuses } = JSON.parse(await this.admin(host, '/clusters?format=json')) as ClusterPage
+    const found = cluster_statuses.find(({ name }) => name === cluster)
+    return Object.fromEntries(
+      (found?.host_statuses ?? []).map(({ address, health_status }) => [
+        address.socket_address.port_value,
+        health_status,
+      ]),
+    )
   }
 
   async stop(): Promise<void> {

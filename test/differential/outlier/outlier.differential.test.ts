@@ -198,6 +198,7 @@ function ask(host: string, i: number, agent: Agent | false): Promise<Answer> {
 interface Observed {
   readonly failures: number
   readonly ejected: Record<string, string>
+  readonly status: Record<string, unknown>
   readonly returnMs: number
   readonly stats: Record<string, number>
 }
@@ -227,6 +228,7 @@ async function observe(host: string, i: number): Promise<Observed> {
     ejectedMs = Date.now()
   }
   const ejected = await flags()
+  const status = await pair.healthStatus(host, `up${i}`)
   let returnMs = 0
   if (ejected[String(bad.port)] !== 'healthy') {
     while (await isEjected()) {
@@ -237,7 +239,7 @@ async function observe(host: string, i: number): Promise<Observed> {
   }
   if (agent) agent.destroy()
   const stats = await pair.stats(host, `up${i}`, 'outlier_detection')
-  return { failures, ejected, returnMs, stats }
+  return { failures, ejected, status, returnMs, stats }
 }
 
 for (const [i, { name, fails, headers = {} }] of SCENARIOS.entries()) {
@@ -263,3 +265,34 @@ for (const [i, { name, fails, headers = {} }] of SCENARIOS.entries()) {
     30_000,
   )
 }
+
+withEnvoy(
+  'the second ejection takes twice as long, and after quiet intervals no longer',
+  async () => {
+    const i = 0
+    const bad = backends[i]?.[0] as Backend
+    // What the first test left of the multiplier is gone after so many intervals.
+    await sleep(3 * INTERVAL_MS)
+    bad.status = 500
+    const rounds = async (host: string) => {
+      const longMs: number[] = []
+      for (let round = 0; round < 3; round++) {
+        if (round === 2) await sleep(6 * INTERVAL_MS)
+        longMs.push((await observe(host, i)).returnMs)
+      }
+      return longMs
+    }
+    const all = await Promise.all(Object.values(pair.hosts).map(rounds))
+    process.stdout.write(`ejections one after another, ms: Envoy ${all[0]}, ours ${all[1]}\n`)
+    for (const longMs of all) {
+      for (const [round, times] of [1, 2, 1].entries()) {
+        expect(longMs[round]).toBeGreaterThanOrEqual(times * BASE_MS - SLACK_MS)
+        expect(longMs[round]).toBeLessThanOrEqual(times * BASE_MS + INTERVAL_MS + SLACK_MS)
+      }
+    }
+    expect(await pair.stats(pair.hosts.lateen, 'up0', 'outlier_detection')).toEqual(
+      await pair.stats(pair.hosts.envoy, 'up0', 'outlier_detection'),
+    )
+  },
+  40_000,
+)
