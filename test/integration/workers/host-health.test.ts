@@ -18,7 +18,7 @@ const WORKERS = 3
 const block = loopbackBlock()
 const PROXY = `${block}.1`
 const ADMIN = 15000
-const [EJECTS, CHECKS] = [8001, 8002]
+const [EJECTS, CHECKS, HALF] = [8001, 8002, 8003]
 /** Each has its own connection, so that all workers are asked: none is left out but once in 3^40 runs or so. */
 const CONNECTIONS = 120
 const THRESHOLD = 10
@@ -43,8 +43,8 @@ class Upstream {
   }
 }
 
-const [bad, good, checked] = Array.from({ length: 3 }, () => new Upstream()) as [Upstream, Upstream, Upstream]
-const upstreams = [bad, good, checked]
+const upstreams = Array.from({ length: 7 }, () => new Upstream())
+const [bad, good, checked, ...four] = upstreams as [Upstream, Upstream, Upstream, ...Upstream[]]
 let proxy: ChildProcess
 let dir = ''
 let log = ''
@@ -73,9 +73,14 @@ beforeAll(async () => {
     node: { id: 'n', cluster: 'c' },
     admin: { address: at(ADMIN) },
     static_resources: {
-      listeners: [listener(EJECTS, 'ejects'), listener(CHECKS, 'checks')],
+      listeners: [listener(EJECTS, 'ejects'), listener(CHECKS, 'checks'), listener(HALF, 'half')],
       clusters: [
         cluster('ejects', [bad.port, good.port], { ...panic, outlier_detection }),
+        cluster(
+          'half',
+          four.map(({ port }) => port),
+          { ...panic, outlier_detection: { ...outlier_detection, consecutive_5xx: 3, max_ejection_percent: 50 } },
+        ),
         cluster('checks', [checked.port], { ...panic, health_checks: [{ ...check, http_health_check }] }),
       ],
     },
@@ -160,3 +165,20 @@ test('one worker checks a host for all of them', async () => {
   await sleep(2 * POLL_MS)
   expect(new Set((await all(CHECKS, CONNECTIONS)).map(({ status }) => status))).toEqual(new Set([200]))
 }, 30_000)
+
+test('all workers together eject no more than may be', async () => {
+  const ejected = async () => {
+    const flags = await Promise.all(four.map((upstream) => flagsOf(upstream)))
+    return flags.filter((text) => text !== 'healthy').length
+  }
+  for (let round = 0; round < 3; round++) {
+    for (const upstream of four) upstream.status = 500
+    await all(HALF, 4 * CONNECTIONS)
+    expect(await ejected()).toBe(2)
+    for (const upstream of four) upstream.status = 200
+    // So that no row of failures is left half done.
+    await all(HALF, CONNECTIONS)
+    await eventually(async () => expect(await ejected()).toBe(0))
+    await all(HALF, CONNECTIONS)
+  }
+}, 60_000)
