@@ -12,7 +12,14 @@ export function judgeAnswer(
   body: Buffer,
   owner: ProbeOwner,
 ): ProbeResult {
-  if (fields[IMMEDIATE_FAILURE] !== undefined) owner.onImmediateFailure()
+  const result = resultOf(plan, status, fields, body, owner)
+  const isWell = result === 'healthy' || result === 'degraded'
+  // Of an answer that is good it is not believed, as in Envoy.
+  if (!isWell && fields[IMMEDIATE_FAILURE] !== undefined) owner.onImmediateFailure()
+  return result
+}
+
+function resultOf(plan: HttpProbePlan, status: number, fields: Fields, body: Buffer, owner: ProbeOwner): ProbeResult {
   if (!isAmong(plan.expected, status)) return isAmong(plan.retriable, status) ? 'retriable' : 'unhealthy'
   if (plan.receive.length > 0 && !containsInOrder(plan.receive, body)) return 'unhealthy'
   if (plan.serviceName !== undefined) {

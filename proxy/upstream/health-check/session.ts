@@ -107,12 +107,14 @@ export class CheckSession implements ProbeOwner {
     if (this.#has(HEALTH_FLAG.failedActiveCheck)) {
       this.#healthyInARow++
       if (this.#isFirst || this.#healthyInARow === owner.plan.healthyThreshold) {
-        owner.setFlag(host, HEALTH_FLAG.immediateFailure, false)
-        owner.setFlag(host, HEALTH_FLAG.activeCheckTimeout, false)
         owner.setFlag(host, HEALTH_FLAG.failedActiveCheck, false)
         transition = 'changed'
         owner.onEvent(host, { kind: 'add_healthy', first_check: this.#isFirst })
       } else transition = 'pending'
+    }
+    if (!this.#has(HEALTH_FLAG.failedActiveCheck)) {
+      owner.setFlag(host, HEALTH_FLAG.immediateFailure, false)
+      owner.setFlag(host, HEALTH_FLAG.activeCheckTimeout, false)
     }
     if (transition !== 'changed' && owner.plan.alwaysLogsSuccesses) owner.onEvent(host, { kind: 'successful_check' })
     if (isDegraded !== this.#has(HEALTH_FLAG.degradedActiveCheck)) {

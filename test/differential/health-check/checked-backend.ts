@@ -3,10 +3,10 @@ import { createServer as createHttp2, type Http2Server } from 'node:http2'
 import { type AddressInfo, createServer as createTcp, type Socket, type Server as TcpServer } from 'node:net'
 
 /** How a backend is: well, saying that it is not, silent, or not there. */
-export type State = 'well' | 'bad' | 'retriable' | 'degraded' | 'immediate' | 'silent' | 'closed'
+export type State = 'well' | 'bad' | 'retriable' | 'degraded' | 'immediate' | 'good immediate' | 'silent' | 'closed'
 export type BackendKind = 'http1' | 'http2' | 'grpc' | 'tcp'
 
-const STATUS: Partial<Record<State, number>> = { bad: 500, retriable: 503 }
+const STATUS: Partial<Record<State, number>> = { bad: 500, immediate: 500, retriable: 503 }
 const GRPC_ANSWER = { well: 1, bad: 2 } as const
 
 /** A backend that answers checks as its state has it, and counts them by who asks. */
@@ -14,8 +14,8 @@ export class CheckedBackend {
   readonly kind: BackendKind
   port = 0
   state: State = 'well'
-  /** What was asked, of the last check. */
-  lastHead = ''
+  /** Answers to requests that are no checks say that it fails. */
+  answersImmediate = false
   #server: Server | Http2Server | TcpServer | undefined
   readonly #sockets = new Set<Socket>()
 
@@ -44,11 +44,11 @@ export class CheckedBackend {
   #create(): Server | Http2Server | TcpServer {
     if (this.kind === 'tcp') return createTcp((socket) => this.#speakTcp(socket))
     if (this.kind === 'grpc') return this.#grpc()
-    const answer = (request: { method?: string; url?: string; headers: object }, response: Answering) => {
-      this.lastHead = JSON.stringify([request.method, request.url, request.headers])
+    const answer = ({ url }: { url?: string }, response: Answering) => {
       if (this.state === 'silent') return
       if (this.state === 'degraded') response.setHeader('x-envoy-degraded', '1')
-      if (this.state === 'immediate') response.setHeader('x-envoy-immediate-health-check-fail', '1')
+      if (this.state.endsWith('immediate') || (this.answersImmediate && url === '/data'))
+        response.setHeader('x-envoy-immediate-health-check-fail', '1')
       response.statusCode = STATUS[this.state] ?? 200
       response.end('all is well')
     }

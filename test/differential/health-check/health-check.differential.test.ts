@@ -26,7 +26,11 @@ const FAILED = '/failed_active_hc'
 const TIMED_OUT = '/failed_active_hc/active_hc_timeout'
 const WELL = 'healthy'
 
+const IMMEDIATE = '/failed_active_hc/excluded_via_immediate_hc_fail'
 const HTTP: Kind['states'] = [
+  ['immediate', IMMEDIATE],
+  ['well', WELL],
+  ['good immediate', WELL],
   ['bad', FAILED],
   ['well', WELL],
   ['retriable', FAILED],
@@ -197,3 +201,18 @@ for (const [i, { name, states }] of KINDS.entries()) {
     60_000,
   )
 }
+
+withEnvoy('an answer to a request of somebody else may say that the host fails', async () => {
+  const backend = backends[0] as CheckedBackend
+  const before = await Promise.all(Object.values(pair.hosts).map((host) => pair.stats(host, 'up0', 'health_check')))
+  backend.answersImmediate = true
+  for (const [who, host] of Object.entries(pair.hosts)) {
+    await (await fetch(`http://${host}:${FIRST_PORT}/data`)).text()
+    await eventually(async () => expect([who, await flagsOf(host, 0)]).toEqual([who, IMMEDIATE]))
+  }
+  for (const [i, [who, host]] of Object.entries(pair.hosts).entries()) {
+    await eventually(async () => expect([who, await flagsOf(host, 0)]).toEqual([who, WELL]))
+    const { passive_failure: passive, failure } = await pair.stats(host, 'up0', 'health_check')
+    expect([who, passive, (failure ?? 0) - (before[i]?.failure ?? 0)]).toEqual([who, 1, 1])
+  }
+})
