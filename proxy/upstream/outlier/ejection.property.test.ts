@@ -27,6 +27,7 @@ const outlier = fc.record({
 })
 
 test(`never more ejected than may be, and nobody for ever (seed ${SEED})`, () => {
+  process.stdout.write(`ejections, seed ${SEED}\n`)
   let ejections = 0
   fc.assert(
     fc.property(
