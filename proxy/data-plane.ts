@@ -18,6 +18,8 @@ import { OutBuffer } from './stream/out-buffer.ts'
 import { type BreakerTable, ownBreakerTable } from './upstream/breaker-counts.ts'
 import { Cluster, type UpstreamContext } from './upstream/cluster.ts'
 import { DnsRefresher } from './upstream/dns.ts'
+import { type HostTable, OwnHostTable } from './upstream/host-table/host-table.ts'
+import { HostWatch } from './upstream/host-watch.ts'
 
 export interface DataPlaneOptions {
   clock?: Clock
@@ -26,6 +28,8 @@ export interface DataPlaneOptions {
   metrics?: MetricStore
   /** Where circuit breakers count: by default in this thread only. */
   breakers?: BreakerTable
+  /** Where is kept what is found out about hosts: by default in this thread only. */
+  hosts?: HostTable
   /** How full memory is; by default, that of this process. */
   readMemory?: () => MemoryPressure
   /** Other threads listen on the same addresses. */
@@ -49,14 +53,16 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly overload: OverloadMonitor
   readonly budget: ConnectionBudget
   readonly breakers: BreakerTable
+  readonly hosts: HostTable
   readonly sharesPorts: boolean
   plan: Plan = EMPTY_PLAN
-  readonly #log: Logger
+  readonly log: Logger
   readonly #clusters = new Map<string, Cluster>()
   readonly #listeners = new Map<string, Listener>()
   /** By `address port`, for connections that are handed over. */
   #listenersByAddress = new Map<string, Listener>()
   readonly #dns: DnsRefresher
+  readonly #hostWatch: HostWatch
   readonly #filters: PreparedFilters
   readonly #ignored = new Set<string>()
   readonly #unverified = new Set<string>()
@@ -67,19 +73,21 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.clock = options.clock ?? systemClock
     this.random = options.random ?? systemRandom
     this.metrics = options.metrics ?? new MetricStore()
-    this.#log = options.log ?? createLogger('proxy')
-    this.bugs = new BugReporter(this.metrics, this.#log)
+    this.log = options.log ?? createLogger('proxy')
+    this.bugs = new BugReporter(this.metrics, this.log)
     this.breakers = options.breakers ?? ownBreakerTable
+    this.hosts = options.hosts ?? new OwnHostTable(this.clock)
+    this.#hostWatch = new HostWatch(this.clock, this.hosts, () => this.#clusters.values())
     this.sharesPorts = options.sharesPorts ?? false
     this.budget = new ConnectionBudget(
       options.maxDownstreamConnections ?? Number.POSITIVE_INFINITY,
       // No cluster can have this name.
       this.breakers.countsOf('\0listeners'),
     )
-    this.overload = new OverloadMonitor(this.clock, this.#log, this.metrics, options.readMemory ?? memoryReader())
+    this.overload = new OverloadMonitor(this.clock, this.log, this.metrics, options.readMemory ?? memoryReader())
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
-    this.#dns = new DnsRefresher(this.clock, this.#log)
+    this.#dns = new DnsRefresher(this.clock, this.log)
     this.#filters = new PreparedFilters(this)
   }
 
@@ -137,7 +145,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       for (const field of fields) {
         if (this.#ignored.has(`${type} ${field}`)) continue
         this.#ignored.add(`${type} ${field}`)
-        this.#log.warning('a field is not honoured yet; serving without it', { type, field, first: name })
+        this.log.warning('a field is not honoured yet; serving without it', { type, field, first: name })
       }
     }
     for (const cluster of plan.clusters.values()) {
@@ -160,7 +168,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     const isUnverified = tlsPlans.some((tls) => tls.context !== undefined && !tls.peer.verifiesChain)
     if (!isUnverified || this.#unverified.has(name)) return
     this.#unverified.add(name)
-    this.#log.warning('upstream certificates are not verified: no trusted_ca is set', { cluster: name })
+    this.log.warning('upstream certificates are not verified: no trusted_ca is set', { cluster: name })
   }
 
   /** Says once that original destinations are asked for and cannot be had on this machine. */
@@ -169,7 +177,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     const error = originalDestinationError()
     if (error === undefined) return
     this.#isBlind = true
-    this.#log.error('redirected connections stay at the listener that accepts them', { listener: name, error })
+    this.log.error('redirected connections stay at the listener that accepts them', { listener: name, error })
   }
 
   #setCluster(clusterPlan: ClusterPlan, plan: Plan): void {
@@ -205,7 +213,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       } else if (!this.#isDraining) {
         // Made now, and not by the first handshake.
         for (const tls of tlsBySecrets(listenerPlan)) tls.of(plan.secrets)
-        const listener = new Listener(listenerPlan, this, this, this.metrics, this.#log)
+        const listener = new Listener(listenerPlan, this, this, this.metrics, this.log)
         this.#listeners.set(name, listener)
         if (!listenerPlan.bindToPort) continue
         opening.push(
@@ -213,7 +221,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
             this.#listeners.delete(name)
             this.#indexListeners()
             failures.push({ listener: name, reason: errorText(thrown) })
-            this.#log.error('cannot listen', { listener: name, error: errorText(thrown) })
+            this.log.error('cannot listen', { listener: name, error: errorText(thrown) })
           }),
         )
       }
@@ -249,6 +257,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   close(): void {
     this.#isDraining = true
     this.overload.close()
+    this.#hostWatch.close()
     this.#filters.close()
     for (const listener of this.#listeners.values()) listener.close()
     for (const cluster of this.#clusters.values()) {

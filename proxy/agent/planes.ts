@@ -1,6 +1,9 @@
 import type { MetricSource } from '../../lib/metrics/store.ts'
 import type { DataPlane, ListenerFailure } from '../data-plane.ts'
 import type { CircuitBreakerPlan, EndpointPlan, Plan } from '../plan/plan.ts'
+import type { Host } from '../upstream/host.ts'
+import { FIELD, type Field, FRACTION } from '../upstream/host-table/host-record.ts'
+import type { RateThresholds } from '../upstream/outlier/sweep.ts'
 import type { RelayedResources } from '../xds/resource-set.ts'
 
 /** One endpoint as it runs, over all threads. */
@@ -10,6 +13,19 @@ export interface HostStatus {
   readonly connections: number
   readonly activeRequests: number
   readonly totalRequests: number
+  /** Bits of HEALTH_FLAG. */
+  readonly healthFlags: number
+  /** Per cent of good answers in the interval before; -1 where too few to tell, or nobody looks. */
+  readonly successRate: number
+  readonly localOriginSuccessRate: number
+}
+
+/** What the success rates of a cluster's hosts are compared with; -1 where there is nothing to compare. */
+export interface OutlierStatus {
+  readonly average: number
+  readonly threshold: number
+  readonly localOriginAverage: number
+  readonly localOriginThreshold: number
 }
 
 export interface ClusterStatus {
@@ -17,6 +33,8 @@ export interface ClusterStatus {
   readonly limits: CircuitBreakerPlan
   readonly resourceVersion: string
   readonly hosts: readonly HostStatus[]
+  /** Absent without outlier detection. */
+  readonly outlier: OutlierStatus | undefined
 }
 
 export interface ListenerStatus {
@@ -92,18 +110,46 @@ export class LocalPlane implements Planes {
 }
 
 export function clusterStatuses(plane: DataPlane): ClusterStatus[] {
-  return [...plane.clusters.values()].map(({ plan, hosts }) => ({
+  return [...plane.clusters.values()].map(({ plan, hosts, health }) => ({
     name: plan.name,
     limits: plan.limits,
     resourceVersion: plan.resourceVersion,
+    outlier: health.outliers && outlierStatus(health.outliers.thresholds),
     hosts: [...hosts].map((host) => ({
       key: host.key,
       endpoint: host.plan,
       connections: host.connectionCount,
-      activeRequests: host.activeRequests,
+      activeRequests: host.ownActiveRequests,
       totalRequests: host.totalRequests,
+      healthFlags: host.healthFlags,
+      successRate: rateOf(host, FIELD.successRate),
+      localOriginSuccessRate: rateOf(host, FIELD.localSuccessRate),
     })),
   }))
+}
+
+function rateOf({ record }: Host, field: Field): number {
+  return record === undefined ? -1 : record.get(field) / FRACTION
+}
+
+function outlierStatus({ external, localOrigin }: RateThresholds): OutlierStatus {
+  return {
+    average: external?.average ?? -1,
+    threshold: external?.threshold ?? -1,
+    localOriginAverage: localOrigin?.average ?? -1,
+    localOriginThreshold: localOrigin?.threshold ?? -1,
+  }
+}
+
+/** Only the thread that looks at rates knows of thresholds. */
+function mergedOutlier(a: OutlierStatus | undefined, b: OutlierStatus | undefined): OutlierStatus | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return {
+    average: Math.max(a.average, b.average),
+    threshold: Math.max(a.threshold, b.threshold),
+    localOriginAverage: Math.max(a.localOriginAverage, b.localOriginAverage),
+    localOriginThreshold: Math.max(a.localOriginThreshold, b.localOriginThreshold),
+  }
 }
 
 /** The same clusters as several threads see them, as one list. */
@@ -118,9 +164,11 @@ export function mergedStatuses(lists: readonly (readonly ClusterStatus[])[]): Cl
         connections: host.connections + (known?.connections ?? 0),
         activeRequests: host.activeRequests + (known?.activeRequests ?? 0),
         totalRequests: host.totalRequests + (known?.totalRequests ?? 0),
+        healthFlags: host.healthFlags | (known?.healthFlags ?? 0),
       })
     }
-    clusters.set(cluster.name, { ...cluster, hosts: [...hosts.values()] })
+    const outlier = mergedOutlier(cluster.outlier, clusters.get(cluster.name)?.outlier)
+    clusters.set(cluster.name, { ...cluster, outlier, hosts: [...hosts.values()] })
   }
   return [...clusters.values()]
 }

@@ -9,8 +9,10 @@ import type { BalancingPlan } from './balancing-plan.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HashPolicyPlan } from './hash-policy-plan.ts'
 import type { HeaderMutations } from './header-mutations.ts'
+import type { EndpointCheckPlan, HealthCheckPlan } from './health-check-plan.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
 import type { MetadataMatcher } from './metadata-matcher.ts'
+import type { OutlierPlan } from './outlier-plan.ts'
 import type { RouteIndex } from './route-index.ts'
 import { type BySecrets, NO_SECRETS, type Secrets } from './secret-plan.ts'
 import type { Criterion, SubsetCriteria } from './subset-criteria.ts'
@@ -430,6 +432,12 @@ export interface ClusterPlan {
   /** undefined: all hosts are one set. */
   readonly subsets: SubsetPlan | undefined
   readonly dnsRefreshMs: number
+  readonly outlier: OutlierPlan | undefined
+  readonly healthCheck: HealthCheckPlan | undefined
+  /** A host that is no longer told of goes at once, though its checks succeed. */
+  readonly ignoresHealthOnHostRemoval: boolean
+  /** Connections to a host that becomes unhealthy are closed when they are idle. */
+  readonly closesOnHealthFailure: boolean
   /** Endpoints of the resource itself; those of EDS come apart. */
   readonly endpoints: readonly EndpointPlan[]
   /** Fields that were given and are not honoured, by their path. */
@@ -515,6 +523,8 @@ export interface EndpointPlan {
   readonly socketMetadata: JsonObject | undefined
   /** What is hashed of it in the place of its address, or '' (`hash_key` of the metadata of envoy.lb). */
   readonly hashKey: string
+  /** How this endpoint is checked, where that differs from its cluster's way. */
+  readonly healthCheck?: EndpointCheckPlan | undefined
 }
 
 /** envoy.config.endpoint.v3.ClusterLoadAssignment.Policy. */

@@ -102,6 +102,7 @@ export class UpstreamTry implements Attempt {
 
   onStream(stream: UpstreamStream): void {
     this.stream = stream
+    this.cluster.outcomes.onConnected(this.host)
     this.#owner.onTryStream(this)
   }
 

@@ -89,19 +89,22 @@ export class TcpConnection implements RosterMember {
     cluster.stats.upstream_cx_total.inc()
     this.#context.wheel.arm(this.#timer, plan.connectTimeoutMs)
     upstream.once('close', () => cluster.breaker.countConnection(-1))
-    const onFailed = this.#guard(() => this.#onConnectFailed(cluster))
+    const host = 'key' in target ? target : undefined
+    const onFailed = this.#guard(() => this.#onConnectFailed(cluster, host))
     upstream.once('error', onFailed)
     upstream.once(
       readyEvent(tls),
       this.#guard(() => {
         this.#context.wheel.disarm(this.#timer)
         upstream.off('error', onFailed)
+        if (host !== undefined) cluster.outcomes.onOpaqueConnected(host)
         new Tunnel(this.#client, upstream, this.#context.wheel, this.#plan.idleTimeoutMs, () => this.#finish())
       }),
     )
   }
 
-  #pickTarget(cluster: Cluster): Pick<Host, 'plan' | 'tls'> | undefined {
+  /** A host of the cluster, or the place that the client meant. */
+  #pickTarget(cluster: Cluster): Host | Pick<Host, 'plan' | 'tls'> | undefined {
     if (cluster.plan.discovery === 'original_dst') {
       const plan = originalEndpoint(this.#facts)
       return plan && { plan, tls: cluster.tls }
@@ -111,7 +114,8 @@ export class TcpConnection implements RosterMember {
     return host
   }
 
-  #onConnectFailed(cluster: Cluster): void {
+  #onConnectFailed(cluster: Cluster, host: Host | undefined): void {
+    if (host !== undefined) cluster.outcomes.onLocalFailure(host, this.#timer.armed ? 'connect_failure' : 'timeout')
     if (this.#timer.armed) this.#context.wheel.disarm(this.#timer)
     else cluster.stats.upstream_cx_connect_timeout.inc()
     cluster.stats.upstream_cx_connect_fail.inc()

@@ -116,7 +116,7 @@ export class CircuitBreaker {
   /** Counts one that the limit of requests is not asked for. */
   countRequest(host: Host): void {
     this.#count(COUNT.requests, 1)
-    host.activeRequests++
+    host.countActive(1)
     host.totalRequests++
     this.#stats.upstream_rq_total.inc()
     this.#stats.upstream_rq_active.inc()
@@ -124,7 +124,7 @@ export class CircuitBreaker {
 
   releaseRequest(host: Host): void {
     this.#count(COUNT.requests, -1)
-    host.activeRequests--
+    host.countActive(-1)
     this.#stats.upstream_rq_active.dec()
   }
 

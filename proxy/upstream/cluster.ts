@@ -9,6 +9,7 @@ import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
 import type { BreakerCounts, BreakerTable, CountKind } from './breaker-counts.ts'
 import { CircuitBreaker, PRIORITY, type Priority } from './circuit-breaker.ts'
+import { ClusterHealth, type ClusterHealthContext } from './cluster-health.ts'
 import { type ConnectionContext, ConnectionPool } from './connection-pool.ts'
 import { HEALTH_FLAG, type HealthFlag } from './health.ts'
 import { Host, hostKey } from './host.ts'
@@ -24,7 +25,7 @@ import { Sockets } from './sockets.ts'
 import { type ClusterStats, clusterStats } from './stats.ts'
 
 /** What a cluster needs of the proxy around it. */
-export interface UpstreamContext extends ConnectionContext {
+export interface UpstreamContext extends ConnectionContext, ClusterHealthContext {
   readonly random: Random
   readonly clock: Clock
   readonly metrics: MetricStore
@@ -47,7 +48,8 @@ export class Cluster {
   readonly stats: ClusterStats
   readonly sslStats: SslStats
   /** Told how tries at this cluster's hosts end. */
-  readonly outcomes: HostOutcomes = NO_OUTCOMES
+  outcomes: HostOutcomes = NO_OUTCOMES
+  readonly health: ClusterHealth
   readonly #context: UpstreamContext
   #hosts = new Map<string, Host>()
   #balancers: Balancers
@@ -72,6 +74,10 @@ export class Cluster {
     this.#membership = new Membership(this.stats)
     this.#balancers = balancersOf(plan.balancing, context)
     this.#picker = createPicker(plan, this.#balancers, context.random, this.stats)
+    const onOutcomes = (outcomes: HostOutcomes) => {
+      this.outcomes = outcomes
+    }
+    this.health = new ClusterHealth(this, context, onOutcomes, (host) => this.#expire(host))
   }
 
   get hosts(): Iterable<Host> {
@@ -85,6 +91,7 @@ export class Cluster {
       plan.protocol !== this.plan.protocol ||
       plan.tls !== this.plan.tls ||
       plan.socketMatches !== this.plan.socketMatches
+    const before = this.plan
     this.plan = plan
     this.breaker.limits = plan.limits
     if (this.#highBreaker !== undefined) this.#highBreaker.limits = plan.highLimits
@@ -98,6 +105,7 @@ export class Cluster {
       this.#picker = createPicker(plan, this.#balancers, this.#context.random, this.stats)
       this.#rebuild()
     }
+    this.health.setPlan(plan, before)
   }
 
   /** New connections use these; open ones live on. */
@@ -110,6 +118,11 @@ export class Cluster {
   /** How connections that are not to one of the hosts are secured. */
   get tls(): UpstreamTlsPlan | undefined {
     return this.#sockets.others
+  }
+
+  /** How an endpoint is called. */
+  tlsOf(endpoint: EndpointPlan): UpstreamTlsPlan | undefined {
+    return this.#sockets.of(endpoint)
   }
 
   /** Every way in which hosts may be called by TLS. */
@@ -136,10 +149,30 @@ export class Cluster {
     }
     for (const [key, host] of this.#hosts) {
       if (hosts.has(key)) continue
-      host.isRemoved = true
-      host.drain()
+      if (this.health.keeps(host)) {
+        host.setHealthFlag(HEALTH_FLAG.pendingRemoval, true)
+        hosts.set(key, host)
+      } else this.#drop(host)
     }
+    const fresh = [...hosts.values()].filter(({ key }) => !this.#hosts.has(key))
     this.#hosts = hosts
+    for (const host of fresh) this.health.add(host)
+    this.health.count()
+    this.stats.membership_change.inc()
+    this.#rebuild()
+  }
+
+  #drop(host: Host): void {
+    host.isRemoved = true
+    this.health.remove(host)
+    host.drain()
+  }
+
+  /** A host that was kept only while it was well. */
+  #expire(host: Host): void {
+    this.#hosts.delete(host.key)
+    this.#drop(host)
+    this.health.count()
     this.stats.membership_change.inc()
     this.#rebuild()
   }
@@ -150,6 +183,7 @@ export class Cluster {
     host.plan = plan
     host.setHealthFlag(HEALTH_FLAG.failedEds, !plan.healthy)
     host.setHealthFlag(HEALTH_FLAG.degradedEds, plan.degraded)
+    host.setHealthFlag(HEALTH_FLAG.pendingRemoval, false)
     host.tls = this.#sockets.of(plan)
     if (speaksOther) host.dropPools()
   }
@@ -245,6 +279,7 @@ export class Cluster {
   /** The cluster is gone from the plan: idle connections close, busy ones when they are done. */
   remove(): void {
     this.isRemoved = true
+    this.health.close()
     for (const host of this.#hosts.values()) {
       host.isRemoved = true
       host.drain()

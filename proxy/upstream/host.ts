@@ -2,6 +2,7 @@ import type { EndpointPlan } from '../plan/plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import { HEALTH_FLAG, type Health, type HealthFlag, healthOf } from './health.ts'
+import type { HostRecord } from './host-table/host-record.ts'
 import type { RawConnections } from './raw-connections.ts'
 
 /** One endpoint as it runs. It outlives changes of the endpoint set as long as its address stays. */
@@ -13,8 +14,10 @@ export class Host {
   tls: UpstreamTlsPlan | undefined
   /** Bits of HEALTH_FLAG. */
   healthFlags = 0
-  /** Requests under way, for least request. */
-  activeRequests = 0
+  /** Requests of this thread that are under way. */
+  ownActiveRequests = 0
+  /** What is found out about it, where anybody looks. */
+  record: HostRecord | undefined
   /** When it was first seen healthy after it was not, or after it came; undefined where nobody needs to know. */
   healthySinceMs: number | undefined
   /** Total of requests sent here, for the admin page. */
@@ -45,6 +48,22 @@ export class Host {
     this.healthFlags = isSet ? this.healthFlags | flag : this.healthFlags & ~flag
     if (this.health !== 'healthy') this.healthySinceMs = undefined
     return this.health !== health
+  }
+
+  /** Requests under way over all threads, for least request. */
+  get activeRequests(): number {
+    const active = this.record?.active
+    return active === undefined ? this.ownActiveRequests : active.total
+  }
+
+  /** For a host that no other thread has. */
+  set activeRequests(count: number) {
+    this.ownActiveRequests = count
+  }
+
+  countActive(by: 1 | -1): void {
+    this.ownActiveRequests += by
+    this.record?.active?.add(by)
   }
 
   get connectionCount(): number {

@@ -2,6 +2,7 @@ import type { LogLevel } from '../../../lib/log.ts'
 import type { SharedMetric } from '../../../lib/metrics/store.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
 import type { SharedBreakerMemory } from '../../upstream/breaker-counts.ts'
+import type { SharedHostMemory } from '../../upstream/host-table/shared-host-table.ts'
 import type { RelayedResources } from '../../xds/resource-set.ts'
 import type { OtherSecrets } from '../bootstrap.ts'
 import type { ClusterStatus, ListenerStatus } from '../planes.ts'
@@ -16,6 +17,7 @@ export interface WorkerBirth {
   readonly managementClusters: readonly string[]
   readonly secrets: OtherSecrets
   readonly breakers: SharedBreakerMemory
+  readonly hosts: SharedHostMemory
   readonly logLevel: LogLevel
 }
 

@@ -10,6 +10,7 @@ import { MergedMetrics } from '../../../lib/metrics/merged.ts'
 import type { MetricStore } from '../../../lib/metrics/store.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
 import { clearThread, sharedBreakerMemory } from '../../upstream/breaker-counts.ts'
+import { clearHostThread, sharedHostMemory } from '../../upstream/host-table/shared-host-table.ts'
 import type { RelayedResources, ResourceSet } from '../../xds/resource-set.ts'
 import type { OtherSecrets } from '../bootstrap.ts'
 import { type ClusterStatus, type ListenerStatus, mergedStatuses, type Planes } from '../planes.ts'
@@ -45,6 +46,7 @@ export class WorkerPool implements Planes {
   isDraining = false
   readonly #options: WorkerPoolOptions
   readonly #breakers
+  readonly #hosts
   readonly #members = new Map<number, Member>()
   readonly #restarts
   readonly #asked = new Map<number, { answers: (readonly ClusterStatus[])[]; done: () => void }>()
@@ -58,6 +60,7 @@ export class WorkerPool implements Planes {
   constructor(options: WorkerPoolOptions) {
     this.#options = options
     this.#breakers = sharedBreakerMemory(options.count)
+    this.#hosts = sharedHostMemory(options.count)
     this.metrics = new MergedMetrics(options.metrics)
     this.#restarts = options.metrics.counter('server.worker_restarts')
     options.metrics.gauge('server.concurrency').set(options.count)
@@ -141,6 +144,7 @@ export class WorkerPool implements Planes {
       managementClusters,
       secrets,
       breakers: this.#breakers,
+      hosts: this.#hosts,
       logLevel: logLevel(),
     }
     const worker = new Worker(workerFile(), { workerData: birth })
@@ -190,6 +194,7 @@ export class WorkerPool implements Planes {
     this.#members.delete(thread)
     this.metrics.drop(thread)
     clearThread(this.#breakers, thread)
+    clearHostThread(this.#hosts, thread)
     if (this.isDraining && --this.#leftToDrain <= 0) this.#drained?.()
     if (this.#isClosing || this.isDraining) return
     this.#restarts.inc()

@@ -7,6 +7,7 @@ import { MetricStore, type SharedMetric } from '../../../lib/metrics/store.ts'
 import { DataPlane } from '../../data-plane.ts'
 import { EMPTY_PLAN } from '../../plan/plan.ts'
 import { SharedBreakerTable } from '../../upstream/breaker-counts.ts'
+import { SharedHostTable } from '../../upstream/host-table/shared-host-table.ts'
 import { ResourceSet } from '../../xds/resource-set.ts'
 import { compileStatic } from '../bootstrap.ts'
 import { maxDownstreamConnections } from '../overload.ts'
@@ -47,6 +48,7 @@ const plane = new DataPlane({
   log,
   metrics,
   breakers: new SharedBreakerTable(birth.breakers, birth.thread),
+  hosts: new SharedHostTable(birth.hosts, birth.thread, systemClock),
   sharesPorts: true,
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })

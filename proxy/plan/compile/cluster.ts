@@ -9,9 +9,11 @@ import { compileBalancing } from './balancing.ts'
 import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { durationMs, originOf } from './common.ts'
 import { compileEndpoints } from './endpoints.ts'
+import { compileHealthCheck } from './health-check.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHostSets } from './host-sets.ts'
 import { compileHttpOptions } from './http-options.ts'
+import { compileOutlierDetection } from './outlier.ts'
 import { compileUpstreamTls } from './transport-socket.ts'
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
@@ -20,7 +22,7 @@ const DEFAULT_DNS_REFRESH_MS = 5_000
 /** envoy.config.cluster.v3.Cluster. Throws a PlanError that names the field. */
 export function compileCluster(cluster: Cluster, resourceVersion: string): ClusterPlan {
   if (cluster.name === '') refuse('name', 'a cluster needs a name')
-  if (cluster.healthChecks.length > 0) refuse('health_checks', 'active health checks are not supported yet')
+
   const discovery = discoveryOf(cluster)
   const http = compileHttpOptions(cluster)
   return {
@@ -38,6 +40,10 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     ...http.plan,
     ...compileCircuitBreakers(cluster.circuitBreakers),
     ...compileHostSets(cluster),
+    outlier: cluster.outlierDetection && compileOutlierDetection(cluster.outlierDetection),
+    healthCheck: compileHealthCheck(cluster, http.plan.protocol),
+    ignoresHealthOnHostRemoval: cluster.ignoreHealthOnHostRemoval,
+    closesOnHealthFailure: cluster.closeConnectionsOnHostHealthFailure,
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
     endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
     ignored: notHonoured(ClusterSchema, cluster),

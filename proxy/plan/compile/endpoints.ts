@@ -5,6 +5,7 @@ import { DEFAULT_ENDPOINT_POLICY, type EndpointPlan, type EndpointPolicyPlan } f
 import { refuse } from '../plan-error.ts'
 import { criteriaOfStruct } from '../subset-criteria.ts'
 import { compileAddress } from './common.ts'
+import { compileEndpointCheck } from './health-check.ts'
 import { SUBSET_METADATA } from './subsets.ts'
 
 const SOCKET_MATCH = 'envoy.transport_socket_match'
@@ -39,6 +40,7 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
         healthy: ROUTABLE.has(healthStatus),
         degraded: healthStatus === HealthStatus.DEGRADED,
         draining: healthStatus === HealthStatus.DRAINING,
+        healthCheck: compileEndpointCheck(hostIdentifier.value.healthCheckConfig, `${at}.endpoint.health_check_config`),
         subsetMetadata: criteriaOfStruct(metadata?.filterMetadata[SUBSET_METADATA]),
         socketMetadata: metadata?.filterMetadata[SOCKET_MATCH],
         hashKey: textOf(metadata?.filterMetadata[SUBSET_METADATA]?.hash_key),

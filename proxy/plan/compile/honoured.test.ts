@@ -50,8 +50,8 @@ test('what is not is named by its path, once', () => {
     'virtual_hosts.routes.route.append_x_forwarded_host',
     'virtual_hosts.virtual_clusters',
   ])
-  expect(ignoredOf(ClusterSchema, { name: 'a', outlierDetection: { consecutive5xx: 3 } })).toEqual([
-    'outlier_detection',
+  expect(ignoredOf(ClusterSchema, { name: 'a', perConnectionBufferLimitBytes: 3 })).toEqual([
+    'per_connection_buffer_limit_bytes',
   ])
 })
 

@@ -33,7 +33,9 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster': `name type cluster_type eds_cluster_config connect_timeout lb_policy load_assignment
     max_requests_per_connection circuit_breakers typed_extension_protocol_options http2_protocol_options
     common_http_protocol_options dns_refresh_rate lb_subset_config least_request_lb_config common_lb_config
-    load_balancing_policy round_robin_lb_config ring_hash_lb_config maglev_lb_config health_checks transport_socket transport_socket_matches
+    load_balancing_policy round_robin_lb_config ring_hash_lb_config maglev_lb_config
+    health_checks outlier_detection ignore_health_on_host_removal close_connections_on_host_health_failure
+    transport_socket transport_socket_matches
     upstream_http_protocol_options metadata alt_stat_name`,
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
@@ -48,6 +50,23 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds per_host_thresholds',
+  'envoy.config.cluster.v3.OutlierDetection': `consecutive_5xx interval base_ejection_time max_ejection_percent
+    enforcing_consecutive_5xx enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume
+    success_rate_stdev_factor consecutive_gateway_failure enforcing_consecutive_gateway_failure
+    split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure
+    enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage
+    enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume
+    max_ejection_time max_ejection_time_jitter successful_active_health_check_uneject_host monitors
+    always_eject_one_host`,
+  'envoy.config.core.v3.HealthCheck': `timeout interval initial_jitter interval_jitter interval_jitter_percent
+    unhealthy_threshold healthy_threshold reuse_connection http_health_check tcp_health_check grpc_health_check
+    custom_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval
+    healthy_edge_interval always_log_health_check_failures always_log_health_check_success tls_options
+    transport_socket_match_criteria`,
+  'envoy.config.core.v3.HealthCheck.HttpHealthCheck': `host path receive response_buffer_size request_headers_to_add
+    request_headers_to_remove expected_statuses retriable_statuses codec_client_type service_name_matcher method`,
+  'envoy.config.core.v3.HealthCheck.TcpHealthCheck': 'send receive proxy_protocol_config',
+  'envoy.config.core.v3.HealthCheck.GrpcHealthCheck': 'service_name authority initial_metadata',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': `priority max_connections max_pending_requests max_requests
     max_retries retry_budget max_connection_pools track_remaining`,
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
@@ -66,7 +85,7 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor weighted_priority_health',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority load_balancing_weight metadata',
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status load_balancing_weight metadata',
-  'envoy.config.endpoint.v3.Endpoint': 'address hostname',
+  'envoy.config.endpoint.v3.Endpoint': 'address hostname health_check_config',
 
   'envoy.config.listener.v3.Listener': `name address filter_chains default_filter_chain bind_to_port use_original_dst
     traffic_direction listener_filters listener_filters_timeout continue_on_listener_filters_timeout

@@ -1,5 +1,6 @@
 import type { Random } from '../../../lib/random.ts'
 import type { ClusterPlan } from '../../plan/plan.ts'
+import { HEALTH_FLAG } from '../health.ts'
 import type { Host } from '../host.ts'
 import type { Balancers } from '../lb/balancer.ts'
 import { HostSource } from './host-source.ts'
@@ -168,9 +169,9 @@ function healthOfAll(hosts: readonly Host[], healthy: readonly Host[], degraded:
   }
 }
 
-/** A host that is on its way out is missed by nobody when it can no longer serve. */
-function isCounted({ plan }: Host): boolean {
-  return !plan.draining
+/** A host that is on its way out, or has said that it fails, is missed by nobody when it can no longer serve. */
+function isCounted({ plan, healthFlags }: Host): boolean {
+  return !plan.draining && (healthFlags & HEALTH_FLAG.immediateFailure) === 0
 }
 
 function weightOfAll(hosts: readonly Host[]): number {

@@ -19,7 +19,6 @@ const seed = Number(process.env.LATEEN_TEST_SEED || Date.now() % 100_000)
 
 const INSIDE_PORT = 7860
 const OUTSIDE_PORT = 7861
-const ADMIN_PORT = 7862
 const POLICIES = 60
 const CASES_EACH = 12
 /** Few enough that nobody is slow for want of time. */
@@ -59,9 +58,7 @@ beforeAll(async () => {
     const up = address === pair.hosts.envoy ? 'of-envoy' : 'of-lateen'
     return [listenerOf(address, INSIDE_PORT, up, ['127.0.0.0']), listenerOf(address, OUTSIDE_PORT, up, ['10.0.0.0'])]
   }
-  const admin = { address: { socket_address: { address: pair.hosts.envoy, port_value: ADMIN_PORT } } }
-  const others = (address: string) => (address === pair.hosts.envoy ? { admin } : {})
-  await pair.start(envoy, [INSIDE_PORT, OUTSIDE_PORT], listeners, clusters, [], others)
+  await pair.start(envoy, [INSIDE_PORT, OUTSIDE_PORT], listeners, clusters)
 }, 60_000)
 
 afterAll(async () => {
@@ -180,17 +177,7 @@ const COUNTERS = [
 ]
 
 async function envoysCounters(): Promise<Record<string, number>> {
-  const text = await new Promise<string>((resolve, reject) => {
-    request({ host: pair.hosts.envoy, port: ADMIN_PORT, path: '/stats' }, (response) => {
-      let body = ''
-      response.on('data', (chunk) => {
-        body += chunk
-      })
-      response.on('end', () => resolve(body))
-    })
-      .on('error', reject)
-      .end()
-  })
+  const text = await pair.admin(pair.hosts.envoy, '/stats')
   const counters: Record<string, number> = Object.fromEntries(COUNTERS.map((name) => [name, 0]))
   for (const line of text.split('\n')) {
     const [, name = '', value = ''] = /^cluster\.[a-z-]+\.([a-z_]+): (\d+)$/.exec(line) ?? []
