@@ -101,6 +101,12 @@ describe('of two hosts', () => {
     expect(picks(hosts)).toEqual([0, PICKS])
   })
 
+  test('hosts that were not asked for a day are told apart by what is under way', () => {
+    clock.advance(24 * 3_600_000)
+    hosts[0]!.activeRequests = 1
+    expect(picks(hosts)).toEqual([0, PICKS])
+  })
+
   test('no answer is a failure', () => {
     costs.onFailure(hosts[0]!, costs.nowMs())
     expect(picks(hosts)).toEqual([0, PICKS])

@@ -115,7 +115,12 @@ export class PeakEwmaBalancer implements Balancer {
     const drawn = randomInt(this.#random, length - 1)
     const j = drawn < i ? drawn : drawn + 1
     const nowMs = this.#costs.nowMs()
-    return hosts[this.#load(i, nowMs) <= this.#load(j, nowMs) ? i : j] as Host
+    const one = hosts[i] as Host
+    const other = hosts[j] as Host
+    const difference = this.#load(i, nowMs) - this.#load(j, nowMs)
+    // What nobody has asked for long costs nothing, however much of it is under way.
+    if (difference === 0) return one.activeRequests <= other.activeRequests ? one : other
+    return difference < 0 ? one : other
   }
 
   #load(index: number, nowMs: number): number {
