@@ -13,6 +13,7 @@ export const RESPONSE_FLAGS = {
   DPE: 'DownstreamProtocolError',
   DI: 'DelayInjected',
   FI: 'FaultInjected',
+  RL: 'RateLimited',
   SI: 'StreamIdleTimeout',
   UAEX: 'UnauthorizedExternalService',
   OM: 'OverloadManagerTerminated',

@@ -5,6 +5,7 @@ import type { RbacConfig } from '../../proxy/filters/http/rbac/config.ts'
 import { rbac } from '../../proxy/filters/http/rbac/filter.ts'
 import { headOf, peerFacts } from '../../proxy/filters/rbac/testing.ts'
 import { compiled, KINDS } from './rules.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../proxy/decide/surroundings.ts'
 
 /** What one authorization costs with few rules and with many. */
 
@@ -37,6 +38,7 @@ function callsFor(count: number): Call[] {
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => 0,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }))
 }

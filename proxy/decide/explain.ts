@@ -23,6 +23,7 @@ import { mutateHeaders } from './mutate.ts'
 import { prepareRequest } from './prepare.ts'
 import type { Question } from './question.ts'
 import type { Trace } from './trace.ts'
+import { SYMBOLIC_SURROUNDINGS } from './surroundings.ts'
 
 /** A call that nobody makes: enough is known of it to decide it. */
 export interface SymbolicCall {
@@ -148,6 +149,7 @@ async function explainHttp(
     random: { next: () => call.faultDraw },
     randomValue: call.randomValue,
     wallMs: () => systemClock.wallMs(),
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '<generated>',
   }
   const decision = newDecision()

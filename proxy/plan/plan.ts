@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
+import type { RateLimitPlan } from '../limits/rate-limit.ts'
 import type { Origin } from '../../api/origin.ts'
 import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
@@ -227,6 +228,8 @@ export interface VirtualHostPlan {
   readonly mutations: HeaderMutations
   readonly retry: RetryPlan | undefined
   readonly includeAttemptCount: boolean
+  /** What calls are counted under by filters that limit them. */
+  readonly rateLimits: readonly RateLimitPlan[]
   readonly filterConfigs: FilterConfigs
   /** Like that of a route configuration, for a virtual host that comes apart; otherwise empty. */
   readonly ignored: readonly string[]
@@ -283,6 +286,7 @@ export interface ForwardPlan {
   readonly upgrades: ReadonlyMap<string, boolean>
   /** undefined: a CONNECT is forwarded as one. */
   readonly connect: ConnectPlan | undefined
+  readonly rateLimits: readonly RateLimitPlan[]
 }
 
 /**

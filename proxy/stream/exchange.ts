@@ -19,9 +19,10 @@ import { ANY_HOST } from '../upstream/lb/choice.ts'
 import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
+import { FaultWatch } from './fault-watch.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { Inquiry } from './inquiry.ts'
-import { failureReply, localReply, REPLY_BODY } from './local-reply.ts'
+import { failureReply, localReply, REPLY_BODY, shed } from './local-reply.ts'
 import type { ManagerStats } from './manager-stats.ts'
 import { FRAMING, type Framing, type RequestHead, type ResponseHead } from './message.ts'
 import { sendMirror } from './mirror.ts'
@@ -41,6 +42,7 @@ export class Exchange implements Call, TryOwner {
   readonly head: RequestHead
   readonly facts: ConnectionFacts
   readonly random
+  readonly around
   randomValue = 0
   /** True from begin() until the answer is complete. */
   isActive = false
@@ -54,6 +56,7 @@ export class Exchange implements Call, TryOwner {
   readonly #routeTimer: WheelTimer
   readonly #tryTimer: WheelTimer
   readonly #waitTimer: WheelTimer
+  readonly #fault: FaultWatch
   readonly #idle: IdleWatch
   readonly #choice = { ...ANY_HOST }
   readonly #target = { path: '', authority: '', attemptCount: 0, preface: undefined as Buffer | undefined }
@@ -82,6 +85,8 @@ export class Exchange implements Call, TryOwner {
     this.head = downstream.head
     this.facts = downstream.facts
     this.random = context.random
+    this.around = context.around
+    this.#fault = new FaultWatch(context)
     const timer = (onDue: () => void) => new WheelTimer(context.bugs.guard('stream', onDue, () => downstream.destroy()))
     this.#routeTimer = timer(() => this.#onRouteTimeout())
     this.#tryTimer = timer(() => this.#onTryTimeout())
@@ -124,11 +129,8 @@ export class Exchange implements Call, TryOwner {
     const decision = this.#decision
     resetDecision(decision)
     this.#idle.watch(manager.streamIdleTimeoutMs)
-    if (context.overload.isShedding) {
-      stats.downstream_rq_overload_close.inc()
-      answer(decision, 503, 'overload', 'OM')
-      decision.body = REPLY_BODY.overloaded
-    } else if (prepareRequest(manager, this, decision)) {
+    if (context.overload.isShedding) shed(decision, stats)
+    else if (prepareRequest(manager, this, decision)) {
       this.#routes = routesOf(this.#plan, manager)
       decide(this.#plan, manager, this.#routes, this, decision)
     }
@@ -218,6 +220,7 @@ export class Exchange implements Call, TryOwner {
     if (question !== undefined) this.#ask(question)
     else {
       for (let i = 0; i < counted.length; i++) this.#stats?.named(counted[i] as string).inc()
+      this.#fault.begin(delayMs, this.#stats)
       if (delayMs > 0) this.#wait(delayMs)
       else this.#carryOut()
     }
@@ -361,7 +364,7 @@ export class Exchange implements Call, TryOwner {
     const elapsedMs = Math.max(0, Math.round(this.#context.clock.nowMs() - this.#startMs))
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     this.#answerStarted = true
-    this.#countStatus(head.status)
+    this.#stats?.status(head.status).inc()
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
     this.#downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
@@ -489,6 +492,7 @@ export class Exchange implements Call, TryOwner {
   #onWaited(): void {
     if (!this.isActive) return
     this.#isWaiting = false
+    this.#fault.end()
     if (this.#tries === 0) this.#carryOut()
     else this.#startTry()
   }
@@ -560,16 +564,12 @@ export class Exchange implements Call, TryOwner {
     const isHead = this.head.method === 'HEAD'
     const body = isHead ? undefined : reply.body
     this.#answerStarted = true
-    this.#countStatus(reply.status)
+    this.#stats?.status(reply.status).inc()
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
     this.#downstream.writeHead(reply.status, reply.fields, false, framing)
     if (body !== undefined) this.#downstream.writeData(body, true)
     this.#downstream.endResponse('')
-  }
-
-  #countStatus(status: number): void {
-    this.#stats?.status(status).inc()
   }
 
   /** Lets everything go that this request held. */
@@ -587,6 +587,7 @@ export class Exchange implements Call, TryOwner {
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#tryTimer)
     wheel.disarm(this.#waitTimer)
+    this.#fault.end()
     this.#retries?.release()
     this.#inquiry?.cancel()
     this.#inquiry = undefined

@@ -1,6 +1,7 @@
 import type { LogLevel } from '../../../lib/log.ts'
 import type { SharedMetric } from '../../../lib/metrics/store.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
+import type { TokenMemory } from '../../limits/token-table.ts'
 import type { SharedBreakerMemory } from '../../upstream/breaker-counts.ts'
 import type { RelayedResources } from '../../xds/resource-set.ts'
 import type { OtherSecrets } from '../bootstrap.ts'
@@ -16,6 +17,7 @@ export interface WorkerBirth {
   readonly managementClusters: readonly string[]
   readonly secrets: OtherSecrets
   readonly breakers: SharedBreakerMemory
+  readonly tokens: TokenMemory
   readonly logLevel: LogLevel
 }
 

@@ -47,6 +47,8 @@ const plane = new DataPlane({
   log,
   metrics,
   breakers: new SharedBreakerTable(birth.breakers, birth.thread),
+  tokens: birth.tokens,
+  localCluster: bootstrap.node?.cluster ?? '',
   sharesPorts: true,
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })

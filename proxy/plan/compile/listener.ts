@@ -15,6 +15,7 @@ import { compileFilterChainMatch, matchesAll } from './filter-chain-match.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHttpManager, HTTP_MANAGER } from './http-manager.ts'
 import { compileListenerFilter } from './listener-filters.ts'
+import { compilingResource } from './resource-name.ts'
 import { compileTcpProxy, TCP_PROXY } from './tcp-proxy.ts'
 import { compileDownstreamTls } from './transport-socket.ts'
 
@@ -25,6 +26,10 @@ const DEFAULT_HANDSHAKE_TIMEOUT_MS = 15_000
 
 /** envoy.config.listener.v3.Listener. Throws a PlanError that names the field. */
 export function compileListener(listener: Listener): ListenerPlan {
+  return compilingResource(`listener ${listener.name}`, () => compile(listener))
+}
+
+function compile(listener: Listener): ListenerPlan {
   const place = compileAddress(listener.address, 'address')
   if (place.unixPath !== '') refuse('address.pipe', 'listening on a unix socket is not supported yet')
   refuseUnserved(listener)

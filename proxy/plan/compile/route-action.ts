@@ -29,6 +29,7 @@ import { refuse } from '../plan-error.ts'
 import { wireText } from '../wire-text.ts'
 import { compileFraction, compileRegex, durationMs } from './common.ts'
 import { compileMutations } from './mutations.ts'
+import { compileRateLimits } from './rate-limits.ts'
 import { compileRetry } from './retry.ts'
 
 /** Envoy's default when a route names no time-out; 0 switches it off. */
@@ -53,7 +54,6 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
   if (action.hashPolicy.length > 0) refuse(`${path}.hash_policy`, 'consistent hashing is not supported')
   if (action.internalRedirectPolicy !== undefined) refuse(`${path}.internal_redirect_policy`, 'not supported')
   if (action.metadataMatch !== undefined) refuse(`${path}.metadata_match`, 'subset load balancing is not supported')
-  if (action.rateLimits.length > 0) refuse(`${path}.rate_limits`, 'not supported')
   const host = action.hostRewriteSpecifier
   if (host.case !== undefined && host.case !== 'hostRewriteLiteral' && host.case !== 'autoHostRewrite') {
     refuse(path, `host rewrite ${host.case} is not supported`)
@@ -71,6 +71,7 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
     mirrors: action.requestMirrorPolicies.map((mirror, i) =>
       compileMirror(mirror, `${path}.request_mirror_policies[${i}]`),
     ),
+    rateLimits: compileRateLimits(action.rateLimits, `${path}.rate_limits`),
     ...compileUpgrades(action.upgradeConfigs, `${path}.upgrade_configs`),
   }
 }

@@ -16,6 +16,7 @@ import { headOf } from '../../rbac/testing.ts'
 import { compileExtAuthz, type ExtAuthzConfig } from './config.ts'
 import { extAuthz } from './filter.ts'
 import { grpcRequest, readGrpcAnswer } from './grpc-check.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 
 const NAME = 'envoy.filters.http.ext_authz'
 const FRAME_HEADER_BYTES = 5
@@ -32,6 +33,7 @@ function callOf(facts: Call['facts'] = connectionFacts({})): Call {
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => 1_700_000_000_000,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }
 }

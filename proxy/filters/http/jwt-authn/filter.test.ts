@@ -21,6 +21,7 @@ import { RequestHead } from '../../../stream/message.ts'
 import { compileJwtAuthn, type JwtConfig } from './config.ts'
 import { JWT_AUTHN } from './evaluate.ts'
 import { jwtAuthn } from './filter.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 
 const NOW_SECONDS = 1_700_000_000
 const ISSUER = 'https://issuer.test'
@@ -57,6 +58,7 @@ function callOf(lines: readonly string[], path = '/', method = 'GET'): Call {
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => NOW_SECONDS * 1000,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }
 }

@@ -9,6 +9,7 @@ import { newDecision, resetDecision } from '../../../decide/decision.ts'
 import { headOf, type TestCall } from '../../rbac/testing.ts'
 import type { RbacConfig } from './config.ts'
 import { rbac } from './filter.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 
 const origin = { kind: 'AuthorizationPolicy', namespace: 'a', name: 'b', file: 'c.yaml', line: 3 }
 const compile = (config: object): RbacConfig =>
@@ -26,6 +27,7 @@ function judge(config: RbacConfig, call: TestCall = {}, decision = newDecision()
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => 0,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }
   return { isAnswered: rbac.judge(config, asked, decision), decision }
