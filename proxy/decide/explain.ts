@@ -22,8 +22,8 @@ import { findListener } from './find-listener.ts'
 import { mutateHeaders } from './mutate.ts'
 import { prepareRequest } from './prepare.ts'
 import type { Question } from './question.ts'
-import type { Trace } from './trace.ts'
 import { SYMBOLIC_SURROUNDINGS } from './surroundings.ts'
+import type { Trace } from './trace.ts'
 
 /** A call that nobody makes: enough is known of it to decide it. */
 export interface SymbolicCall {
@@ -261,6 +261,7 @@ function missOf(decision: Decision, result: Explanation, manager: HttpManagerPla
     case 'direct_response':
     case 'cors_response':
     case 'fault_filter_abort':
+    case 'local_rate_limited':
       return null
     default:
       if (decision.authorization.verdict === 'deny') return null

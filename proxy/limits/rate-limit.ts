@@ -1,9 +1,9 @@
+import { formatPrefix } from '../../lib/ip.ts'
 import type { Call } from '../decide/call.ts'
 import type { Decision } from '../decide/decision.ts'
 import { fieldOf, headerMatches, queryOf } from '../decide/fields.ts'
 import { metadataAt } from '../decide/metadata.ts'
 import { peerNames } from '../filters/rbac/peer-names.ts'
-import { formatPrefix } from '../../lib/ip.ts'
 import { type HeaderMatcher, type QueryMatcher, queryValue } from '../plan/matchers.ts'
 
 /** What a call is counted under: a compiled envoy.config.route.v3.RateLimit. */
@@ -18,9 +18,25 @@ export type ActionPlan = { readonly key: string } & (
   | { readonly kind: 'generic_key'; readonly value: string }
   | { readonly kind: 'request_headers' | 'query_parameters'; readonly name: string; readonly skipIfAbsent: boolean }
   | { readonly kind: 'masked_remote_address'; readonly v4Bits: number; readonly v6Bits: number }
-  | { readonly kind: 'header_value_match'; readonly value: string; readonly wants: boolean; readonly headers: readonly HeaderMatcher[] }
-  | { readonly kind: 'query_parameter_value_match'; readonly value: string; readonly wants: boolean; readonly query: readonly QueryMatcher[] }
-  | { readonly kind: 'metadata'; readonly filter: string; readonly path: readonly string[]; readonly orElse: string; readonly skipIfAbsent: boolean }
+  | {
+      readonly kind: 'header_value_match'
+      readonly value: string
+      readonly wants: boolean
+      readonly headers: readonly HeaderMatcher[]
+    }
+  | {
+      readonly kind: 'query_parameter_value_match'
+      readonly value: string
+      readonly wants: boolean
+      readonly query: readonly QueryMatcher[]
+    }
+  | {
+      readonly kind: 'metadata'
+      readonly filter: string
+      readonly path: readonly string[]
+      readonly orElse: string
+      readonly skipIfAbsent: boolean
+    }
   | { readonly kind: 'expression'; readonly expression: Expression; readonly skipIfAbsent: boolean }
 )
 
@@ -46,7 +62,7 @@ export class Descriptor {
     this.values.length = 0
     for (let i = 0; i < actions.length; i++) {
       const action = actions[i] as ActionPlan
-      const value = valueOf(action, call, decision)
+      const value = entryValue(action, call, decision)
       if (value !== undefined) {
         this.keys.push(action.key)
         this.values.push(value)
@@ -56,7 +72,7 @@ export class Descriptor {
   }
 }
 
-function valueOf(action: ActionPlan, call: Call, decision: Decision): string | undefined {
+function entryValue(action: ActionPlan, call: Call, decision: Decision): string | undefined {
   const { head } = call
   switch (action.kind) {
     case 'generic_key':

@@ -29,7 +29,12 @@ export interface TokenSource {
 const MIN_FILL_INTERVAL_MS = 50
 
 /** envoy.type.v3.TokenBucket. `path` is that of the bucket. */
-export function compileTokenBucket(bucket: TokenBucket, path: string, identity: string, maxValues = 0): TokenBucketPlan {
+export function compileTokenBucket(
+  bucket: TokenBucket,
+  path: string,
+  identity: string,
+  maxValues = 0,
+): TokenBucketPlan {
   const { maxTokens, fillInterval } = bucket
   const tokensPerFill = bucket.tokensPerFill ?? 1
   const intervalMs = durationMs(fillInterval, 0)

@@ -81,7 +81,8 @@ export class TokenTable implements TokenSource {
       this.#scratch[0] = fullMs
       this.#scratch[1] = nextMs
       const expected = this.#wholeScratch[0] as bigint
-      if (Atomics.compareExchange(this.#wholeTimes, slot, expected, this.#wholeScratch[1] as bigint) === expected) return true
+      if (Atomics.compareExchange(this.#wholeTimes, slot, expected, this.#wholeScratch[1] as bigint) === expected)
+        return true
     }
   }
 

@@ -1,10 +1,11 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
-import type { RateLimitPlan } from '../limits/rate-limit.ts'
 import type { Origin } from '../../api/origin.ts'
 import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { HttpFilter } from '../filters/http/filter.ts'
 import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
+import type { ConnectionRateLimitPlan } from '../filters/network/local-ratelimit/config.ts'
+import type { RateLimitPlan } from '../limits/rate-limit.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
 import type { HeaderMutations } from './header-mutations.ts'
 import type { HeaderMatcher, QueryMatcher } from './matchers.ts'
@@ -54,6 +55,8 @@ export interface ListenerPlan {
   readonly listenerFilters: readonly ListenerFilterPlan[]
   /** 0 means never. */
   readonly listenerFiltersTimeoutMs: number
+  /** What every connection takes a token from, before all else. */
+  readonly rateLimits: readonly ConnectionRateLimitPlan[]
   /** After the time-out a connection goes on with what is known of it, instead of being closed. */
   readonly continueOnListenerFiltersTimeout: boolean
   readonly filterChains: readonly FilterChainPlan[]

@@ -1,8 +1,8 @@
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import {
-  type RateLimit,
   type RateLimit_Action as Action,
   RateLimit_Action_MetaData_Source as MetadataSource,
+  type RateLimit,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { DescriptorSchema } from '../../../api/gen/envoy/extensions/rate_limit_descriptors/expr/v3/expr_pb.js'
 import { type ActionPlan, EXPRESSIONS, type RateLimitPlan } from '../../limits/rate-limit.ts'
@@ -41,7 +41,12 @@ function compileAction({ actionSpecifier: action }: Action, path: string): Actio
       if (headerName === '') refuse(`${path}.request_headers.header_name`, 'is needed')
       if (descriptorKey === '') refuse(`${path}.request_headers.descriptor_key`, 'is needed')
       const lower = headerName.toLowerCase()
-      return { kind: 'request_headers', key: descriptorKey, name: lower === 'host' ? ':authority' : lower, skipIfAbsent }
+      return {
+        kind: 'request_headers',
+        key: descriptorKey,
+        name: lower === 'host' ? ':authority' : lower,
+        skipIfAbsent,
+      }
     }
     case 'queryParameters': {
       const { queryParameterName: name, descriptorKey, skipIfAbsent } = action.value
@@ -84,7 +89,10 @@ function compileAction({ actionSpecifier: action }: Action, path: string): Actio
       const { exprSpecifier, descriptorKey: key, skipIfError: skipIfAbsent } = expression
       const text = exprSpecifier.case === 'text' ? exprSpecifier.value : ''
       if (!Object.hasOwn(EXPRESSIONS, text)) {
-        return refuse(`${path}.extension`, `of expressions only these are supported: ${Object.keys(EXPRESSIONS).join('; ')}`)
+        return refuse(
+          `${path}.extension`,
+          `of expressions only these are supported: ${Object.keys(EXPRESSIONS).join('; ')}`,
+        )
       }
       return { kind: 'expression', key, expression: EXPRESSIONS[text as keyof typeof EXPRESSIONS], skipIfAbsent }
     }

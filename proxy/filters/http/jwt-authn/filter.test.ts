@@ -16,12 +16,12 @@ import type { Call } from '../../../decide/call.ts'
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { type Decision, newDecision } from '../../../decide/decision.ts'
 import { metadataAt } from '../../../decide/metadata.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 import { parseRequestHead } from '../../../http1/request-parser.ts'
 import { RequestHead } from '../../../stream/message.ts'
 import { compileJwtAuthn, type JwtConfig } from './config.ts'
 import { JWT_AUTHN } from './evaluate.ts'
 import { jwtAuthn } from './filter.ts'
-import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 
 const NOW_SECONDS = 1_700_000_000
 const ISSUER = 'https://issuer.test'

@@ -26,7 +26,8 @@ export class MatchedLimits {
     if (action?.kind !== 'forward') return
     this.#addAll(action.rateLimits, config.stage, config, call, decision)
     const { virtualHostLimits } = config
-    const takesHost = virtualHostLimits === 'include' || (virtualHostLimits === 'override' && action.rateLimits.length === 0)
+    const takesHost =
+      virtualHostLimits === 'include' || (virtualHostLimits === 'override' && action.rateLimits.length === 0)
     if (takesHost) this.#addAll(virtualHost?.rateLimits ?? NONE, config.stage, config, call, decision)
   }
 

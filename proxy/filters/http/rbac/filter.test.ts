@@ -6,10 +6,10 @@ import { REGISTRY } from '../../../../api/registry.ts'
 import type { Call } from '../../../decide/call.ts'
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { newDecision, resetDecision } from '../../../decide/decision.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 import { headOf, type TestCall } from '../../rbac/testing.ts'
 import type { RbacConfig } from './config.ts'
 import { rbac } from './filter.ts'
-import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 
 const origin = { kind: 'AuthorizationPolicy', namespace: 'a', name: 'b', file: 'c.yaml', line: 3 }
 const compile = (config: object): RbacConfig =>
