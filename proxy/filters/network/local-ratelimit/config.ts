@@ -62,7 +62,7 @@ function compile(
     kind: 'local_ratelimit',
     name: statPrefix,
     bucket: compileTokenBucket(tokenBucket, `${path}.token_bucket`, statPrefix),
-    isEnabled: runtimeEnabled?.defaultValue?.value ?? true,
+    isEnabled: runtimeEnabled?.defaultValue ?? true,
     limited: `${prefix}.${statPrefix}.rate_limited`,
     origin: origins?.get(statPrefix),
   }
