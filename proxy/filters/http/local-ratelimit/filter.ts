@@ -81,11 +81,17 @@ function note(limit: LimitPlan, { around: { tokens } }: Call): void {
 function writeLimitHeaders({ bucket, policy, policyName }: LimitPlan, decision: Decision): void {
   const { remaining } = judged
   const resetS = Math.ceil(judged.resetMs / 1000)
-  addResponseHeader(decision, 'x-ratelimit-limit', String(bucket.maxTokens))
-  addResponseHeader(decision, 'x-ratelimit-remaining', String(remaining))
-  addResponseHeader(decision, 'x-ratelimit-reset', String(resetS))
-  addResponseHeader(decision, 'ratelimit-policy', policy)
-  addResponseHeader(decision, 'ratelimit', `${policyName};r=${remaining};t=${resetS}`)
+  append(decision, 'x-ratelimit-limit', String(bucket.maxTokens))
+  append(decision, 'x-ratelimit-remaining', String(remaining))
+  append(decision, 'x-ratelimit-reset', String(resetS))
+  append(decision, 'ratelimit-policy', policy)
+  append(decision, 'ratelimit', `${policyName};r=${remaining};t=${resetS}`)
+}
+
+/** Every filter writes a line of its own, and a response meets the last filter first. */
+function append(decision: Decision, name: string, value: string): void {
+  decision.responseHeaders ??= []
+  decision.responseHeaders.unshift({ name, value, action: 'append' })
 }
 
 function refuseCall(config: LocalRateLimitConfig, call: Call, decision: Decision): void {
