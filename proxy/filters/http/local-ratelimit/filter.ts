@@ -61,7 +61,9 @@ function take(config: LocalRateLimitConfig, call: Call, decision: Decision): boo
     const isTaken = tokens.take(limit.bucket, values[i] as string, connection)
     if (!isTaken && limit.isShadow) countIn(decision, config.counters.shadowMode)
     const isRefused = !isTaken && !limit.isShadow
-    if (isRefused || judged.limit === undefined) note(limit, call)
+    // Two descriptors may be of one bucket: it is told of as it is in the end.
+    const isFirst = judged.limit === undefined || (judged.limit === limit && values[0] === values[i])
+    if (isRefused || isFirst) note(limit, call)
     if (isRefused) return false
   }
   const fallback = config.bucket
