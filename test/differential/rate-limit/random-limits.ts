@@ -83,6 +83,7 @@ export function randomFilters(random: Random, port: number): object[] {
       some(random, 3, () => ({
         entries: list.map(([, key, values]) => ({ key, ...(random.next() < 0.7 && { value: pick(random, values) }) })),
         token_bucket: bucket(random),
+        ...(random.next() < 0.1 && { shadow_mode: true }),
       })),
     )
     .filter(({ entries }) => {

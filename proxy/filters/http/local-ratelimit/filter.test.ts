@@ -103,10 +103,20 @@ test('not enabled: nothing is counted; not enforced: counted, and the request is
   expect(decision.counted.map((name) => name.split('.').at(-1))).toEqual(['enabled', 'rate_limited'])
 })
 
+test('another status, which may not be that of a success', () => {
+  const statusOf = (code: string) => {
+    const { ask } = filterWith({ token_bucket: bucket(1), status: { code }, enable_retry_after_header: true })
+    ask()
+    const { decision, headers } = ask()
+    return [decision.status, headers['retry-after']]
+  }
+  expect(statusOf('ServiceUnavailable')).toEqual([503, undefined])
+  expect(statusOf('OK')).toEqual([429, '100'])
+})
+
 test('what the answer says', () => {
   const { ask } = filterWith({
     token_bucket: bucket(1, '10s'),
-    status: { code: 'ServiceUnavailable' },
     response_headers_to_add: [{ header: { key: 'X-Why', value: 'limit %PROTOCOL%' } }],
     enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
     enable_retry_after_header: true,
@@ -121,7 +131,7 @@ test('what the answer says', () => {
   }
   expect(ask().headers).toEqual(limits)
   const { decision, headers } = ask()
-  expect([decision.status, headers]).toEqual([503, { ...limits, 'retry-after': '10', 'x-why': 'limit HTTP/1.1' }])
+  expect([decision.status, headers]).toEqual([429, { ...limits, 'retry-after': '10', 'x-why': 'limit HTTP/1.1' }])
   expect(ask(header('content-type', 'application/grpc')).decision.grpcStatus).toBe(8)
 })
 
@@ -258,8 +268,8 @@ describe('descriptors', () => {
     expect(passed(5, header('a', '1'))).toBe(5)
     expect(ask(header('a', '1')).decision.counted.map((name) => name.split('.').at(-1))).toEqual([
       'enabled',
+      'rate_limited',
       'shadow_mode',
-      'ok',
     ])
   })
 })

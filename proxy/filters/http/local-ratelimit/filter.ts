@@ -29,7 +29,8 @@ export const localRateLimit: HttpFilter<LocalRateLimitConfig> = {
     const isAllowed = take(config, call, decision)
     if (config.writesLimitHeaders && judged.limit !== undefined) writeLimitHeaders(judged.limit, decision)
     if (isAllowed) {
-      countIn(decision, counters.ok)
+      if (judged.isShadowed) countIn(decision, counters.rateLimited)
+      countIn(decision, judged.isShadowed ? counters.shadowMode : counters.ok)
       return false
     }
     countIn(decision, counters.rateLimited)
@@ -47,7 +48,7 @@ export const localRateLimit: HttpFilter<LocalRateLimitConfig> = {
 /** One for all calls of the thread. */
 const matched = new MatchedLimits()
 /** The limit that headers tell of, and what it has left. */
-const judged = { limit: undefined as LimitPlan | undefined, remaining: 0, resetMs: 0 }
+const judged = { limit: undefined as LimitPlan | undefined, remaining: 0, resetMs: 0, isShadowed: false }
 
 /** Every descriptor's bucket is asked, then the default one, up to the first that has no token. */
 function take(config: LocalRateLimitConfig, call: Call, decision: Decision): boolean {
@@ -56,10 +57,11 @@ function take(config: LocalRateLimitConfig, call: Call, decision: Decision): boo
   const { limits, values } = matched
   const connection = config.isPerConnection ? facts : undefined
   judged.limit = undefined
+  judged.isShadowed = false
   for (let i = 0; i < limits.length; i++) {
     const limit = limits[i] as DescriptorPlan
     const isTaken = tokens.take(limit.bucket, values[i] as string, connection)
-    if (!isTaken && limit.isShadow) countIn(decision, config.counters.shadowMode)
+    if (!isTaken && limit.isShadow) judged.isShadowed = true
     const isRefused = !isTaken && !limit.isShadow
     // Two descriptors may be of one bucket: it is told of as it is in the end.
     const isFirst = judged.limit === undefined || (judged.limit === limit && values[0] === values[i])
@@ -100,7 +102,9 @@ function refuseCall(config: LocalRateLimitConfig, call: Call, decision: Decision
   answer(decision, config.status, 'local_rate_limited', 'RL')
   decision.body = BODY
   if (isGrpc(call)) decision.grpcStatus = config.grpcStatus
-  if (config.writesRetryAfter) addResponseHeader(decision, 'retry-after', String(Math.ceil(judged.resetMs / 1000)))
+  const isTooMany = config.status === 429
+  if (config.writesRetryAfter && isTooMany)
+    addResponseHeader(decision, 'retry-after', String(Math.ceil(judged.resetMs / 1000)))
   const { overwrite, append, isEmpty } = config.responseHeaders
   if (isEmpty) return
   const context = templateContext(decision, call)
