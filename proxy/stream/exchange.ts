@@ -492,7 +492,6 @@ export class Exchange implements Call, TryOwner {
   #onWaited(): void {
     if (!this.isActive) return
     this.#isWaiting = false
-    this.#fault.end()
     if (this.#tries === 0) this.#carryOut()
     else this.#startTry()
   }

@@ -1,7 +1,7 @@
 import type { StreamContext } from './context.ts'
 import type { ManagerStats } from './manager-stats.ts'
 
-/** The delay that a fault lays on one request: counted as active until it is over. */
+/** A fault that delays one request: it counts as active until the request is over, as in Envoy. */
 export class FaultWatch {
   readonly #context: StreamContext
   #stats: ManagerStats | undefined
