@@ -20,6 +20,7 @@ const entryPoints = [
   'bench/data-path/load/tls-connections.ts',
   'bench/micro/certificates.ts',
   'bench/micro/hpack.ts',
+  'bench/micro/rate-limit.ts',
   'bench/reference-engine.ts',
 ].filter((file) => existsSync(join(root, file)))
 

@@ -1,11 +1,11 @@
 import type { Call } from '../../proxy/decide/call.ts'
 import { connectionFacts } from '../../proxy/decide/connection-facts.ts'
 import { newDecision, resetDecision } from '../../proxy/decide/decision.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../proxy/decide/surroundings.ts'
 import type { RbacConfig } from '../../proxy/filters/http/rbac/config.ts'
 import { rbac } from '../../proxy/filters/http/rbac/filter.ts'
 import { headOf, peerFacts } from '../../proxy/filters/rbac/testing.ts'
 import { compiled, KINDS } from './rules.ts'
-import { SYMBOLIC_SURROUNDINGS } from '../../proxy/decide/surroundings.ts'
 
 /** What one authorization costs with few rules and with many. */
 

@@ -61,11 +61,12 @@ function take(config: LocalRateLimitConfig, call: Call, decision: Decision): boo
   for (let i = 0; i < limits.length; i++) {
     const limit = limits[i] as DescriptorPlan
     const isTaken = tokens.take(limit.bucket, values[i] as string, connection)
-    if (!isTaken && limit.isShadow) judged.isShadowed = true
     const isRefused = !isTaken && !limit.isShadow
     // Two descriptors may be of one bucket: it is told of as it is in the end.
     const isFirst = judged.limit === undefined || (judged.limit === limit && values[0] === values[i])
-    if (isRefused || isFirst) note(limit, call)
+    if (!judged.isShadowed && (isFirst || !isTaken)) note(limit, call)
+    if (isRefused) note(limit, call)
+    else if (!isTaken) judged.isShadowed = true
     if (isRefused) return false
   }
   const fallback = config.bucket
