@@ -55,20 +55,21 @@ export type Expression = (typeof EXPRESSIONS)[keyof typeof EXPRESSIONS]
 export class Descriptor {
   readonly keys: string[] = []
   readonly values: string[] = []
+  /** How many of the lists count: these never shrink, so that filling them makes nothing. */
+  length = 0
 
   /** False where one of the actions has nothing to say, so that there is no descriptor. */
   fill({ actions }: RateLimitPlan, call: Call, decision: Decision): boolean {
-    this.keys.length = 0
-    this.values.length = 0
+    this.length = 0
     for (let i = 0; i < actions.length; i++) {
       const action = actions[i] as ActionPlan
       const value = entryValue(action, call, decision)
       if (value !== undefined) {
-        this.keys.push(action.key)
-        this.values.push(value)
+        this.keys[this.length] = action.key
+        this.values[this.length++] = value
       } else if (!('skipIfAbsent' in action) || !action.skipIfAbsent) return false
     }
-    return this.keys.length > 0
+    return this.length > 0
   }
 }
 

@@ -26,7 +26,7 @@ export const localRateLimit: HttpFilter<LocalRateLimitConfig> = {
     countIn(decision, counters.enabled)
     matched.find(config, call, decision)
     if (trace !== undefined) traceLimits(config, trace)
-    const isAllowed = take(config, call, decision)
+    const isAllowed = take(config, call)
     if (config.writesLimitHeaders && judged.limit !== undefined) writeLimitHeaders(judged.limit, decision)
     if (isAllowed) {
       if (judged.isShadowed) countIn(decision, counters.rateLimited)
@@ -51,14 +51,14 @@ const matched = new MatchedLimits()
 const judged = { limit: undefined as LimitPlan | undefined, remaining: 0, resetMs: 0, isShadowed: false }
 
 /** Every descriptor's bucket is asked, then the default one, up to the first that has no token. */
-function take(config: LocalRateLimitConfig, call: Call, decision: Decision): boolean {
+function take(config: LocalRateLimitConfig, call: Call): boolean {
   const { facts } = call
   const { tokens } = call.around
-  const { limits, values } = matched
+  const { limits, values, length } = matched
   const connection = config.isPerConnection ? facts : undefined
   judged.limit = undefined
   judged.isShadowed = false
-  for (let i = 0; i < limits.length; i++) {
+  for (let i = 0; i < length; i++) {
     const limit = limits[i] as DescriptorPlan
     const isTaken = tokens.take(limit.bucket, values[i] as string, connection)
     const isRefused = !isTaken && !limit.isShadow
@@ -70,7 +70,7 @@ function take(config: LocalRateLimitConfig, call: Call, decision: Decision): boo
     if (isRefused) return false
   }
   const fallback = config.bucket
-  if (fallback === undefined || (limits.length > 0 && !config.alwaysTakesDefault)) return true
+  if (fallback === undefined || (length > 0 && !config.alwaysTakesDefault)) return true
   const isTaken = tokens.take(fallback.bucket, '', connection)
   if (!isTaken || judged.limit === undefined) note(fallback, call)
   return isTaken
@@ -129,7 +129,8 @@ function isDrawn(fraction: Fraction | undefined, call: Call): boolean {
 /** Which buckets are asked, in turn, and which are there for others. */
 function traceLimits(config: LocalRateLimitConfig, trace: Trace): void {
   const { name, bucket, alwaysTakesDefault, descriptors, origin } = config
-  const { limits, values } = matched
+  const { values, length } = matched
+  const limits = matched.limits.slice(0, length)
   const dryRun = config.enforced?.numerator === 0 ? ', and is only counted' : ''
   const tell = (what: string, isAsked: boolean, reason: string) =>
     trace.push({ candidate: `rate limit ${name} ${what}`, matched: isAsked, reason: reason + dryRun, origin })

@@ -12,10 +12,11 @@ const asked = new Descriptor()
 export class MatchedLimits {
   readonly limits: DescriptorPlan[] = []
   readonly values: string[] = []
+  /** How many of the lists count. */
+  length = 0
 
   find(config: LocalRateLimitConfig, call: Call, decision: Decision): void {
-    this.limits.length = 0
-    this.values.length = 0
+    this.length = 0
     if (config.descriptors.length === 0) return
     if (config.rateLimits !== undefined) {
       this.#addAll(config.rateLimits, 0, config, call, decision)
@@ -42,17 +43,29 @@ export class MatchedLimits {
       const limit = limits[i] as RateLimitPlan
       if (limit.stage !== stage || !asked.fill(limit, call, decision)) continue
       const found = descriptorOf(config.descriptors)
-      if (found !== undefined) this.#insert(found, found.isWild ? asked.values.join('\0') : '')
+      if (found !== undefined) this.#insert(found, found.isWild ? valueOfBucket() : '')
     }
   }
 
   /** In the order of Envoy: that whose bucket fills the slowest first. */
   #insert(limit: DescriptorPlan, value: string): void {
-    let at = this.limits.length
-    while (at > 0 && (this.limits[at - 1] as DescriptorPlan).bucket.tokenMs < limit.bucket.tokenMs) at--
-    this.limits.splice(at, 0, limit)
-    this.values.splice(at, 0, value)
+    const { limits, values } = this
+    let at = this.length++
+    for (; at > 0 && (limits[at - 1] as DescriptorPlan).bucket.tokenMs < limit.bucket.tokenMs; at--) {
+      limits[at] = limits[at - 1] as DescriptorPlan
+      values[at] = values[at - 1] as string
+    }
+    limits[at] = limit
+    values[at] = value
   }
+}
+
+/** What tells apart the buckets of a descriptor with wildcards. */
+function valueOfBucket(): string {
+  const { values, length } = asked
+  let text = values[0] as string
+  for (let i = 1; i < length; i++) text += `\0${values[i]}`
+  return text
 }
 
 /** The one whose entries are those that are asked for, in number and order. */
@@ -66,7 +79,7 @@ function descriptorOf(descriptors: readonly DescriptorPlan[]): DescriptorPlan | 
 
 function isMet({ keys, values }: DescriptorPlan): boolean {
   const { length } = keys
-  if (length !== asked.keys.length) return false
+  if (length !== asked.length) return false
   for (let i = 0; i < length; i++) {
     if (keys[i] !== asked.keys[i] || (values[i] !== '' && values[i] !== asked.values[i])) return false
   }
