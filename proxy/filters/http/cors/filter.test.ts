@@ -5,6 +5,7 @@ import { CorsPolicySchema } from '../../../../api/gen/envoy/extensions/filters/h
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { newDecision } from '../../../decide/decision.ts'
 import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
+import type { RoutePlan } from '../../../plan/plan.ts'
 import { headOf } from '../../rbac/testing.ts'
 import { cors } from './filter.ts'
 
@@ -20,7 +21,7 @@ const POLICY = {
 function judge(method: string, fields: Readonly<Record<string, string>>, policy: object = {}) {
   const json = { ...POLICY, ...policy } as JsonValue
   const config = cors.compileForRoute(anyPack(CorsPolicySchema, fromJson(CorsPolicySchema, json)), 'at')
-  const decision = newDecision()
+  const decision = { ...newDecision(), route: { action: { kind: 'forward' } } as RoutePlan }
   const isAnswered = cors.judge(
     config,
     {

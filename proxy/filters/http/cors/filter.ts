@@ -16,7 +16,8 @@ export const cors: HttpFilter<CorsConfig | undefined> = {
   compileForRoute: compileCorsPolicy,
 
   judge(config, call, decision) {
-    if (config === undefined) return false
+    // As in Envoy it is for what is sent on, and not for answers that a route gives itself.
+    if (config === undefined || decision.route?.action.kind !== 'forward') return false
     const { head } = call
     const isEnabled = isDrawn(config.enabled, call)
     if (!isEnabled && !isDrawn(config.shadow, call)) return false

@@ -41,6 +41,7 @@ const delay = (fields: object = { fixed_delay: '2s' }, percentage: object | unde
 const abort = (fields: object = { http_status: 503 }, percentage: object | undefined = all) => ({
   abort: { ...fields, ...(percentage && { percentage }) },
 })
+const GRPC = { 'content-type': 'application/grpc' }
 const nothing = { isAnswered: false, delayMs: 0, status: 0, grpcStatus: undefined, flag: '', counted: [] }
 
 test('delay and abort, alone and together', () => {
@@ -56,7 +57,8 @@ test('delay and abort, alone and together', () => {
     flag: 'FI',
     counted: ['fault.aborts_injected'],
   })
-  expect(judge(abort({ grpc_status: 5 }))).toMatchObject({ isAnswered: true, status: 200, grpcStatus: 5 })
+  expect(judge(abort({ grpc_status: 5 }), GRPC)).toMatchObject({ isAnswered: true, status: 200, grpcStatus: 5 })
+  expect(judge(abort({ grpc_status: 5 }))).toMatchObject({ isAnswered: true, status: 200, grpcStatus: undefined })
   expect(judge({ ...delay(), ...abort() })).toMatchObject({
     isAnswered: true,
     delayMs: 2000,
@@ -84,7 +86,10 @@ describe('by the request', () => {
     expect(judge(byRequest)).toEqual(nothing)
     expect(judge(byRequest, { 'x-envoy-fault-delay-request': '250' }).delayMs).toBe(250)
     expect(judge(byRequest, { 'x-envoy-fault-abort-request': '418' }).status).toBe(418)
-    expect(judge(byRequest, { 'x-envoy-fault-abort-grpc-request': '5' })).toMatchObject({ status: 200, grpcStatus: 5 })
+    expect(judge(byRequest, { ...GRPC, 'x-envoy-fault-abort-grpc-request': '5' })).toMatchObject({
+      status: 200,
+      grpcStatus: 5,
+    })
     const both = { 'x-envoy-fault-abort-request': '418', 'x-envoy-fault-abort-grpc-request': '5' }
     expect(judge(byRequest, both)).toMatchObject({ status: 418, grpcStatus: undefined })
   })

@@ -2,6 +2,7 @@ import type { Call } from '../../../decide/call.ts'
 import type { Decision } from '../../../decide/decision.ts'
 import { answer, countIn } from '../../../decide/decision.ts'
 import { headerMatches } from '../../../decide/fields.ts'
+import { isGrpc } from '../../../decide/route.ts'
 import type { Fraction } from '../../../plan/plan.ts'
 import type { RequestHead } from '../../../stream/message.ts'
 import type { HttpFilter } from '../filter.ts'
@@ -36,7 +37,8 @@ export const fault: HttpFilter<FaultConfig> = {
     if (status === undefined) return false
     answer(decision, status.http, 'fault_filter_abort', 'FI')
     decision.body = ABORT_BODY
-    decision.grpcStatus = status.grpc
+    // Who does not speak gRPC gets what it would have been in HTTP.
+    if (isGrpc(call)) decision.grpcStatus = status.grpc
     countIn(decision, 'fault.aborts_injected')
     return true
   },

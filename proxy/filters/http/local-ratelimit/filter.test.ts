@@ -289,6 +289,13 @@ test('explain: which limits a call is under, and no token is taken', () => {
   expect(passed(3, header('a', '1'))).toBe(1)
 })
 
+test('explain names the object that a limit is written in', () => {
+  const origin = { kind: 'RateLimit', namespace: 'a', name: 'b', file: 'c.yaml', line: 3 }
+  const json = { stat_prefix: 's', ...ALWAYS, token_bucket: bucket(1) } as JsonValue
+  const any = anyPack(LocalRateLimitSchema, fromJson(LocalRateLimitSchema, json))
+  expect(localRateLimit.compile(any, 'at', new Map([['s', origin]])).origin).toEqual(origin)
+})
+
 describe('refused by name', () => {
   test.each([
     [{ stat_prefix: '' }, 'at.stat_prefix'],
