@@ -11,18 +11,22 @@ import { file_envoy_extensions_filters_http_ext_authz_v3_ext_authz } from './gen
 import { file_envoy_extensions_filters_http_fault_v3_fault } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { file_envoy_extensions_filters_http_grpc_web_v3_grpc_web } from './gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
 import { file_envoy_extensions_filters_http_jwt_authn_v3_config } from './gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
+import { file_envoy_extensions_filters_http_local_ratelimit_v3_local_rate_limit } from './gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js'
 import { file_envoy_extensions_filters_http_rbac_v3_rbac } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { file_envoy_extensions_filters_http_router_v3_router } from './gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector } from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
+import { file_envoy_extensions_filters_listener_local_ratelimit_v3_local_ratelimit } from './gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js'
 import { file_envoy_extensions_filters_listener_original_dst_v3_original_dst } from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
 import { file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol } from './gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
 import { file_envoy_extensions_filters_listener_tls_inspector_v3_tls_inspector } from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { file_envoy_extensions_filters_network_connection_limit_v3_connection_limit } from './gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
 import { file_envoy_extensions_filters_network_ext_authz_v3_ext_authz } from './gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js'
 import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { file_envoy_extensions_filters_network_local_ratelimit_v3_local_rate_limit } from './gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js'
 import { file_envoy_extensions_filters_network_rbac_v3_rbac } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { file_envoy_extensions_path_match_uri_template_v3_uri_template_match } from './gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
+import { file_envoy_extensions_rate_limit_descriptors_expr_v3_expr } from './gen/envoy/extensions/rate_limit_descriptors/expr/v3/expr_pb.js'
 import { file_envoy_extensions_resource_monitors_downstream_connections_v3_downstream_connections } from './gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js'
 import { file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
@@ -60,6 +64,10 @@ export const REGISTRY: Registry = createRegistry(
     file_envoy_extensions_filters_http_rbac_v3_rbac,
     file_envoy_extensions_filters_network_ext_authz_v3_ext_authz,
     file_envoy_extensions_filters_network_rbac_v3_rbac,
+    file_envoy_extensions_filters_http_local_ratelimit_v3_local_rate_limit,
+    file_envoy_extensions_filters_listener_local_ratelimit_v3_local_ratelimit,
+    file_envoy_extensions_filters_network_local_ratelimit_v3_local_rate_limit,
+    file_envoy_extensions_rate_limit_descriptors_expr_v3_expr,
     file_envoy_extensions_path_match_uri_template_v3_uri_template_match,
   ]),
 )

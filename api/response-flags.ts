@@ -14,6 +14,7 @@ export const RESPONSE_FLAGS = {
   DPE: 'DownstreamProtocolError',
   DI: 'DelayInjected',
   FI: 'FaultInjected',
+  RL: 'RateLimited',
   SI: 'StreamIdleTimeout',
   UAEX: 'UnauthorizedExternalService',
   OM: 'OverloadManagerTerminated',

@@ -51,7 +51,8 @@ export const CODES = {
   IST0127: {
     name: 'NoMatchingWorkloadsFound',
     severity: 'warning',
-    meaning: 'The selector of a Gateway, Sidecar, AuthorizationPolicy or RequestAuthentication matches no workload.',
+    meaning:
+      'The selector of a Gateway, Sidecar, AuthorizationPolicy, RequestAuthentication, EnvoyFilter or RateLimit matches no workload.',
   },
   IST0130: {
     name: 'VirtualServiceUnreachableRule',
@@ -164,6 +165,11 @@ export const CODES = {
     name: 'CredentialForGatewaysOnly',
     severity: 'warning',
     meaning: 'A DestinationRule names a Secret that only gateways could take, and there is no Gateway.',
+  },
+  LTN0301: {
+    name: 'EnvoyFilterNotApplied',
+    severity: 'warning',
+    meaning: 'A patch of an EnvoyFilter is none of those that are made, and changes nothing.',
   },
 } as const satisfies Record<string, CodeInfo>
 

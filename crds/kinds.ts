@@ -4,9 +4,11 @@ import { DeploymentBody } from './kinds/deployment.ts'
 import { DestinationRuleBody } from './kinds/destination-rule.ts'
 import { EndpointSliceBody } from './kinds/endpoint-slice.ts'
 import { EndpointsBody } from './kinds/endpoints.ts'
+import { EnvoyFilterBody } from './kinds/envoy-filter.ts'
 import { GatewayBody } from './kinds/gateway.ts'
 import { PeerAuthenticationBody } from './kinds/peer-authentication.ts'
 import { PodBody } from './kinds/pod.ts'
+import { RateLimitBody } from './kinds/rate-limit.ts'
 import { RequestAuthenticationBody } from './kinds/request-authentication.ts'
 import { SecretBody } from './kinds/secret.ts'
 import { ServiceBody } from './kinds/service.ts'
@@ -41,6 +43,12 @@ function security(kind: string, plural: string, shortNames: string[], schema: TO
   return { group: 'security.istio.io', versions, kind, plural, shortNames, scope: 'Namespaced', schema, ours: true }
 }
 
+/** Of ours alone. */
+function lateen(kind: string, plural: string, shortNames: string[], schema: TObject): KindInfo {
+  const versions = ['v1alpha1']
+  return { group: 'lateen.mesh', versions, kind, plural, shortNames, scope: 'Namespaced', schema, ours: true }
+}
+
 function kubernetes(group: string, versions: string[], kind: string, plural: string, schema: TObject): KindInfo {
   return { group, versions, kind, plural, shortNames: [], scope: 'Namespaced', schema, ours: false }
 }
@@ -55,6 +63,8 @@ export const KINDS: readonly KindInfo[] = [
   security('PeerAuthentication', 'peerauthentications', ['pa'], PeerAuthenticationBody),
   security('RequestAuthentication', 'requestauthentications', ['ra'], RequestAuthenticationBody),
   security('AuthorizationPolicy', 'authorizationpolicies', ['ap'], AuthorizationPolicyBody),
+  { ...networking('EnvoyFilter', 'envoyfilters', [], EnvoyFilterBody), versions: ['v1alpha3'] },
+  lateen('RateLimit', 'ratelimits', ['rl'], RateLimitBody),
   kubernetes('', ['v1'], 'Service', 'services', ServiceBody),
   kubernetes('', ['v1'], 'Endpoints', 'endpoints', EndpointsBody),
   kubernetes('discovery.k8s.io', ['v1', 'v1beta1'], 'EndpointSlice', 'endpointslices', EndpointSliceBody),

@@ -77,3 +77,11 @@ export class ManualClock implements Clock {
     this.#nowMs = endMs
   }
 }
+
+/** Milliseconds since an arbitrary start that all threads of this machine have in common. Never goes back. */
+export function machineMs(): number {
+  return MACHINE_START_MS + performance.now()
+}
+
+/** Each thread begins to count anew. */
+const MACHINE_START_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now()

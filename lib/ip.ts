@@ -102,3 +102,13 @@ export function unmapIpv4(address: string): string {
 export function isLoopback(address: string): boolean {
   return (address.startsWith('127.') && isIPv4(address)) || address === '::1'
 }
+
+/** The network of so many bits that an address is in, as `10.1.0.0/16`. The address must be one (`isIP`). */
+export function formatPrefix(address: string, bits: number): string {
+  const bytes = ipBytes(address)
+  for (let i = 0; i < bytes.length; i++) {
+    const kept = Math.min(8, Math.max(0, bits - 8 * i))
+    bytes[i]! &= 0xff << (8 - kept)
+  }
+  return `${bytes.length === 4 ? bytes.join('.') : formatIpv6(bytes, 0)}/${bits}`
+}

@@ -2,7 +2,7 @@
 //
 // Only the files reachable from ROOTS are compiled: the package as a whole does not compile (it dangles v2 and
 // OpenCensus imports), and its validate.proto is older than Envoy's use of `ignore_empty`, so that one option is
-// dropped on the way. Field numbers, names and packages are untouched.
+// dropped on the way. Fields that Envoy has got since are added (ADDITIONS). Field numbers, names and packages are untouched.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -33,21 +33,25 @@ const ROOTS = [
   'envoy/extensions/filters/http/fault/v3/fault.proto',
   'envoy/extensions/filters/http/grpc_web/v3/grpc_web.proto',
   'envoy/extensions/filters/http/jwt_authn/v3/config.proto',
+  'envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto',
   'envoy/extensions/filters/http/rbac/v3/rbac.proto',
   'envoy/extensions/filters/http/router/v3/router.proto',
   'envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto',
   'envoy/extensions/filters/listener/original_dst/v3/original_dst.proto',
   'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto',
   'envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto',
+  'envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit.proto',
   'envoy/extensions/filters/network/connection_limit/v3/connection_limit.proto',
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
   'envoy/extensions/filters/network/ext_authz/v3/ext_authz.proto',
+  'envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.proto',
   'envoy/extensions/filters/network/rbac/v3/rbac.proto',
   'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto',
   'envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto',
   'envoy/extensions/load_balancing_policies/random/v3/random.proto',
   'envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto',
   'envoy/extensions/path/match/uri_template/v3/uri_template_match.proto',
+  'envoy/extensions/rate_limit_descriptors/expr/v3/expr.proto',
   'envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.proto',
   'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto',
   'envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto',
@@ -59,6 +63,51 @@ const ROOTS = [
   'istio/v1/auth/ca.proto',
 ]
 
+/** What Envoy 1.40 has and the shipped protos have not: [file, the text it stands before, text]. */
+const ADDITIONS = [
+  [
+    'envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto',
+    'import "envoy/extensions/common/ratelimit/v3/ratelimit.proto";',
+    'import "envoy/config/route/v3/route_components.proto";\n',
+  ],
+  [
+    'envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto',
+    '  bool rate_limited_as_resource_exhausted = 15;',
+    `  repeated config.route.v3.RateLimit rate_limits = 17;
+  google.protobuf.UInt32Value max_dynamic_descriptors = 18;
+  bool enable_retry_after_header = 19;\n`,
+  ],
+  [
+    'envoy/extensions/common/ratelimit/v3/ratelimit.proto',
+    '  type.v3.TokenBucket token_bucket = 2',
+    '  bool shadow_mode = 3;\n',
+  ],
+  [
+    'envoy/config/route/v3/route_components.proto',
+    '    message QueryParameterValueMatch {',
+    `    message QueryParameters {
+      string query_parameter_name = 1;
+      string descriptor_key = 2;
+      bool skip_if_absent = 3;
+    }\n\n`,
+  ],
+  [
+    'envoy/config/route/v3/route_components.proto',
+    '      SourceCluster source_cluster = 1;',
+    '      QueryParameters query_parameters = 12;\n\n',
+  ],
+]
+
+function withAdditions(name, text) {
+  let out = text
+  for (const [file, before, added] of ADDITIONS) {
+    if (file !== name) continue
+    if (out.split(before).length !== 2) throw new Error(`${file} has not once: ${before}`)
+    out = out.replace(before, () => added + before)
+  }
+  return out
+}
+
 /** Every file reachable from ROOTS, with the text to compile. google/protobuf comes with the compiler. */
 function collect() {
   const files = new Map()
@@ -68,7 +117,8 @@ function collect() {
     if (files.has(name) || name.startsWith('google/protobuf/')) continue
     const dir = includeDirs.find((d) => existsSync(join(d, name)))
     if (dir === undefined) throw new Error(`proto ${name} is not among the shipped ones`)
-    const text = readFileSync(join(dir, name), 'utf8').replace(/,?\s*\bignore_empty:\s*true/g, '')
+    const shippedText = readFileSync(join(dir, name), 'utf8').replace(/,?\s*\bignore_empty:\s*true/g, '')
+    const text = withAdditions(name, shippedText)
     files.set(name, text)
     for (const [, dep] of text.matchAll(/^import\s+(?:public\s+|weak\s+)?"([^"]+)";/gm)) queue.push(dep)
   }

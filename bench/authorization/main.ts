@@ -1,6 +1,7 @@
 import type { Call } from '../../proxy/decide/call.ts'
 import { connectionFacts } from '../../proxy/decide/connection-facts.ts'
 import { newDecision, resetDecision } from '../../proxy/decide/decision.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../proxy/decide/surroundings.ts'
 import type { RbacConfig } from '../../proxy/filters/http/rbac/config.ts'
 import { rbac } from '../../proxy/filters/http/rbac/filter.ts'
 import { headOf, peerFacts } from '../../proxy/filters/rbac/testing.ts'
@@ -37,6 +38,7 @@ function callsFor(count: number): Call[] {
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => 0,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }))
 }

@@ -1,8 +1,10 @@
 import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
+import type { EnvoyFilterBody } from '../../crds/kinds/envoy-filter.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { RateLimitBody } from '../../crds/kinds/rate-limit.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
@@ -27,6 +29,8 @@ export interface Bodies {
   WorkloadEntry: WorkloadEntryBody
   AuthorizationPolicy: AuthorizationPolicyBody
   RequestAuthentication: RequestAuthenticationBody
+  EnvoyFilter: EnvoyFilterBody
+  RateLimit: RateLimitBody
   Service: ServiceBody
   Pod: PodBody
   Secret: SecretBody

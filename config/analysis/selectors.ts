@@ -27,6 +27,21 @@ export const selectors: Analyzer = {
       const where = namespace === undefined ? '' : ` of namespace "${namespace}"`
       context.report('IST0127', policy, ['spec', 'selector'], `no workload${where} has the labels ${show(labels)}`)
     }
+    const limiting = [
+      ...context
+        .all('EnvoyFilter')
+        .map((object) => [object, 'workloadSelector', object.body.spec.workloadSelector?.labels] as const),
+      ...context
+        .all('RateLimit')
+        .map((object) => [object, 'selector', object.body.spec.selector?.matchLabels] as const),
+    ]
+    for (const [object, field, labels = {}] of limiting) {
+      const { namespace } = object.metadata
+      const reach = namespace === context.rootNamespace ? undefined : namespace
+      if (Object.keys(labels).length === 0 || context.workloadsWith(labels, reach).length > 0) continue
+      const where = reach === undefined ? '' : ` of namespace "${reach}"`
+      context.report('IST0127', object, ['spec', field], `no workload${where} has the labels ${show(labels)}`)
+    }
   },
 }
 

@@ -1,7 +1,9 @@
 import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
+import type { EnvoyFilterBody } from '../../crds/kinds/envoy-filter.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
+import type { RateLimitBody } from '../../crds/kinds/rate-limit.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
@@ -15,8 +17,10 @@ import { reportMarkedFields, withoutNulls } from './fields.ts'
 import { modernize } from './modernize.ts'
 import { checkAuthorizationPolicy } from './rules/authorization-policy.ts'
 import { checkDestinationRule } from './rules/destination-rule.ts'
+import { checkEnvoyFilter } from './rules/envoy-filter.ts'
 import { checkGateway } from './rules/gateway.ts'
 import { checkPeerAuthentication } from './rules/peer-authentication.ts'
+import { checkRateLimit } from './rules/rate-limit.ts'
 import { checkRequestAuthentication } from './rules/request-authentication.ts'
 import { checkSecret } from './rules/secret.ts'
 import { checkServiceEntry } from './rules/service-entry.ts'
@@ -67,6 +71,12 @@ function checkRules(kind: string, body: unknown, report: Report): void {
       return
     case 'ServiceEntry':
       checkServiceEntry((body as ServiceEntryBody).spec, report)
+      return
+    case 'EnvoyFilter':
+      checkEnvoyFilter((body as EnvoyFilterBody).spec, report)
+      return
+    case 'RateLimit':
+      checkRateLimit((body as RateLimitBody).spec, report)
       return
     case 'WorkloadEntry':
       checkWorkloadEntry((body as WorkloadEntryBody).spec, ['spec'], report)

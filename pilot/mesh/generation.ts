@@ -1,8 +1,10 @@
 import type { Finding } from '../../config/finding.ts'
 import type { ConfigObject } from '../../config/object.ts'
 import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
+import type { EnvoyFilterBody } from '../../crds/kinds/envoy-filter.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
+import type { RateLimitBody } from '../../crds/kinds/rate-limit.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
 import { INLINE_KEYS, type KeyTable } from '../jwks/key-table.ts'
@@ -38,6 +40,10 @@ export interface Generation {
   readonly requestAuthentications: readonly ConfigObject<RequestAuthenticationBody>[]
   /** By age. */
   readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicyBody>[]
+  /** By age. */
+  readonly envoyFilters: readonly ConfigObject<EnvoyFilterBody>[]
+  /** By age. */
+  readonly rateLimits: readonly ConfigObject<RateLimitBody>[]
   readonly secrets: SecretIndex
   /** By which keys tokens are checked. */
   readonly keys: KeyTable
@@ -73,6 +79,8 @@ export function buildGeneration(
     peerAuthentications: byKind.of('security.istio.io/PeerAuthentication'),
     requestAuthentications: byKind.of('security.istio.io/RequestAuthentication'),
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
+    envoyFilters: byKind.of('networking.istio.io/EnvoyFilter'),
+    rateLimits: byKind.of('lateen.mesh/RateLimit'),
     secrets: indexSecrets(byKind.of('/Secret'), memo),
     keys,
     instances: instanceIndex(registry, memo),

@@ -14,6 +14,7 @@ import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
 import { type EgressScope, egressScopes, selectSidecar } from './sidecar.ts'
+import { type WorkloadLimits, workloadLimits } from './workload-limits.ts'
 import { type WorkloadSecurity, workloadSecurity } from './workload-security.ts'
 
 /**
@@ -39,6 +40,8 @@ export interface NodeScope {
   readonly mtls: MtlsModes
   /** Who may call it, and whose tokens it believes. */
   readonly security: WorkloadSecurity
+  /** How much it may be called, and call. */
+  readonly limits: WorkloadLimits
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -55,7 +58,8 @@ export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo)
     generation.instances.of(node).map((i) => instance(i, memo)),
   )
   const { peerAuthentications, requestAuthentications, authorizationPolicies } = generation
-  const policies = [peerAuthentications, requestAuthentications, authorizationPolicies]
+  const limits = [generation.envoyFilters, generation.rateLimits]
+  const policies = [peerAuthentications, requestAuthentications, authorizationPolicies, ...limits]
   const rules = [virtualServices, destinationRules, gateways, sidecars, ...policies]
   const inputs = [node, instances, options, registry.services, ...rules]
   const make = node.type === 'router' ? gatewayScope : sidecarScope
@@ -90,7 +94,8 @@ function sidecarScope(
     ),
   }
   const security = workloadSecurity(node.namespace, node.labels, generation)
-  const policies = [...security.requestAuthentications, ...security.authorizationPolicies]
+  const limits = workloadLimits(node.namespace, node.labels, generation)
+  const policies = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
   const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies])
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
   const inputs = [key, sidecar, rules, registry.services, options, ...policies, ...identity.instances]
@@ -101,6 +106,7 @@ function sidecarScope(
       ...identity,
       key,
       security,
+      limits,
       sidecar,
       outboundTrafficPolicy:
         spec?.outboundTrafficPolicy === undefined
@@ -133,12 +139,14 @@ function gatewayScope(
     mtls: NO_MTLS,
   }
   const security = workloadSecurity(node.namespace, node.labels, generation)
-  const policies = [...security.requestAuthentications, ...security.authorizationPolicies]
+  const limits = workloadLimits(node.namespace, node.labels, generation)
+  const policies = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
   const key = `${scopeKey(identity, [...selected, ...policies])} ${JSON.stringify([...targets])}`
   return memo.get('gateway scope', [key, registry.services, options, ...policies, ...selected], () => ({
     ...identity,
     key,
     security,
+    limits,
     sidecar: undefined,
     outboundTrafficPolicy: options.outboundTrafficPolicy,
     egress: [],

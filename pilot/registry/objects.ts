@@ -4,9 +4,11 @@ import type { DeploymentBody } from '../../crds/kinds/deployment.ts'
 import type { DestinationRuleBody } from '../../crds/kinds/destination-rule.ts'
 import type { EndpointSliceBody } from '../../crds/kinds/endpoint-slice.ts'
 import type { EndpointsBody } from '../../crds/kinds/endpoints.ts'
+import type { EnvoyFilterBody } from '../../crds/kinds/envoy-filter.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
+import type { RateLimitBody } from '../../crds/kinds/rate-limit.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
@@ -36,6 +38,8 @@ interface Bodies {
   'security.istio.io/PeerAuthentication': PeerAuthenticationBody
   'security.istio.io/RequestAuthentication': RequestAuthenticationBody
   'security.istio.io/AuthorizationPolicy': AuthorizationPolicyBody
+  'networking.istio.io/EnvoyFilter': EnvoyFilterBody
+  'lateen.mesh/RateLimit': RateLimitBody
 }
 
 /** The objects by kind, each list ordered by age: the oldest wins conflicts, everywhere. */

@@ -9,6 +9,7 @@ import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/fil
 import { ExtAuthzSchema } from '../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { JwtAuthenticationSchema } from '../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
+import { LocalRateLimitSchema } from '../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js'
 import { RBACSchema } from '../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { OriginalDstSchema } from '../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
@@ -18,6 +19,7 @@ import { HttpConnectionManagerSchema } from '../../api/gen/envoy/extensions/filt
 import { RBACSchema as NetworkRbacSchema } from '../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { TcpProxySchema } from '../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { UriTemplateMatchConfigSchema } from '../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
+import { DescriptorSchema } from '../../api/gen/envoy/extensions/rate_limit_descriptors/expr/v3/expr_pb.js'
 import { PreviousHostsPredicateSchema } from '../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import { SecretSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import {
@@ -43,6 +45,8 @@ const SCHEMAS: Partial<Record<TypeUrl, DescMessage>> = {
 const PACKED = createRegistry(
   CorsPolicySchema,
   CorsSchema,
+  LocalRateLimitSchema,
+  DescriptorSchema,
   ExtAuthzSchema,
   NetworkExtAuthzSchema,
   RBACSchema,

@@ -6,6 +6,7 @@ import type { NodeScope } from '../mesh/scope.ts'
 import { effectivePolicy } from '../mesh/traffic-policy.ts'
 import type { Service } from '../registry/service.ts'
 import { encoded } from '../resource.ts'
+import { limitPatches, withLimits } from '../translate/limits/plan.ts'
 import {
   boundInbound,
   gatewayListener,
@@ -43,6 +44,7 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
   const endpointsOf = (service: Service, port: number) => registry.endpointsOf(service).get(port) ?? []
   const outbound = sidecarOutbound({ ...chainContext(scope, generation), scope, endpointsOf })
   const security = securityPlan(scope.security, generation.keys)
+  const patches = limitPatches(scope.limits)
   const secured = (plan: ListenerPlan) => withSecurity(plan, security)
   const listeners = [...outbound.listeners, ...boundInbound(inbound).map(secured)]
   if (scope.captured) {
@@ -53,7 +55,7 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
   for (const { name, port, egress } of outbound.routes) {
     if (!routes.has(name)) routes.set(name, sidecarRoutePlan(name, port, egress, scope, options))
   }
-  return { listeners, routes }
+  return { listeners: listeners.map((plan) => withLimits(plan, patches, 'sidecar')), routes }
 }
 
 function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
@@ -65,9 +67,10 @@ function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
     ruleOf: (service: Service) => generation.destinationRules.find(scope, service),
   }
   const security = securityPlan(scope.security, generation.keys)
+  const patches = limitPatches(scope.limits)
   const listeners = scope.gatewayPorts
     .flatMap((port) => gatewayListener(port, context) ?? [])
-    .map((plan) => withSecurity(plan, security))
+    .map((plan) => withLimits(withSecurity(plan, security), patches, 'router'))
   const plans = scope.gatewayPorts.flatMap((port) => gatewayRoutePlans(port, boundTo))
   return { listeners, routes: new Map(plans.map((plan) => [plan.name, plan])) }
 }

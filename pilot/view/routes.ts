@@ -7,6 +7,8 @@ import type { NodeScope } from '../mesh/scope.ts'
 import type { VirtualService } from '../mesh/virtual-service.ts'
 import type { Service } from '../registry/service.ts'
 import { encoded, encodedBytes } from '../resource.ts'
+import { applyToVirtualHost } from '../translate/limits/apply.ts'
+import { limitPatches, meetsTable, routePatches } from '../translate/limits/plan.ts'
 import {
   encodeRouteConfiguration,
   hasConsistentHash,
@@ -92,6 +94,7 @@ function virtualHostResource(
     plan.service?.port,
     hashing(plan.service?.service),
     options,
+    ...scope.limits,
     // Nothing of the client but its names is asked for where no rule is.
     plan.rules.length === 0 ? '' : JSON.stringify(client),
     ...plan.rules.flatMap(({ virtualService, gateways }) => [
@@ -103,7 +106,10 @@ function virtualHostResource(
   ]
   return memo.get('virtual host', inputs, () => {
     const message = virtualHost(plan, { options, client, serviceOf, ruleOf })
-    return message === undefined ? undefined : hostResource(table, message, memo)
+    if (message === undefined) return undefined
+    const patches = routePatches(limitPatches(scope.limits), scope.type === 'router' ? 'router' : 'sidecar')
+    const ours = patches.filter((patch) => meetsTable(patch, table, plan.port))
+    return hostResource(table, applyToVirtualHost(message, ours), memo)
   })
 }
 

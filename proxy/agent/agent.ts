@@ -98,6 +98,7 @@ export class Agent {
       new LocalPlane(
         new DataPlane({
           ...around,
+          localCluster: bootstrap.node?.cluster ?? '',
           maxDownstreamConnections: maxDownstreamConnections(bootstrap),
         }),
       )

@@ -1,6 +1,7 @@
 import type { Random } from '../../lib/random.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { ConnectionFacts } from './connection-facts.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** One HTTP call as the decision sees it: what was asked, by whom, and the dice. Reused by a connection. */
 export interface Call {
@@ -13,6 +14,8 @@ export interface Call {
   randomValue: number
   /** Milliseconds since the Unix epoch, for what expires. */
   wallMs(): number
+  /** The process around it: tokens of rate limits above all. */
+  readonly around: Surroundings
   /** Makes an x-request-id. */
   newRequestId(): string
 }

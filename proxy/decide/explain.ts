@@ -25,6 +25,7 @@ import { findListener } from './find-listener.ts'
 import { mutateHeaders } from './mutate.ts'
 import { prepareRequest } from './prepare.ts'
 import type { Question } from './question.ts'
+import { SYMBOLIC_SURROUNDINGS } from './surroundings.ts'
 import type { Trace } from './trace.ts'
 
 /** A call that nobody makes: enough is known of it to decide it. */
@@ -155,6 +156,7 @@ async function explainHttp(
     random: { next: () => call.faultDraw },
     randomValue: call.randomValue,
     wallMs: () => systemClock.wallMs(),
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '<generated>',
   }
   const decision = newDecision()
@@ -276,6 +278,7 @@ function missOf(decision: Decision, result: Explanation, manager: HttpManagerPla
     case 'direct_response':
     case 'cors_response':
     case 'fault_filter_abort':
+    case 'local_rate_limited':
       return null
     default:
       if (decision.authorization.verdict === 'deny') return null

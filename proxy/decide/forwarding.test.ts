@@ -8,6 +8,7 @@ import { connectionFacts } from './connection-facts.ts'
 import { newDecision } from './decision.ts'
 import { forwardedAddress, readForwarding } from './forwarding.ts'
 import { mutateHeaders } from './mutate.ts'
+import { SYMBOLIC_SURROUNDINGS } from './surroundings.ts'
 
 const INSIDE = {
   internalAddressConfig: {
@@ -45,6 +46,7 @@ function read(manager: object, lines: readonly string[], peer = '192.0.2.5') {
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => 0,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => 'generated',
   }
   const decision = newDecision()

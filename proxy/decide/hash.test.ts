@@ -5,9 +5,11 @@ import { HashValue, xxHash64OfLatin1 } from '../../lib/xxhash64.ts'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import { compileHashPolicies } from '../plan/compile/hash-policy.ts'
 import { RequestHead } from '../stream/message.ts'
+import type { Call } from './call.ts'
 import { connectionFacts } from './connection-facts.ts'
 import { newDecision } from './decision.ts'
 import { hashCall } from './hash.ts'
+import { SYMBOLIC_SURROUNDINGS } from './surroundings.ts'
 
 /** What policies find in a request; that Envoy finds the same is held by test/differential/consistent-hashing. */
 function decided(policies: JsonObject[], lines: string[], { target = '/', client = '' } = {}) {
@@ -20,7 +22,15 @@ function decided(policies: JsonObject[], lines: string[], { target = '/', client
     destinationAddress: '192.0.2.1',
     destinationPort: 80,
   })
-  const call = { head, facts, random: { next: () => 0 }, randomValue: 0, wallMs: () => 0, newRequestId: () => '' }
+  const call: Call = {
+    head,
+    facts,
+    random: { next: () => 0 },
+    randomValue: 0,
+    wallMs: () => 0,
+    around: SYMBOLIC_SURROUNDINGS,
+    newRequestId: () => '',
+  }
   const decision = newDecision()
   decision.clientAddress = client
   const parsed = policies.map((json) => fromJson(RouteAction_HashPolicySchema, json))

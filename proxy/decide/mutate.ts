@@ -51,19 +51,24 @@ export function mutateHeaders(
   ) {
     return
   }
-  const context: TemplateContext = {
+  const context = templateContext(decision, call)
+  forEachLevel(config, virtualHost, route, choice, direction, (mutation) => applyMutation(mutation, fields, context))
+}
+
+/** What values of fields may refer to. */
+export function templateContext(decision: Decision, call: Call): TemplateContext {
+  return {
     request: call.head,
     remoteAddress: decision.clientAddress === '' ? sourceText(call.facts) : addressWithPort(decision.clientAddress, 0),
     downstreamAddress: sourceText(call.facts),
     downstreamLocalAddress: destinationText(call.facts),
-    routeName: route.name,
-    clusterName: choice?.cluster ?? '',
+    routeName: decision.route?.name ?? '',
+    clusterName: decision.choice?.cluster ?? '',
   }
-  forEachLevel(config, virtualHost, route, choice, direction, (mutation) => applyMutation(mutation, fields, context))
 }
 
 /** One level: removals, then overwrites, then additions; values are formatted before anything is changed. */
-function applyMutation(mutation: HeaderMutation, fields: HeaderBlock, context: TemplateContext): void {
+export function applyMutation(mutation: HeaderMutation, fields: HeaderBlock, context: TemplateContext): void {
   const overwrites = mutation.overwrite.map((plan) => formatTemplate(plan.value, context))
   const appends = mutation.append.map((plan) => formatTemplate(plan.value, context))
   for (const name of mutation.remove) fields.remove(name)

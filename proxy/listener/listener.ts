@@ -7,6 +7,7 @@ import { listenReusePort } from '../../lib/sockets/reuse-port.ts'
 import { acceptShared } from '../../lib/sockets/shared-read-socket.ts'
 import { type ConnectionFacts, SocketFacts } from '../decide/connection-facts.ts'
 import { ConnectionJudgement } from '../filters/network/judgement.ts'
+import { letsConnect } from '../filters/network/local-ratelimit/filter.ts'
 import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPlan } from '../plan/plan.ts'
 import { tlsBySecrets } from '../plan/secret-needs.ts'
 import type { Secrets } from '../plan/secret-plan.ts'
@@ -183,6 +184,12 @@ export class Listener {
       socket.destroy()
       return
     }
+    for (const limit of plan.rateLimits) {
+      if (letsConnect(limit, this.context.around.tokens, this.#count)) continue
+      this.listeners.budget.giveBack()
+      socket.destroy()
+      return
+    }
     stats.downstream_cx_active.inc()
     socket.once('close', this.#onSocketClosed)
     const facts = new SocketFacts(socket)
@@ -203,7 +210,13 @@ export class Listener {
       this.#serveAllowed(socket, facts, chain)
       return
     }
-    const judgement = new ConnectionJudgement(chain.authorization, facts, this.#count)
+    const judgement = new ConnectionJudgement(
+      chain.authorization,
+      facts,
+      this.#count,
+      undefined,
+      this.context.around.tokens,
+    )
     const serve = () => this.#serveAllowed(socket, facts, chain)
     if (judgement.asks !== undefined) new AskingConnection(socket, judgement, this.context, this.asking, serve).start()
     else if (judgement.verdict === 'deny') socket.destroy()

@@ -4,6 +4,8 @@ import type { PrefixTable } from '../../lib/prefix-table.ts'
 import type { SafeRegex } from '../../lib/safe-regex.ts'
 import type { HttpFilter } from '../filters/http/filter.ts'
 import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
+import type { ConnectionRateLimitPlan } from '../filters/network/local-ratelimit/config.ts'
+import type { RateLimitPlan } from '../limits/rate-limit.ts'
 import type { Priority } from '../upstream/circuit-breaker.ts'
 import type { BalancingPlan } from './balancing-plan.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
@@ -59,6 +61,8 @@ export interface ListenerPlan {
   readonly listenerFilters: readonly ListenerFilterPlan[]
   /** 0 means never. */
   readonly listenerFiltersTimeoutMs: number
+  /** What every connection takes a token from, before all else. */
+  readonly rateLimits: readonly ConnectionRateLimitPlan[]
   /** After the time-out a connection goes on with what is known of it, instead of being closed. */
   readonly continueOnListenerFiltersTimeout: boolean
   readonly filterChains: readonly FilterChainPlan[]
@@ -239,6 +243,8 @@ export interface VirtualHostPlan {
   readonly includeAttemptCountInResponse: boolean
   /** Says on retries whether a time-out was the reason. */
   readonly includeIsTimeoutRetry: boolean
+  /** What calls are counted under by filters that limit them. */
+  readonly rateLimits: readonly RateLimitPlan[]
   readonly filterConfigs: FilterConfigs
   /** Like that of a route configuration, for a virtual host that comes apart; otherwise empty. */
   readonly ignored: readonly string[]
@@ -304,6 +310,7 @@ export interface ForwardPlan {
   readonly upgrades: ReadonlyMap<string, boolean>
   /** undefined: a CONNECT is forwarded as one. */
   readonly connect: ConnectPlan | undefined
+  readonly rateLimits: readonly RateLimitPlan[]
 }
 
 /** envoy.config.route.v3.RouteAction.MaxStreamDuration: from the request's start to its answer's end. 0 is no bound. */

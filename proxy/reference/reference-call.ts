@@ -7,6 +7,7 @@ import { decide, routesOf } from '../decide/decide.ts'
 import { answer, type Decision, newDecision } from '../decide/decision.ts'
 import { mutateHeaders } from '../decide/mutate.ts'
 import { prepareRequest } from '../decide/prepare.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../decide/surroundings.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
 import type { HeaderBlock } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
@@ -17,6 +18,8 @@ export class ReferenceCall implements Call {
   readonly head: RequestHead
   readonly random: Random
   readonly randomValue: number
+  /** This engine limits nobody. */
+  readonly around = SYMBOLIC_SURROUNDINGS
   readonly facts: ConnectionFacts
   readonly decision: Decision = newDecision()
   readonly manager: HttpManagerPlan

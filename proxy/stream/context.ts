@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
+import type { Surroundings } from '../decide/surroundings.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { BugReporter } from './bugs.ts'
@@ -17,6 +18,9 @@ export interface StreamContext {
   readonly out: OutBuffer
   readonly bugs: BugReporter
   readonly metrics: MetricStore
+  /** What decisions may ask. */
+  readonly around: Surroundings
+  addActiveFault(by: 1 | -1): void
   /** Whether new requests are refused. */
   readonly overload: { readonly isShedding: boolean }
   /** The plan in force now. A request keeps the one it began with. */

@@ -14,10 +14,11 @@ import type { Cluster } from '../upstream/cluster.ts'
 import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
+import { FaultWatch } from './fault-watch.ts'
 import type { HeaderBlock } from './header-block.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { Inquiry } from './inquiry.ts'
-import { localReply, REPLY_BODY } from './local-reply.ts'
+import { localReply, REPLY_BODY, shed } from './local-reply.ts'
 import type { ManagerStats } from './manager-stats.ts'
 import { FRAMING, type Framing, type RequestHead, type ResponseHead } from './message.ts'
 import { sendMirror } from './mirror.ts'
@@ -43,6 +44,7 @@ export class Exchange implements Call, TriedRequest {
   readonly downstream: Downstream
   readonly decision: Decision = newDecision()
   readonly buffer = new RequestBuffer()
+  readonly around
   randomValue = 0
   /** True from begin() until the answer is complete. */
   isActive = false
@@ -52,6 +54,7 @@ export class Exchange implements Call, TriedRequest {
   readonly #tries: Tries
   readonly #routeTimer: WheelTimer
   readonly #delayTimer: WheelTimer
+  readonly #fault: FaultWatch
   /** Made for the first route with a max_stream_duration. */
   #durationTimer: WheelTimer | undefined
   readonly #idle: IdleWatch
@@ -80,7 +83,9 @@ export class Exchange implements Call, TriedRequest {
     this.head = downstream.head
     this.facts = downstream.facts
     this.random = context.random
+    this.around = context.around
     this.#tries = new Tries(context, this)
+    this.#fault = new FaultWatch(context)
     const timer = (onDue: () => void) => new WheelTimer(context.bugs.guard('stream', onDue, () => downstream.destroy()))
     this.#routeTimer = timer(() => this.#onRouteTimeout())
     this.#delayTimer = timer(() => this.#onDelayed())
@@ -125,11 +130,8 @@ export class Exchange implements Call, TriedRequest {
     const decision = this.decision
     resetDecision(decision)
     this.#idle.watch(manager.streamIdleTimeoutMs)
-    if (context.overload.isShedding) {
-      stats.downstream_rq_overload_close.inc()
-      answer(decision, 503, 'overload', 'OM')
-      decision.body = REPLY_BODY.overloaded
-    } else if (prepareRequest(manager, this, decision)) {
+    if (context.overload.isShedding) shed(decision, stats)
+    else if (prepareRequest(manager, this, decision)) {
       this.#routes = routesOf(this.#plan, manager)
       decide(this.#plan, manager, this.#routes, this, decision)
     }
@@ -225,6 +227,7 @@ export class Exchange implements Call, TriedRequest {
     if (question !== undefined) this.#ask(question)
     else {
       for (let i = 0; i < counted.length; i++) this.#stats?.named(counted[i] as string).inc()
+      this.#fault.begin(delayMs, this.#stats)
       if (delayMs > 0) this.#delay(delayMs)
       else this.#carryOut()
     }
@@ -491,6 +494,7 @@ export class Exchange implements Call, TriedRequest {
     wheel.disarm(this.#routeTimer)
     wheel.disarm(this.#delayTimer)
     if (this.#durationTimer !== undefined) wheel.disarm(this.#durationTimer)
+    this.#fault.end()
     this.#inquiry?.cancel()
     this.#inquiry = undefined
     this.buffer.reset()

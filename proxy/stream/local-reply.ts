@@ -1,8 +1,9 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
-import type { Decision } from '../decide/decision.ts'
+import { answer, type Decision } from '../decide/decision.ts'
 import { changeResponse, type FieldChange } from '../decide/field-change.ts'
 import type { PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import { HeaderBlock } from './header-block.ts'
+import type { ManagerStats } from './manager-stats.ts'
 
 /** HTTP to gRPC status (envoy: HTTP to gRPC status code mapping for local replies). */
 const GRPC_STATUS: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 }
@@ -70,6 +71,13 @@ export const REPLY_BODY = {
       `upstream connect error or disconnect/reset before headers. ${isRetried ? 'retried and the latest ' : ''}reset reason: ${reason}`,
     ),
 } as const
+
+/** Too much is under way already. */
+export function shed(decision: Decision, stats: ManagerStats): void {
+  stats.downstream_rq_overload_close.inc()
+  answer(decision, 503, 'overload', 'OM')
+  decision.body = REPLY_BODY.overloaded
+}
 
 const BEFORE_RESPONSE = 'upstream_reset_before_response_started'
 

@@ -26,8 +26,10 @@ type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
 export type ManagerStats = Record<Name, Metric> & {
   readonly http2: Http2Stats
   status(code: number): Metric
-  /** A counter of a filter, such as `jwt_authn.denied`. */
+  /** A counter of a filter, such as `jwt_authn.denied`. One that begins with a dot is not below the connection manager. */
   named(name: string): Metric
+  /** A gauge of a filter. */
+  namedGauge(name: string): Metric
 }
 
 export function managerStats(store: MetricStore, statPrefix: string): ManagerStats {
@@ -41,11 +43,12 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
     named(name: string): Metric {
       let metric = ofFilters.get(name)
       if (metric === undefined) {
-        metric = store.counter(`http.${name}`, labels)
+        metric = name.startsWith('.') ? store.counter(name.slice(1)) : store.counter(`http.${name}`, labels)
         ofFilters.set(name, metric)
       }
       return metric
     },
+    namedGauge: (name: string) => store.gauge(`http.${name}`, labels),
     http2: http2Stats(store, 'http', labels),
     status(code: number): Metric {
       if (code < 200) return metrics.downstream_rq_1xx

@@ -18,6 +18,8 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { MeshOptions } from '../../mesh/options.ts'
+import { applyToVirtualHost, withHttpLimits } from '../limits/apply.ts'
+import type { PlacedPatch } from '../limits/plan.ts'
 import { adsSource, any, duration, metadata } from '../messages.ts'
 import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
 import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
@@ -33,11 +35,12 @@ export function httpConnectionManager(
   target: HttpTarget,
   firstFilters: readonly HttpFilter[],
   options: MeshOptions,
+  limits: readonly PlacedPatch[] = [],
 ): HttpConnectionManager {
   return create(HttpConnectionManagerSchema, {
     statPrefix: target.statPrefix,
-    routeSpecifier: routeSpecifier(target),
-    httpFilters: [...firstFilters, ...httpFilters()],
+    routeSpecifier: routeSpecifier(target, limits),
+    httpFilters: withHttpLimits([...firstFilters, ...httpFilters()], limits),
     upgradeConfigs: [create(HttpConnectionManager_UpgradeConfigSchema, { upgradeType: 'websocket' })],
     normalizePath: true,
     mergeSlashes: true,
@@ -47,24 +50,30 @@ export function httpConnectionManager(
   })
 }
 
-function routeSpecifier({ routes }: HttpTarget): HttpConnectionManager['routeSpecifier'] {
+function routeSpecifier(
+  { routes }: HttpTarget,
+  limits: readonly PlacedPatch[],
+): HttpConnectionManager['routeSpecifier'] {
   if ('rds' in routes) {
     return { case: 'rds', value: create(RdsSchema, { configSource: adsSource(), routeConfigName: routes.rds }) }
   }
-  return { case: 'routeConfig', value: inlineRoutes(routes) }
+  return { case: 'routeConfig', value: inlineRoutes(routes, limits) }
 }
 
-function inlineRoutes({ name, virtualHost, cluster, origin }: InlineRoutes) {
+function inlineRoutes({ name, virtualHost, cluster, origin }: InlineRoutes, limits: readonly PlacedPatch[]) {
   return create(RouteConfigurationSchema, {
     name,
     validateClusters: false,
     virtualHosts: [
-      create(VirtualHostSchema, {
-        name: virtualHost,
-        domains: ['*'],
-        routes: [clusterRoute('default', cluster)],
-        metadata: metadata(origin),
-      }),
+      applyToVirtualHost(
+        create(VirtualHostSchema, {
+          name: virtualHost,
+          domains: ['*'],
+          routes: [clusterRoute('default', cluster)],
+          metadata: metadata(origin),
+        }),
+        limits,
+      ),
     ],
   })
 }

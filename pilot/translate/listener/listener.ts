@@ -17,6 +17,7 @@ import { BLACK_HOLE_CLUSTER } from '../../../api/names.ts'
 import { RULES_METADATA_KEY } from '../../../api/rule-names.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 import { address, cidrRange } from '../address.ts'
+import { limitOrigins, withNetworkLimits } from '../limits/apply.ts'
 import { any, duration, metadata } from '../messages.ts'
 import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
 import { ruleOrigins } from '../security/rule-origins.ts'
@@ -65,7 +66,8 @@ function isBlackHole({ target }: ChainPlan): boolean {
 /** Where the listener comes from, and where the rules are written that its chains ask callers. */
 function listenerMetadata({ origin, chains, defaultChain }: ListenerPlan): { metadata?: Metadata } {
   const security = [...chains, defaultChain].find((chain) => chain?.security !== undefined)?.security
-  const rules = security === undefined ? {} : ruleOrigins(security)
+  const limits = limitOrigins([...chains, defaultChain])
+  const rules = security === undefined ? limits : { ...ruleOrigins(security), ...limits }
   if (origin === undefined && Object.keys(rules).length === 0) return {}
   const own = origin === undefined ? create(MetadataSchema) : metadata(origin)
   if (Object.keys(rules).length > 0) own.filterMetadata[RULES_METADATA_KEY] = rules
@@ -109,7 +111,7 @@ function filterChainMatch(match: ChainMatch): FilterChainMatch | undefined {
   })
 }
 
-function networkFilters({ target, security }: ChainPlan, options: MeshOptions) {
+function networkFilters({ target, security, limits }: ChainPlan, options: MeshOptions) {
   const filter = (name: string, value: ReturnType<typeof any>) =>
     create(FilterSchema, { name, configType: { case: 'typedConfig', value } })
   if (target.kind === 'http') {
@@ -117,9 +119,12 @@ function networkFilters({ target, security }: ChainPlan, options: MeshOptions) {
       target,
       security === undefined ? [] : httpSecurityFilters(security, options, target.role),
       options,
+      limits,
     )
-    return [filter('envoy.filters.network.http_connection_manager', any(HttpConnectionManagerSchema, manager))]
+    const ours = filter('envoy.filters.network.http_connection_manager', any(HttpConnectionManagerSchema, manager))
+    return withNetworkLimits([ours], limits)
   }
   const asked = security === undefined ? [] : networkSecurityFilters(security, options)
-  return [...asked, filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcpProxy(target, options)))]
+  const proxy = filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcpProxy(target, options)))
+  return withNetworkLimits([...asked, proxy], limits)
 }

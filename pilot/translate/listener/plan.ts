@@ -1,5 +1,6 @@
 import type { Origin } from '../../../api/origin.ts'
 import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
+import type { PlacedPatch } from '../limits/plan.ts'
 import type { SecurityPlan } from '../security/plan.ts'
 
 /** A listener before it is made. Plain data: the same content makes the same listener. */
@@ -29,6 +30,8 @@ export interface ChainPlan {
   readonly passesTls?: true
   /** What is asked of callers before the target is reached. */
   readonly security?: SecurityPlan | undefined
+  /** How much passes. */
+  readonly limits?: readonly PlacedPatch[]
   readonly origin: Origin | undefined
 }
 

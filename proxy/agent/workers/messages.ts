@@ -1,6 +1,7 @@
 import type { LogLevel } from '../../../lib/log.ts'
 import type { SharedMetric } from '../../../lib/metrics/store.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
+import type { TokenMemory } from '../../limits/token-table.ts'
 import type { SharedBreakerMemory } from '../../upstream/breaker-counts.ts'
 import type { SharedHostMemory } from '../../upstream/host-table/shared-host-table.ts'
 import type { RelayedResources } from '../../xds/resource-set.ts'
@@ -18,6 +19,7 @@ export interface WorkerBirth {
   readonly secrets: OtherSecrets
   readonly breakers: SharedBreakerMemory
   readonly hosts: SharedHostMemory
+  readonly tokens: TokenMemory
   readonly logLevel: LogLevel
 }
 

@@ -8,7 +8,9 @@ import { MeshError } from '../../../lib/errors.ts'
 import { type Logger, logLevel } from '../../../lib/log.ts'
 import { MergedMetrics } from '../../../lib/metrics/merged.ts'
 import type { MetricStore } from '../../../lib/metrics/store.ts'
+import { randomInt, systemRandom } from '../../../lib/random.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
+import { SEEDS, tokenMemory } from '../../limits/token-table.ts'
 import { clearThread, sharedBreakerMemory } from '../../upstream/breaker-counts.ts'
 import { clearHostThread, sharedHostMemory } from '../../upstream/host-table/shared-host-table.ts'
 import type { RelayedResources, ResourceSet } from '../../xds/resource-set.ts'
@@ -47,6 +49,7 @@ export class WorkerPool implements Planes {
   readonly #options: WorkerPoolOptions
   readonly #breakers
   readonly #hosts
+  readonly #tokens = tokenMemory(randomInt(systemRandom, SEEDS))
   readonly #members = new Map<number, Member>()
   readonly #restarts
   readonly #asked = new Map<number, { answers: (readonly ClusterStatus[])[]; done: () => void }>()
@@ -145,6 +148,7 @@ export class WorkerPool implements Planes {
       secrets,
       breakers: this.#breakers,
       hosts: this.#hosts,
+      tokens: this.#tokens,
       logLevel: logLevel(),
     }
     const worker = new Worker(workerFile(), { workerData: birth })

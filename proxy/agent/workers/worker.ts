@@ -49,6 +49,8 @@ const plane = new DataPlane({
   metrics,
   breakers: new SharedBreakerTable(birth.breakers, birth.thread),
   hosts: new SharedHostTable(birth.hosts, birth.thread, systemClock),
+  tokens: birth.tokens,
+  localCluster: bootstrap.node?.cluster ?? '',
   sharesPorts: true,
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })

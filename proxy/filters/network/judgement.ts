@@ -1,15 +1,19 @@
 import type { ConnectionFacts } from '../../decide/connection-facts.ts'
 import type { AuthorizationDecision } from '../../decide/decision.ts'
 import { type DynamicMetadata, metadataMatches, setMetadata } from '../../decide/metadata.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../decide/surroundings.ts'
 import type { Trace } from '../../decide/trace.ts'
+import type { TokenSource } from '../../limits/token-bucket.ts'
 import type { PolicyPlan } from '../rbac/policy.ts'
 import type { ConnectionAnswer } from './ext-authz/check.ts'
 import type { NetworkExtAuthzPlan } from './ext-authz/config.ts'
+import type { ConnectionRateLimitPlan } from './local-ratelimit/config.ts'
+import { letsConnect } from './local-ratelimit/filter.ts'
 import type { NetworkRbacPlan } from './rbac/config.ts'
 import { judgeByRules } from './rbac/filter.ts'
 
 /** The network filters that say who may connect. */
-export type NetworkAuthorizationPlan = NetworkRbacPlan | NetworkExtAuthzPlan
+export type NetworkAuthorizationPlan = NetworkRbacPlan | NetworkExtAuthzPlan | ConnectionRateLimitPlan
 
 const EXT_AUTHZ = 'envoy.filters.network.ext_authz'
 
@@ -28,19 +32,22 @@ export class ConnectionJudgement implements AuthorizationDecision {
   readonly facts: ConnectionFacts
   readonly #filters: readonly NetworkAuthorizationPlan[]
   readonly #count: (name: string) => void
+  readonly #tokens: TokenSource
   readonly #trace: Trace | undefined
   #next = 0
 
-  /** `count` hears the counters. */
+  /** `count` hears the counters; `tokens` are those of rate limits, of which by default none are taken. */
   constructor(
     filters: readonly NetworkAuthorizationPlan[],
     facts: ConnectionFacts,
     count: (name: string) => void,
     trace?: Trace,
+    tokens: TokenSource = SYMBOLIC_SURROUNDINGS.tokens,
   ) {
     this.#filters = filters
     this.facts = facts
     this.#count = count
+    this.#tokens = tokens
     this.#trace = trace
     this.#judge()
   }
@@ -68,6 +75,12 @@ export class ConnectionJudgement implements AuthorizationDecision {
       if (filter.kind === 'rbac') {
         if (!judgeByRules(filter, this, this.#count, this.#trace)) return
         continue
+      }
+      if (filter.kind === 'local_ratelimit') {
+        if (letsConnect(filter, this.#tokens, this.#count, this.#trace)) continue
+        this.verdict = 'deny'
+        this.policy = undefined
+        return
       }
       const { enabledBy, statPrefix } = filter
       if (enabledBy !== undefined && !metadataMatches(enabledBy, this)) {

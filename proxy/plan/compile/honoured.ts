@@ -5,15 +5,18 @@ import { ExtAuthzSchema } from '../../../api/gen/envoy/extensions/filters/http/e
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { GrpcWebSchema } from '../../../api/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
 import { JwtAuthenticationSchema } from '../../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
+import { LocalRateLimitSchema } from '../../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js'
 import { RBACPerRouteSchema, RBACSchema } from '../../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { HttpInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
+import { LocalRateLimitSchema as ListenerLocalRateLimitSchema } from '../../../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js'
 import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
 import { ProxyProtocolSchema } from '../../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
 import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
 import { ExtAuthzSchema as NetworkExtAuthzSchema } from '../../../api/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js'
 import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { LocalRateLimitSchema as NetworkLocalRateLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js'
 import { RBACSchema as NetworkRbacSchema } from '../../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import {
@@ -165,9 +168,18 @@ const HONOURED: Readonly<Record<string, string>> = {
     include_peer_certificate transport_api_version filter_enabled_metadata bootstrap_metadata_labels_key
     include_tls_session`,
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': `allow_origin_string_match allow_methods allow_headers
-    expose_headers max_age allow_credentials forward_not_matching_preflights`,
+    expose_headers max_age allow_credentials forward_not_matching_preflights filter_enabled shadow_enabled
+    allow_private_network_access`,
   'envoy.extensions.filters.http.fault.v3.HTTPFault': `delay abort headers response_rate_limit upstream_cluster
-    downstream_nodes`,
+    downstream_nodes max_active_faults`,
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': `stat_prefix status token_bucket filter_enabled
+    filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage
+    local_rate_limit_per_downstream_connection local_cluster_rate_limit enable_x_ratelimit_headers vh_rate_limits
+    always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors
+    enable_retry_after_header`,
+  'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit':
+    'stat_prefix token_bucket runtime_enabled share_key',
+  'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',
 
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': `providers rules filter_state_rules
     bypass_cors_preflight requirement_map strip_failure_response`,
@@ -196,7 +208,7 @@ const HONOURED: Readonly<Record<string, string>> = {
     request_headers_to_remove response_headers_to_add response_headers_to_remove most_specific_header_mutations_wins
     typed_per_filter_config metadata validate_clusters`,
   'envoy.config.route.v3.VirtualHost': `name domains routes request_headers_to_add request_headers_to_remove
-    response_headers_to_add response_headers_to_remove retry_policy include_request_attempt_count
+    response_headers_to_add response_headers_to_remove retry_policy include_request_attempt_count rate_limits
     include_attempt_count_in_response include_is_timeout_retry_header hedge_policy
     typed_per_filter_config matcher require_tls metadata`,
   'envoy.config.route.v3.Route': `name match route redirect direct_response metadata request_headers_to_add
@@ -234,6 +246,9 @@ const HONOURED: Readonly<Record<string, string>> = {
 /** Messages that resources hold packed in an Any. */
 const PACKED: readonly DescMessage[] = [
   GrpcWebSchema,
+  LocalRateLimitSchema,
+  NetworkLocalRateLimitSchema,
+  ListenerLocalRateLimitSchema,
   JwtAuthenticationSchema,
   ExtAuthzSchema,
   CorsPolicySchema,

@@ -8,14 +8,26 @@ import { HttpInspectorSchema } from '../../../api/gen/envoy/extensions/filters/l
 import { OriginalDstSchema } from '../../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
 import { ProxyProtocolSchema } from '../../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
 import { TlsInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
+import {
+  type ConnectionRateLimitPlan,
+  compileListenerRateLimit,
+  LISTENER_LOCAL_RATE_LIMIT,
+} from '../../filters/network/local-ratelimit/config.ts'
 import type { ListenerFilterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 
 /** envoy.config.listener.v3.ListenerFilter. Throws a PlanError that names the field. */
-export function compileListenerFilter(filter: ListenerFilter, path: string): ListenerFilterPlan {
+export function compileListenerFilter(
+  filter: ListenerFilter,
+  path: string,
+): ListenerFilterPlan | ConnectionRateLimitPlan {
   if (filter.configType.case !== 'typedConfig') return refuse(`${path}.typed_config`, 'is needed')
   const any = filter.configType.value
   const disabled = filter.filterDisabled
+  if (anyIs(any, LISTENER_LOCAL_RATE_LIMIT)) {
+    if (disabled !== undefined) refuse(`${path}.filter_disabled`, 'is not supported here')
+    return compileListenerRateLimit(any, `${path}.typed_config`)
+  }
   const isDisabled = disabled && compilePredicate(disabled, `${path}.filter_disabled`)
   if (anyIs(any, OriginalDstSchema)) return { kind: 'original_dst', isDisabled }
   if (anyIs(any, TlsInspectorSchema)) return { kind: 'tls_inspector', isDisabled }

@@ -5,9 +5,14 @@ import { type Listener, ListenerSchema } from '../../../api/gen/envoy/config/lis
 import { ConnectionLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js'
 import { compileNetworkExtAuthz, NETWORK_EXT_AUTHZ } from '../../filters/network/ext-authz/config.ts'
 import type { NetworkAuthorizationPlan } from '../../filters/network/judgement.ts'
+import {
+  type ConnectionRateLimitPlan,
+  compileNetworkRateLimit,
+  NETWORK_LOCAL_RATE_LIMIT,
+} from '../../filters/network/local-ratelimit/config.ts'
 import { compileNetworkRbac, NETWORK_RBAC } from '../../filters/network/rbac/config.ts'
 import type { RuleOrigins } from '../../filters/rbac/policy.ts'
-import type { ConnectionLimitPlan, FilterChainPlan, ListenerPlan } from '../plan.ts'
+import type { ConnectionLimitPlan, FilterChainPlan, ListenerFilterPlan, ListenerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { compileAddress, durationMs, originOf, ruleOriginsOf } from './common.ts'
 import { indexFilterChains } from './filter-chain-index.ts'
@@ -15,6 +20,7 @@ import { compileFilterChainMatch, matchesAll } from './filter-chain-match.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHttpManager, HTTP_MANAGER } from './http-manager.ts'
 import { compileListenerFilter } from './listener-filters.ts'
+import { compilingResource } from './resource-name.ts'
 import { compileTcpProxy, TCP_PROXY } from './tcp-proxy.ts'
 import { compileDownstreamTls } from './transport-socket.ts'
 
@@ -25,10 +31,20 @@ const DEFAULT_HANDSHAKE_TIMEOUT_MS = 15_000
 
 /** envoy.config.listener.v3.Listener. Throws a PlanError that names the field. */
 export function compileListener(listener: Listener): ListenerPlan {
+  return compilingResource(`listener ${listener.name}`, () => compile(listener))
+}
+
+function compile(listener: Listener): ListenerPlan {
   const place = compileAddress(listener.address, 'address')
   if (place.unixPath !== '') refuse('address.pipe', 'listening on a unix socket is not supported yet')
   refuseUnserved(listener)
-  const filters = listener.listenerFilters.map((one, i) => compileListenerFilter(one, `listener_filters[${i}]`))
+  const filters: ListenerFilterPlan[] = []
+  const rateLimits: ConnectionRateLimitPlan[] = []
+  listener.listenerFilters.forEach((one, i) => {
+    const plan = compileListenerFilter(one, `listener_filters[${i}]`)
+    if (plan.kind === 'local_ratelimit') rateLimits.push(plan)
+    else filters.push(plan)
+  })
   const origins = ruleOriginsOf(listener.metadata)
   const chains = listener.filterChains.map((chain, i) => compileFilterChain(chain, `filter_chains[${i}]`, origins))
   const fallback = listener.defaultFilterChain
@@ -42,6 +58,7 @@ export function compileListener(listener: Listener): ListenerPlan {
     useOriginalDst: listener.useOriginalDst ?? false,
     trafficDirection: DIRECTION[listener.trafficDirection],
     listenerFilters: filters,
+    rateLimits,
     listenerFiltersTimeoutMs: durationMs(listener.listenerFiltersTimeout, DEFAULT_LISTENER_FILTERS_TIMEOUT_MS),
     continueOnListenerFiltersTimeout: listener.continueOnListenerFiltersTimeout,
     filterChains: chains,
@@ -93,6 +110,10 @@ function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigi
     }
     if (anyIs(any, NETWORK_EXT_AUTHZ)) {
       authorization.push(compileNetworkExtAuthz(any, `${at}.typed_config`))
+      return
+    }
+    if (anyIs(any, NETWORK_LOCAL_RATE_LIMIT)) {
+      authorization.push(compileNetworkRateLimit(any, `${at}.typed_config`, origins))
       return
     }
     const limit = compileConnectionLimit(filter, at)

@@ -22,7 +22,12 @@ export function compileMutations(fields: MutationFields, path: string): HeaderMu
   }
 }
 
-function compileMutation(add: readonly HeaderValueOption[], remove: readonly string[], path: string): HeaderMutation {
+/** One list of fields to add, and one of names to remove. */
+export function compileMutation(
+  add: readonly HeaderValueOption[],
+  remove: readonly string[],
+  path: string,
+): HeaderMutation {
   if (add.length === 0 && remove.length === 0) return NO_MUTATION
   const overwrite: HeaderValuePlan[] = []
   const append: HeaderValuePlan[] = []

@@ -30,6 +30,7 @@ import { wireText } from '../wire-text.ts'
 import { compileFraction, durationMs } from './common.ts'
 import { compileHashPolicies, compileSubstitution } from './hash-policy.ts'
 import { compileMutations } from './mutations.ts'
+import { compileRateLimits } from './rate-limits.ts'
 import { compileHedge, compileRetry } from './retry.ts'
 import { compileMetadataMatch } from './subsets.ts'
 
@@ -53,7 +54,7 @@ export function compileAction(action: Route['action'], path: string): RouteActio
 
 function compileForward(action: RouteAction, path: string): ForwardPlan {
   if (action.internalRedirectPolicy !== undefined) refuse(`${path}.internal_redirect_policy`, 'not supported')
-  if (action.rateLimits.length > 0) refuse(`${path}.rate_limits`, 'not supported')
+
   const host = action.hostRewriteSpecifier
   if (host.case !== undefined && host.case !== 'hostRewriteLiteral' && host.case !== 'autoHostRewrite') {
     refuse(path, `host rewrite ${host.case} is not supported`)
@@ -82,6 +83,7 @@ function compileForward(action: RouteAction, path: string): ForwardPlan {
       compileMirror(mirror, `${path}.request_mirror_policies[${i}]`),
     ),
     hashPolicies: compileHashPolicies(action.hashPolicy, `${path}.hash_policy`),
+    rateLimits: compileRateLimits(action.rateLimits, `${path}.rate_limits`),
     ...compileUpgrades(action.upgradeConfigs, `${path}.upgrade_configs`),
   }
 }

@@ -12,13 +12,19 @@ import { RouteIndex } from '../route-index.ts'
 import { originOf } from './common.ts'
 import { notHonoured } from './honoured.ts'
 import { compileMutations } from './mutations.ts'
+import { compileRateLimits } from './rate-limits.ts'
 import { tlsRedirects } from './require-tls.ts'
+import { compilingResource } from './resource-name.ts'
 import { compileHedge, compileRetry } from './retry.ts'
 import { compileAction } from './route-action.ts'
 import { compileRouteMatch } from './route-match.ts'
 
 /** envoy.config.route.v3.RouteConfiguration. Throws a PlanError that names the field. */
 export function compileRouteConfig(config: RouteConfiguration, path = ''): RouteConfigPlan {
+  return compilingResource(`route ${config.name}`, () => compileRoutes(config, path))
+}
+
+function compileRoutes(config: RouteConfiguration, path: string): RouteConfigPlan {
   const at = (field: string) => (path === '' ? field : `${path}.${field}`)
   const virtualHosts = config.virtualHosts.map((host, i) => compileVirtualHost(host, at(`virtual_hosts[${i}]`)))
   return {
@@ -35,6 +41,10 @@ export function compileRouteConfig(config: RouteConfiguration, path = ''): Route
 }
 
 export function compileVirtualHost(host: VirtualHost, path: string): VirtualHostPlan {
+  return compilingResource(`virtual host ${host.name}`, () => compileHost(host, path))
+}
+
+function compileHost(host: VirtualHost, path: string): VirtualHostPlan {
   if (host.matcher !== undefined) refuse(`${path}.matcher`, 'matcher trees are not supported')
   if (host.domains.length === 0) refuse(`${path}.domains`, 'at least one domain is needed')
   const origin = originOf(host.metadata)
@@ -48,6 +58,7 @@ export function compileVirtualHost(host: VirtualHost, path: string): VirtualHost
     mutations: compileMutations(host, path),
     retry: host.retryPolicy === undefined ? undefined : compileRetry(host.retryPolicy, `${path}.retry_policy`),
     hedges: host.hedgePolicy !== undefined && compileHedge(host.hedgePolicy, `${path}.hedge_policy`),
+    rateLimits: compileRateLimits(host.rateLimits, `${path}.rate_limits`),
     includeAttemptCount: host.includeRequestAttemptCount,
     includeAttemptCountInResponse: host.includeAttemptCountInResponse,
     includeIsTimeoutRetry: host.includeIsTimeoutRetryHeader,

@@ -101,7 +101,7 @@ function headerValueMatcher(
   }
 }
 
-function compileQueryMatcher(matcher: QueryParameterMatcher, path: string): QueryMatcher {
+export function compileQueryMatcher(matcher: QueryParameterMatcher, path: string): QueryMatcher {
   const specifier = matcher.queryParameterMatchSpecifier
   if (specifier.case === 'stringMatch') {
     return { name: matcher.name, value: compileStringMatcher(specifier.value, `${path}.string_match`) }

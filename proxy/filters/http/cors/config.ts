@@ -1,7 +1,8 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { CorsPolicySchema, CorsSchema } from '../../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
-import { compileStringMatcher } from '../../../plan/compile/common.ts'
+import { compileFraction, compileStringMatcher } from '../../../plan/compile/common.ts'
 import type { StringMatcher } from '../../../plan/matchers.ts'
+import type { Fraction } from '../../../plan/plan.ts'
 import { refuse } from '../../../plan/plan-error.ts'
 import { wireText } from '../../../plan/wire-text.ts'
 
@@ -13,6 +14,11 @@ export interface CorsConfig {
   readonly maxAge: string
   readonly allowCredentials: boolean
   readonly forwardNotMatchingPreflights: boolean
+  readonly allowPrivateNetwork: boolean
+  /** undefined: always. */
+  readonly enabled: Fraction | undefined
+  /** Whose origins are judged and counted, and nothing more, where the policy is not enabled. */
+  readonly shadow: Fraction | undefined
 }
 
 /** The connection manager only says that the filter is in the chain; policies come with routes. */
@@ -20,6 +26,8 @@ export function compileCors(any: Any, path: string): undefined {
   if (anyUnpack(any, CorsSchema) === undefined) refuse(path, 'is not a Cors')
   return undefined
 }
+
+const NEVER: Fraction = { numerator: 0, denominator: 100 }
 
 /** envoy.extensions.filters.http.cors.v3.CorsPolicy. */
 export function compileCorsPolicy(any: Any, path: string): CorsConfig {
@@ -35,5 +43,9 @@ export function compileCorsPolicy(any: Any, path: string): CorsConfig {
     maxAge: wireText(policy.maxAge, `${path}.max_age`),
     allowCredentials: policy.allowCredentials ?? false,
     forwardNotMatchingPreflights: policy.forwardNotMatchingPreflights ?? true,
+    allowPrivateNetwork: policy.allowPrivateNetworkAccess ?? false,
+    enabled: compileFraction(policy.filterEnabled?.defaultValue),
+    shadow:
+      policy.shadowEnabled?.defaultValue === undefined ? NEVER : compileFraction(policy.shadowEnabled.defaultValue),
   }
 }

@@ -1,4 +1,6 @@
-import { addResponseHeader, answer } from '../../../decide/decision.ts'
+import type { Call } from '../../../decide/call.ts'
+import { addResponseHeader, answer, countIn } from '../../../decide/decision.ts'
+import type { Fraction } from '../../../plan/plan.ts'
 import type { HttpFilter } from '../filter.ts'
 import { type CorsConfig, compileCors, compileCorsPolicy } from './config.ts'
 
@@ -13,11 +15,17 @@ export const cors: HttpFilter<CorsConfig | undefined> = {
   compile: compileCors,
   compileForRoute: compileCorsPolicy,
 
-  judge(config, { head }, decision) {
-    if (config === undefined) return false
+  judge(config, call, decision) {
+    // As in Envoy it is for what is sent on, and not for answers that a route gives itself.
+    if (config === undefined || decision.route?.action.kind !== 'forward') return false
+    const { head } = call
+    const isEnabled = isDrawn(config.enabled, call)
+    if (!isEnabled && !isDrawn(config.shadow, call)) return false
     const origin = head.get('origin')
     if (origin === undefined || origin === '') return false
     const isAllowed = config.allowOrigins.some((matcher) => matcher.test(origin))
+    countIn(decision, isAllowed ? 'cors.origin_valid' : 'cors.origin_invalid')
+    if (!isEnabled) return false
     const isPreflight = head.method === 'OPTIONS' && (head.get('access-control-request-method') ?? '') !== ''
     const isAnswered = isPreflight && (isAllowed || !config.forwardNotMatchingPreflights)
     if (isAllowed) {
@@ -32,8 +40,16 @@ export const cors: HttpFilter<CorsConfig | undefined> = {
     if (!isAnswered) return false
     answer(decision, 200, 'cors_response', '')
     addPreflightHeaders(config, decision)
+    if (config.allowPrivateNetwork && head.get('access-control-request-private-network') === 'true') {
+      addResponseHeader(decision, 'access-control-allow-private-network', 'true')
+    }
     return true
   },
+}
+
+function isDrawn(fraction: Fraction | undefined, call: Call): boolean {
+  if (fraction === undefined) return true
+  return fraction.numerator > 0 && Math.floor(call.random.next() * fraction.denominator) < fraction.numerator
 }
 
 function addPreflightHeaders(config: CorsConfig, decision: Parameters<typeof addResponseHeader>[0]): void {

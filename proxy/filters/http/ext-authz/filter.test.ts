@@ -9,6 +9,7 @@ import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { newDecision } from '../../../decide/decision.ts'
 import { changeResponse } from '../../../decide/field-change.ts'
 import { metadataAt, setMetadata } from '../../../decide/metadata.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 import { HeaderBlock } from '../../../stream/header-block.ts'
 import type { SideResult } from '../../../stream/side-call.ts'
 import type { PeerIdentity } from '../../../tls/peer.ts'
@@ -32,6 +33,7 @@ function callOf(facts: Call['facts'] = connectionFacts({})): Call {
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => 1_700_000_000_000,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }
 }

@@ -1,51 +1,86 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { type HTTPFault, HTTPFaultSchema } from '../../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
-import { compileFraction, durationMs } from '../../../plan/compile/common.ts'
+import {
+  type FractionalPercent,
+  FractionalPercent_DenominatorType,
+} from '../../../../api/gen/envoy/type/v3/percent_pb.js'
+import { durationMs } from '../../../plan/compile/common.ts'
 import { compileHeaderMatcher } from '../../../plan/compile/route-match.ts'
 import type { HeaderMatcher } from '../../../plan/matchers.ts'
 import type { Fraction } from '../../../plan/plan.ts'
 import { refuse } from '../../../plan/plan-error.ts'
 
 export interface FaultConfig {
-  readonly delay: { readonly ms: number; readonly fraction: Fraction | undefined } | undefined
-  readonly abort:
-    | { readonly httpStatus: number; readonly grpcStatus: number | undefined; readonly fraction: Fraction | undefined }
-    | undefined
+  /** Without `ms` it is the request that says how long. */
+  readonly delay: { readonly ms: number | undefined; readonly fraction: Fraction } | undefined
+  readonly abort: AbortPlan | undefined
+  /** Whose calls it meets; all those where nothing is said. */
   readonly headers: readonly HeaderMatcher[]
+  readonly upstreamCluster: string
+  readonly downstreamNodes: ReadonlySet<string> | undefined
+  readonly maxActiveFaults: number
 }
+
+export type AbortPlan = { readonly fraction: Fraction } & (
+  | { readonly by: 'config'; readonly httpStatus: number; readonly grpcStatus: number | undefined }
+  | { readonly by: 'request' }
+)
 
 /** envoy.extensions.filters.http.fault.v3.HTTPFault. */
 export function compileFault(any: Any, path: string): FaultConfig {
   const config = anyUnpack(any, HTTPFaultSchema)
   if (config === undefined) return refuse(path, 'is not an HTTPFault')
   if (config.responseRateLimit !== undefined) refuse(`${path}.response_rate_limit`, 'not supported')
-  if (config.upstreamCluster !== '') refuse(`${path}.upstream_cluster`, 'not supported')
-  if (config.downstreamNodes.length > 0) refuse(`${path}.downstream_nodes`, 'not supported')
+  const { downstreamNodes } = config
   return {
     delay: delayOf(config, `${path}.delay`),
     abort: abortOf(config, `${path}.abort`),
     headers: config.headers.map((header, i) => compileHeaderMatcher(header, `${path}.headers[${i}]`)),
+    upstreamCluster: config.upstreamCluster,
+    downstreamNodes: downstreamNodes.length === 0 ? undefined : new Set(downstreamNodes),
+    maxActiveFaults: config.maxActiveFaults ?? Number.POSITIVE_INFINITY,
   }
 }
 
-/** A percentage that is absent or 0 means never, so the fault is left out. */
-const NEVER = { numerator: 0, denominator: 100 }
+const DENOMINATOR = {
+  [FractionalPercent_DenominatorType.HUNDRED]: 100,
+  [FractionalPercent_DenominatorType.TEN_THOUSAND]: 10_000,
+  [FractionalPercent_DenominatorType.MILLION]: 1_000_000,
+}
+
+/** A percentage that is absent or 0 means never. It is kept even where it is always: a request may ask for less. */
+function fractionOf(percent: FractionalPercent | undefined): Fraction {
+  if (percent === undefined) return { numerator: 0, denominator: 100 }
+  return { numerator: percent.numerator, denominator: DENOMINATOR[percent.denominator] }
+}
 
 function delayOf(config: HTTPFault, path: string): FaultConfig['delay'] {
   if (config.delay === undefined) return undefined
   const { faultDelaySecifier: specifier, percentage } = config.delay
-  if (specifier.case !== 'fixedDelay') return refuse(path, 'only fixed_delay is supported')
-  return {
-    ms: durationMs(specifier.value, 0),
-    fraction: percentage === undefined ? NEVER : compileFraction(percentage),
-  }
+  const fraction = fractionOf(percentage)
+  if (specifier.case === 'headerDelay') return { ms: undefined, fraction }
+  if (specifier.case !== 'fixedDelay') return refuse(path, 'fixed_delay or header_delay is needed')
+  const ms = durationMs(specifier.value, 0)
+  return ms > 0 ? { ms, fraction } : refuse(`${path}.fixed_delay`, 'must be more than nothing')
 }
 
 function abortOf(config: HTTPFault, path: string): FaultConfig['abort'] {
   if (config.abort === undefined) return undefined
   const { errorType, percentage } = config.abort
-  const fraction = percentage === undefined ? NEVER : compileFraction(percentage)
-  if (errorType.case === 'httpStatus') return { httpStatus: errorType.value, grpcStatus: undefined, fraction }
-  if (errorType.case === 'grpcStatus') return { httpStatus: 200, grpcStatus: errorType.value, fraction }
-  return refuse(path, 'only http_status and grpc_status are supported')
+  const fraction = fractionOf(percentage)
+  switch (errorType.case) {
+    case 'httpStatus':
+      if (!isStatus(errorType.value)) refuse(`${path}.http_status`, 'must be 200 to 599')
+      return { by: 'config', httpStatus: errorType.value, grpcStatus: undefined, fraction }
+    case 'grpcStatus':
+      return { by: 'config', httpStatus: 200, grpcStatus: errorType.value, fraction }
+    case 'headerAbort':
+      return { by: 'request', fraction }
+    default:
+      return refuse(path, 'http_status, grpc_status or header_abort is needed')
+  }
+}
+
+export function isStatus(status: number): boolean {
+  return status >= 200 && status < 600
 }

@@ -16,6 +16,7 @@ import type { Call } from '../../../decide/call.ts'
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { type Decision, newDecision } from '../../../decide/decision.ts'
 import { metadataAt } from '../../../decide/metadata.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 import { parseRequestHead } from '../../../http1/request-parser.ts'
 import { RequestHead } from '../../../stream/message.ts'
 import { compileJwtAuthn, type JwtConfig } from './config.ts'
@@ -57,6 +58,7 @@ function callOf(lines: readonly string[], path = '/', method = 'GET'): Call {
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => NOW_SECONDS * 1000,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }
 }

@@ -6,6 +6,7 @@ import { REGISTRY } from '../../../../api/registry.ts'
 import type { Call } from '../../../decide/call.ts'
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { newDecision, resetDecision } from '../../../decide/decision.ts'
+import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
 import { headOf, type TestCall } from '../../rbac/testing.ts'
 import type { RbacConfig } from './config.ts'
 import { rbac } from './filter.ts'
@@ -26,6 +27,7 @@ function judge(config: RbacConfig, call: TestCall = {}, decision = newDecision()
     random: { next: () => 0 },
     randomValue: 0,
     wallMs: () => 0,
+    around: SYMBOLIC_SURROUNDINGS,
     newRequestId: () => '',
   }
   return { isAnswered: rbac.judge(config, asked, decision), decision }
