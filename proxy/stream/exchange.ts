@@ -100,6 +100,11 @@ export class Exchange implements Call, TryOwner {
     return this.#context.newRequestId()
   }
 
+  /** How the answer came about, as access logs write it; '' for one of the upstream's. */
+  get responseFlag(): Decision['flag'] {
+    return this.#decision.flag
+  }
+
   // === from the downstream connection ===
 
   /** The request's head has come. A body may follow. */
