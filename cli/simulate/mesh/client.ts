@@ -11,6 +11,8 @@ import type { CallTarget } from './target.ts'
 export class Client {
   readonly model: ClientModel
   readonly tally: CallTally
+  /** Of all calls to the service. */
+  readonly serviceTally: CallTally
   readonly clock: Clock
   /** Requests that have not ended. */
   pending = 0
@@ -25,11 +27,13 @@ export class Client {
     target: CallTarget,
     proxies: readonly SimulatedProxy[],
     tally: CallTally,
+    serviceTally: CallTally,
     clock: Clock,
     random: Random,
   ) {
     this.model = model
     this.tally = tally
+    this.serviceTally = serviceTally
     this.clock = clock
     this.#target = target
     this.#proxies = proxies
@@ -67,8 +71,9 @@ class ClientCall implements CallOwner {
   }
 
   begin(proxy: SimulatedProxy, target: CallTarget): void {
-    const { tally, clock, model } = this.#client
+    const { tally, serviceTally, clock, model } = this.#client
     tally.onBegin(this.#beganMs)
+    serviceTally.onBegin(this.#beganMs)
     this.#downstream = proxy.call(target, this)
     if (model.timeoutMs < Number.POSITIVE_INFINITY) {
       this.#timer = clock.setTimer(model.timeoutMs, () => {
@@ -85,6 +90,8 @@ class ClientCall implements CallOwner {
   #end(reason: string): void {
     const client = this.#client
     client.pending--
-    client.tally.onEnd(this.#beganMs, client.clock.nowMs(), reason)
+    const nowMs = client.clock.nowMs()
+    client.tally.onEnd(this.#beganMs, nowMs, reason)
+    client.serviceTally.onEnd(this.#beganMs, nowMs, reason)
   }
 }

@@ -86,7 +86,9 @@ export class Simulation {
     model.clients.forEach((client, i) => {
       const group = (pods[i] ?? []).map((pod) => this.#proxyOf(client.name, '', pod))
       const target = this.#targetOf(client.service, client.namespace, client.request)
-      this.clients.push(new Client(client, target, group, this.#tally(), clock, this.randomOf(`client ${client.name}`)))
+      const { tally } = this.services.get(client.service) as SimulatedService
+      const random = this.randomOf(`client ${client.name}`)
+      this.clients.push(new Client(client, target, group, this.#tally(), tally, clock, random))
     })
     for (const service of this.services.values()) {
       const { namespace, name, calls } = service.model
