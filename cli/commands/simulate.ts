@@ -26,7 +26,8 @@ export const command: CliCommand = {
 
 function parseSeed(text: string): number {
   const seed = Number(text)
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) throw new InvalidArgumentError('must be a whole number of 32 bits')
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff)
+    throw new InvalidArgumentError('must be a whole number of 32 bits')
   return seed
 }
 
@@ -39,7 +40,10 @@ async function run(file: string, flags: SimulateFlags): Promise<void> {
   const report = reportOf(simulation, seed)
   process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report))
   const tookS = (systemClock.nowMs() - beganMs) / 1000
-  const requests = report.services.reduce((sum, { versions }) => sum + versions.reduce((all, one) => all + one.requests, 0), 0)
+  const requests = report.services.reduce(
+    (sum, { versions }) => sum + versions.reduce((all, one) => all + one.requests, 0),
+    0,
+  )
   console.error(
     `${requests} requests at ${report.services.reduce((sum, { versions }) => sum + versions.reduce((all, one) => all + one.endpoints, 0), 0)} endpoints, ${simulation.proxyCount} proxies: ${tookS.toFixed(1)}s, ${Math.round(requests / tookS)} a second`,
   )

@@ -30,7 +30,10 @@ export function planOfView(view: ResourceView, before: CompiledBefore = new Map(
       let known = before.get(key)
       if (known?.version !== resource.version) {
         try {
-          known = { version: resource.version, compiled: RESOURCE_TYPES[type].compile(resource.bytes, resource.version) }
+          known = {
+            version: resource.version,
+            compiled: RESOURCE_TYPES[type].compile(resource.bytes, resource.version),
+          }
           before.set(key, known)
         } catch (thrown) {
           refused.push(`${SHORT_TYPE[TYPE_URL[type]]} ${name}: ${errorText(thrown)}`)

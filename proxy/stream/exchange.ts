@@ -366,7 +366,7 @@ export class Exchange implements Call, TryOwner {
     const elapsedMs = Math.max(0, Math.round(this.#context.clock.nowMs() - this.#startMs))
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     this.#answerStarted = true
-    this.#countStatus(head.status)
+    this.#stats?.status(head.status).inc()
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
     this.#downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
@@ -562,19 +562,14 @@ export class Exchange implements Call, TryOwner {
     }
     if (decision.grpcWeb !== undefined) reply.fields.set('content-type', responseType(decision.grpcWeb))
     completeLocalFields(reply.fields, manager, this.#context.date)
-    const isHead = this.head.method === 'HEAD'
-    const body = isHead ? undefined : reply.body
+    const body = this.head.method === 'HEAD' ? undefined : reply.body
     this.#answerStarted = true
-    this.#countStatus(reply.status)
+    this.#stats?.status(reply.status).inc()
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
     this.#downstream.writeHead(reply.status, reply.fields, false, framing)
     if (body !== undefined) this.#downstream.writeData(body, true)
     this.#downstream.endResponse('')
-  }
-
-  #countStatus(status: number): void {
-    this.#stats?.status(status).inc()
   }
 
   /** Lets everything go that this request held. */

@@ -1,5 +1,5 @@
 import { formatNodeId } from '../../../api/node.ts'
-import { MetricStore } from '../../../lib/metrics/store.ts'
+import type { MetricStore } from '../../../lib/metrics/store.ts'
 import type { Publisher } from '../../../pilot/publisher.ts'
 import type { NodeIdentity } from '../../../pilot/xds/view.ts'
 import { findFilterChain } from '../../../proxy/decide/filter-chain.ts'

@@ -21,7 +21,14 @@ export function serviceAddress(index: number): string {
   return `10.255.${index >> 8}.${index & 255}`
 }
 
-export function podOf(app: string, namespace: string, version: string, locality: string, number: number, address: string): PodIdentity {
+export function podOf(
+  app: string,
+  namespace: string,
+  version: string,
+  locality: string,
+  number: number,
+  address: string,
+): PodIdentity {
   const [region, zone] = locality.split('/')
   return {
     name: `${app}${version === '' ? '' : `-${version}`}-${number}`,

@@ -10,10 +10,10 @@ import type { DateHeader } from '../../../proxy/stream/date.ts'
 import type { OutBuffer } from '../../../proxy/stream/out-buffer.ts'
 import { ownBreakerTable } from '../../../proxy/upstream/breaker-counts.ts'
 import { Cluster, type UpstreamContext } from '../../../proxy/upstream/cluster.ts'
+import type { Wire } from '../../../proxy/upstream/wire.ts'
 import type { CallOwner } from './downstream.ts'
 import { SimulatedDownstream } from './downstream.ts'
 import type { ProxyGroup } from './group.ts'
-import type { Wire } from '../../../proxy/upstream/wire.ts'
 import type { CallTarget } from './target.ts'
 
 /** What all proxies of a simulation share; none of it makes a difference to what they do. */
@@ -49,6 +49,7 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
   readonly #clusters = new Map<string, Cluster>()
   readonly #filters: PreparedFilters
   readonly #idle = new Map<CallTarget, SimulatedDownstream[]>()
+  readonly #idPrefix: string
   #requests = 0
 
   constructor(world: World, group: ProxyGroup, address: string, random: Random) {
@@ -62,15 +63,17 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
     this.metrics = group.metrics
     this.address = address
     this.random = random
+    this.#idPrefix = `${Math.floor(random.next() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0')}-0000-4000-8000-`
     this.plan = group.plan
     this.#filters = new PreparedFilters(this)
     this.#filters.setPlan(this.plan)
   }
 
+  /** Of the form of a UUID: the proxy's own number, then that of the request. */
   newRequestId(): string {
-    const number = (++this.#requests).toString(16).padStart(12, '0')
-    const draw = Math.floor(this.random.next() * 2 ** 32)
-    return `${draw.toString(16).padStart(8, '0')}-0000-4000-8000-${number}`
+    return this.#idPrefix + (++this.#requests).toString(16).padStart(12, '0')
   }
 
   cluster(name: string): Cluster | undefined {

@@ -82,7 +82,8 @@ export class SimulatedService {
   }
 
   makeProxies(): void {
-    for (const replica of this.#byEndpoint.values()) replica.proxy ??= this.proxyFor?.(replica.pod, replica.endpoint.version)
+    for (const replica of this.#byEndpoint.values())
+      replica.proxy ??= this.proxyFor?.(replica.pod, replica.endpoint.version)
   }
 
   #modelOf({ latency, concurrency }: VersionModel): EndpointModel {

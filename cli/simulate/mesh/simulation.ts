@@ -1,5 +1,5 @@
-import { createLogger } from '../../../lib/log.ts'
 import { EventClock } from '../../../lib/event-clock.ts'
+import { createLogger } from '../../../lib/log.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
 import { type Random, seededRandom } from '../../../lib/random.ts'
 import { TimerWheel } from '../../../lib/timer-wheel.ts'
@@ -69,7 +69,9 @@ export class Simulation {
     }
     const texts = model.services.map((service, i) => serviceText(service, serviceAddress(i + 1)))
     for (const service of model.services) {
-      const simulated = new SimulatedService(service, this.#tally(), this.#network, clock, (name) => this.randomOf(name))
+      const simulated = new SimulatedService(service, this.#tally(), this.#network, clock, (name) =>
+        this.randomOf(name),
+      )
       this.services.set(service.name, simulated)
       for (const version of service.versions) {
         for (const pod of simulated.add(version.name, version.replicas, this.#takeAddresses(version.replicas))) {
@@ -193,7 +195,9 @@ export class Simulation {
   #refuseErrors(): void {
     const errors = this.#source.current().findings.filter(({ severity }) => severity === 'error')
     if (errors.length === 0) return
-    throw new CliError(errors.map(({ file, line, message, code }) => `${file}:${line}: ${message} [${code}]`).join('\n'))
+    throw new CliError(
+      errors.map(({ file, line, message, code }) => `${file}:${line}: ${message} [${code}]`).join('\n'),
+    )
   }
 
   /** Gives every proxy what the pilot has now. */

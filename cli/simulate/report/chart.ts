@@ -4,7 +4,12 @@ const HEIGHT = 6
  * A chart in plain characters: one column a slice, `#` for what is reached. `null` leaves a column empty. Ends with the line of the
  * time, from 0 to `endText`.
  */
-export function formatChart(title: string, values: readonly (number | null)[], endText: string, format: (value: number) => string): string {
+export function formatChart(
+  title: string,
+  values: readonly (number | null)[],
+  endText: string,
+  format: (value: number) => string,
+): string {
   const known = values.filter((value): value is number => value !== null)
   const top = niceTop(Math.max(0, ...known))
   const labels = Array.from({ length: HEIGHT }, (_, row) => format((top * (HEIGHT - row)) / HEIGHT))

@@ -4,7 +4,14 @@ import type { Simulation } from '../mesh/simulation.ts'
 import { checkExpectations } from './expectations.ts'
 import { LatencyHistogram } from './histogram.ts'
 import { COUNTERS, nominalCalls } from './measures.ts'
-import type { CallsReport, ClientReport, LatencyReport, ServiceReport, SimulationReport, VersionReport } from './report.ts'
+import type {
+  CallsReport,
+  ClientReport,
+  LatencyReport,
+  ServiceReport,
+  SimulationReport,
+  VersionReport,
+} from './report.ts'
 import type { CallSlice, CallTally } from './tally.ts'
 
 /** Everything that a simulation which has run its course has to tell. */

@@ -48,11 +48,26 @@ function subjectsOf({ client, service, measure }: ExpectationModel, simulation: 
   }
   if (service !== undefined) {
     const tally = services.get(service)?.tally
-    return [{ name: `service ${service}`, measured: (range) => measureCalls(measure, tally === undefined ? [] : [tally], range) }]
+    return [
+      {
+        name: `service ${service}`,
+        measured: (range) => measureCalls(measure, tally === undefined ? [] : [tally], range),
+      },
+    ]
   }
   const chosen = clients.filter(({ model }) => client === undefined || model.name === client)
   const name = client === undefined ? 'all clients' : `client ${client}`
-  return [{ name, measured: (range) => measureCalls(measure, chosen.map(({ tally }) => tally), range) }]
+  return [
+    {
+      name,
+      measured: (range) =>
+        measureCalls(
+          measure,
+          chosen.map(({ tally }) => tally),
+          range,
+        ),
+    },
+  ]
 }
 
 function isWithin(value: number, { below, atMost, atLeast, above }: BoundsSpec): boolean {

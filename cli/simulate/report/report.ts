@@ -58,7 +58,13 @@ export interface ServiceReport extends CallsReport {
   /** In the worst slice. */
   peakAmplification: number | null
   versions: VersionReport[]
-  slices: { offered: number[]; tries: number[]; amplification: (number | null)[]; retries: number[]; ejections: number[] }
+  slices: {
+    offered: number[]
+    tries: number[]
+    amplification: (number | null)[]
+    retries: number[]
+    ejections: number[]
+  }
   /** All counters of clusters that are not 0, by Envoy's names, over all callers. */
   counters: Record<string, number>
 }

@@ -19,11 +19,19 @@ export function formatReport(report: SimulationReport): string {
     ...services
       .filter(({ tries }) => tries > 0)
       .map(({ name, slices }) =>
-        formatChart(`Load amplification of ${name}: tries for each call that clients meant`, slices.amplification, end, fixed2),
+        formatChart(
+          `Load amplification of ${name}: tries for each call that clients meant`,
+          slices.amplification,
+          end,
+          fixed2,
+        ),
       ),
-    ...clients.map(({ name, slices }) =>
+    ...clients.flatMap(({ name, slices }) => [
       formatChart(`Success rate of ${name}`, slices.successRate, end, (value) => `${Math.round(value * 1000) / 10}%`),
-    ),
+      formatChart(`99th percentile of ${name}, in ms`, slices.p99Ms, end, (value) =>
+        String(Math.round(value * 10) / 10),
+      ),
+    ]),
     expectationsText(report),
   ]
   return sections.filter((section) => section !== '').join('\n')

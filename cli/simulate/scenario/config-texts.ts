@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
-import { scanPaths } from '../../../config/sources/scan.ts'
 import type { FieldPath } from '../../../config/object.ts'
 import { isPlainObject } from '../../../config/parse/objects.ts'
 import type { Report } from '../../../config/report.ts'
+import { scanPaths } from '../../../config/sources/scan.ts'
 import type { ConfigText } from './model.ts'
 
 export interface Where {

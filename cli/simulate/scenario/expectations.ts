@@ -5,7 +5,13 @@ import { type ExpectSpec, MEASURES, type Measure, type Scenario } from './schema
 import { msOf } from './values.ts'
 
 /** What only services are measured by. */
-const OF_SERVICES: ReadonlySet<Measure> = new Set(['amplification', 'peakAmplification', 'retries', 'ejections', 'overflows'])
+const OF_SERVICES: ReadonlySet<Measure> = new Set([
+  'amplification',
+  'peakAmplification',
+  'retries',
+  'ejections',
+  'overflows',
+])
 
 export function resolveExpectations(
   scenario: Scenario,
@@ -17,8 +23,10 @@ export function resolveExpectations(
     const path = ['expect', i]
     const { client, service } = spec
     const knows = (list: readonly { name: string }[], name: string) => list.some((one) => one.name === name)
-    if (client !== undefined && service !== undefined) report.error([...path, 'service'], 'give client or service, not both')
-    if (client !== undefined && !knows(scenario.clients, client)) report.error([...path, 'client'], `there is no client "${client}"`)
+    if (client !== undefined && service !== undefined)
+      report.error([...path, 'service'], 'give client or service, not both')
+    if (client !== undefined && !knows(scenario.clients, client))
+      report.error([...path, 'client'], `there is no client "${client}"`)
     if (service !== undefined && !knows(scenario.services, service)) {
       report.error([...path, 'service'], `there is no service "${service}"`)
     }

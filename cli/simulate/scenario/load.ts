@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { errorText } from '../../../lib/errors.ts'
 import { composeDocument } from '../../../config/parse/compose.ts'
 import { lineAt } from '../../../config/parse/lines.ts'
 import { isPlainObject } from '../../../config/parse/objects.ts'
 import { Report } from '../../../config/report.ts'
 import { withoutNulls } from '../../../config/validate/fields.ts'
 import { checkSchema } from '../../../config/validate/schema.ts'
+import { errorText } from '../../../lib/errors.ts'
 import { CliError } from '../../exit.ts'
 import type { ScenarioModel } from './model.ts'
 import { resolveScenario } from './resolve.ts'
@@ -26,7 +26,8 @@ export async function loadScenario(file: string): Promise<ScenarioModel> {
 
 export async function readScenario(file: string, text: string): Promise<ScenarioModel> {
   const composed = composeDocument(text)
-  if (!composed.ok) throw new CliError(composed.problems.map(({ line, message }) => `${file}:${line}: ${message}`).join('\n'))
+  if (!composed.ok)
+    throw new CliError(composed.problems.map(({ line, message }) => `${file}:${line}: ${message}`).join('\n'))
   const { value, lines } = composed
   const report = new Report()
   const refuseIfWrong = () => {

@@ -98,4 +98,3 @@ export interface ExpectationModel {
   readonly bounds: BoundsSpec
   readonly line: number
 }
-

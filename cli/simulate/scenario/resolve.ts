@@ -3,7 +3,15 @@ import type { FieldPath } from '../../../config/object.ts'
 import type { Report } from '../../../config/report.ts'
 import { configTexts } from './config-texts.ts'
 import { resolveExpectations } from './expectations.ts'
-import type { CallModel, ChangeModel, ClientModel, FailureModel, RequestModel, ScenarioModel, ServiceModel } from './model.ts'
+import type {
+  CallModel,
+  ChangeModel,
+  ClientModel,
+  FailureModel,
+  RequestModel,
+  ScenarioModel,
+  ServiceModel,
+} from './model.ts'
 import type { CallSpec, ClientSpec, FailureSpec, RequestSpec, Scenario, ServiceSpec } from './schema.ts'
 import { latencyOf, msOf } from './values.ts'
 
@@ -26,7 +34,8 @@ export async function resolveScenario(
     scenario[kind].forEach(({ name, namespace = 'default' }, i) => {
       if (!isDnsLabel(name)) report.error([kind, i, 'name'], `"${name}" must be of lower-case letters, digits and "-"`)
       if (!isDnsLabel(namespace)) report.error([kind, i, 'namespace'], `"${namespace}" is no name of a namespace`)
-      if (names.has(name)) report.error([kind, i, 'name'], `"${name}" is the name of another service or client: take another`)
+      if (names.has(name))
+        report.error([kind, i, 'name'], `"${name}" is the name of another service or client: take another`)
       names.add(name)
     })
   }
@@ -81,7 +90,8 @@ function serviceOf(spec: ServiceSpec, path: FieldPath, report: Report): ServiceM
       name: version.name,
       replicas: version.replicas,
       latency: latencyOf(latency ?? { distribution: 'constant', mean: '1ms' }, at, report),
-      concurrency: ('concurrency' in version ? version.concurrency : undefined) ?? spec.concurrency ?? Number.POSITIVE_INFINITY,
+      concurrency:
+        ('concurrency' in version ? version.concurrency : undefined) ?? spec.concurrency ?? Number.POSITIVE_INFINITY,
     }
   })
   const names = versions.map(({ name }) => name)
@@ -105,13 +115,16 @@ function failureOf(spec: FailureSpec, versions: readonly string[], path: FieldPa
   const fromMs = spec.from === undefined ? 0 : msOf(spec.from, [...path, 'from'], report)
   const toMs = spec.to === undefined ? Number.POSITIVE_INFINITY : msOf(spec.to, [...path, 'to'], report)
   if (fromMs >= toMs) report.error([...path, 'to'], 'must be after from')
-  if (version !== undefined && !versions.includes(version)) report.error([...path, 'version'], `there is no version "${version}"`)
-  if (endpoints !== undefined && fraction !== undefined) report.error([...path, 'fraction'], 'give endpoints or fraction, not both')
+  if (version !== undefined && !versions.includes(version))
+    report.error([...path, 'version'], `there is no version "${version}"`)
+  if (endpoints !== undefined && fraction !== undefined)
+    report.error([...path, 'fraction'], 'give endpoints or fraction, not both')
   if (kind === 'slow' && value === undefined) report.error([...path, 'value'], 'must be given: how many times as long?')
   if (kind === 'status' && value !== undefined && !(Number.isInteger(value) && value >= 200 && value <= 599)) {
     report.error([...path, 'value'], 'must be a status of 200 to 599')
   }
-  if (kind !== 'slow' && kind !== 'status' && value !== undefined) report.error([...path, 'value'], `means nothing for ${kind}`)
+  if (kind !== 'slow' && kind !== 'status' && value !== undefined)
+    report.error([...path, 'value'], `means nothing for ${kind}`)
   return { kind, fromMs, toMs, version, endpoints, fraction, value: value ?? 503, rate: spec.rate ?? 1 }
 }
 
@@ -148,7 +161,8 @@ function clientOf(
     arrivals: spec.arrivals ?? 'poisson',
     fromMs,
     toMs: Math.min(toMs, durationMs),
-    timeoutMs: spec.timeout === undefined ? Number.POSITIVE_INFINITY : msOf(spec.timeout, [...path, 'timeout'], report, 1),
+    timeoutMs:
+      spec.timeout === undefined ? Number.POSITIVE_INFINITY : msOf(spec.timeout, [...path, 'timeout'], report, 1),
     proxies: spec.proxies ?? 1,
     locality: spec.locality ?? '',
     request: requestOf(spec.request),
@@ -172,7 +186,8 @@ function checkService(
 
 function checkReplicas(services: readonly ServiceModel[], report: Report): void {
   const total = services.flatMap(({ versions }) => versions).reduce((sum, { replicas }) => sum + replicas, 0)
-  if (total > MAX_REPLICAS) report.error(['services'], `have ${total} replicas together; at most ${MAX_REPLICAS} can be simulated`)
+  if (total > MAX_REPLICAS)
+    report.error(['services'], `have ${total} replicas together; at most ${MAX_REPLICAS} can be simulated`)
 }
 
 /** Services that call each other in a circle would never be done. */

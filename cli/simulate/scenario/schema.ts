@@ -97,7 +97,9 @@ const Config = Type.Array(Type.Unsafe<string | Record<string, unknown>>({}))
 const Change = message({
   at: Type.String(),
   apply: optional(Config),
-  delete: optional(Type.Array(message({ kind: Type.String(), name: Type.String(), namespace: optional(Type.String()) }))),
+  delete: optional(
+    Type.Array(message({ kind: Type.String(), name: Type.String(), namespace: optional(Type.String()) })),
+  ),
   endpoints: optional(Type.Array(Endpoints)),
 })
 export type ChangeSpec = Static<typeof Change>

@@ -1,7 +1,13 @@
 import type { FieldPath } from '../../../config/object.ts'
 import type { Report } from '../../../config/report.ts'
 import { parseDurationMs } from '../../../crds/duration.ts'
-import { constantLatency, exponentialLatency, type LatencyModel, lognormalLatency, uniformLatency } from '../mesh/latency.ts'
+import {
+  constantLatency,
+  exponentialLatency,
+  type LatencyModel,
+  lognormalLatency,
+  uniformLatency,
+} from '../mesh/latency.ts'
 import type { LatencySpec } from './schema.ts'
 
 /** A duration, which may have parts of a millisecond. */
