@@ -11,6 +11,7 @@ import type { OutBuffer } from '../../../proxy/stream/out-buffer.ts'
 import { ownBreakerTable } from '../../../proxy/upstream/breaker-counts.ts'
 import { Cluster, type UpstreamContext } from '../../../proxy/upstream/cluster.ts'
 import type { Wire } from '../../../proxy/upstream/wire.ts'
+import { CliError } from '../../exit.ts'
 import type { CallOwner } from './downstream.ts'
 import { SimulatedDownstream } from './downstream.ts'
 import type { ProxyGroup } from './group.ts'
@@ -24,8 +25,12 @@ export interface World {
   readonly out: OutBuffer
   readonly bugs: BugReporter
   readonly wire: Wire
+  /** Connections of applications that were ever open at a time. */
+  downstreams: number
 }
 
+/** Calls that can wait at a time; each has a connection with an exchange. */
+const MAX_DOWNSTREAMS = 500_000
 const NEVER_OVERLOADED = { isShedding: false }
 
 /**
@@ -50,9 +55,11 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
   readonly #filters: PreparedFilters
   readonly #idle = new Map<CallTarget, SimulatedDownstream[]>()
   readonly #idPrefix: string
+  readonly #world: World
   #requests = 0
 
   constructor(world: World, group: ProxyGroup, address: string, random: Random) {
+    this.#world = world
     this.clock = world.clock
     this.wheel = world.wheel
     this.date = world.date
@@ -113,10 +120,18 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
 
   /** Begins a call over a connection of the application; the owner is told once how it ends, never within this call. */
   call(target: CallTarget, owner: CallOwner): SimulatedDownstream {
-    const idle = this.#idle.get(target)?.pop()
-    const downstream = idle ?? new SimulatedDownstream(this, target)
+    const downstream = this.#idle.get(target)?.pop() ?? this.#open(target)
     downstream.begin(owner)
     return downstream
+  }
+
+  #open(target: CallTarget): SimulatedDownstream {
+    if (++this.#world.downstreams > MAX_DOWNSTREAMS) {
+      const atS = Math.round(this.clock.nowMs() / 100) / 10
+      const advice = 'give the clients a timeout, or the routes, or offer less'
+      throw new CliError(`more than ${MAX_DOWNSTREAMS} calls wait at ${atS}s, which is too much to simulate: ${advice}`)
+    }
+    return new SimulatedDownstream(this, target)
   }
 
   /** A connection that can take another call. */

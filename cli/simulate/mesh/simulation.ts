@@ -66,6 +66,7 @@ export class Simulation {
       out: new OutBuffer(),
       bugs: new BugReporter(this.#bugs, createLogger('simulate')),
       wire: this.#network,
+      downstreams: 0,
     }
     const texts = model.services.map((service, i) => serviceText(service, serviceAddress(i + 1)))
     for (const service of model.services) {
