@@ -169,6 +169,24 @@ test('a reset ends one stream of HTTP/2, and the whole connection of HTTP/1.1', 
   }
 })
 
+test('an idle connection is closed', () => {
+  const options = {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      commonHttpProtocolOptions: { idleTimeout: '1s' },
+      explicitHttpConfig: { httpProtocolOptions: {} },
+    },
+  }
+  const { clock, cluster, send } = clusterWith({ typedExtensionProtocolOptions: options })
+  send('a')
+  clock.runUntil(900)
+  send('b')
+  clock.runUntil(1800)
+  expect(openConnections(cluster)).toBe(1)
+  clock.runUntil(2000)
+  expect(openConnections(cluster)).toBe(0)
+})
+
 test('what is given up lets its place go, and nobody hears of it', () => {
   const { clock, cluster, endpoint, host, seen, send } = clusterWith({})
   const a = send('a')

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../lib/clock.ts'
+import { WheelTimer } from '../../../lib/timer-wheel.ts'
 import { parseResponseHead } from '../../../proxy/http1/response-parser.ts'
 import { ResponseHead } from '../../../proxy/stream/message.ts'
 import type { Attempt } from '../../../proxy/upstream/attempt.ts'
@@ -82,6 +83,8 @@ class Connection implements PooledConnection {
   readonly #streams = new Set<Stream>()
   #exchanges = 0
   #isDraining = false
+  #idleSinceMs: number
+  readonly #idleTimer = new WheelTimer(() => this.#onIdleTimer())
   isClosed = false
 
   constructor(network: Network, endpoint: Endpoint, pool: ConnectionPool, isHttp2: boolean) {
@@ -89,6 +92,20 @@ class Connection implements PooledConnection {
     this.endpoint = endpoint
     this.pool = pool
     this.isHttp2 = isHttp2
+    const { wheel } = pool.context
+    this.#idleSinceMs = wheel.coarseNowMs
+    const { idleTimeoutMs } = pool.cluster.plan
+    if (idleTimeoutMs > 0) wheel.arm(this.#idleTimer, idleTimeoutMs)
+  }
+
+  /** As real connections: not touched for each exchange, it looks when it fires how long nothing was done. */
+  #onIdleTimer(): void {
+    const { context, cluster } = this.pool
+    const { idleTimeoutMs } = cluster.plan
+    if (idleTimeoutMs === 0) return
+    const idleForMs = this.#streams.size === 0 ? context.wheel.coarseNowMs - this.#idleSinceMs : 0
+    if (idleForMs < idleTimeoutMs) context.wheel.arm(this.#idleTimer, idleTimeoutMs - idleForMs)
+    else this.close()
   }
 
   settle(): void {
@@ -124,6 +141,7 @@ class Connection implements PooledConnection {
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
+    this.pool.context.wheel.disarm(this.#idleTimer)
     // As with sockets, the pool hears of it when the call is over.
     this.network.clock.setTimer(0, () => this.#onClosed())
   }
@@ -144,7 +162,9 @@ class Connection implements PooledConnection {
 
   /** The exchange is over, whoever ended it. */
   detach(stream: Stream): void {
-    if (this.#streams.delete(stream)) this.pool.cluster.releaseRequest(this.pool.host)
+    if (!this.#streams.delete(stream)) return
+    this.#idleSinceMs = this.pool.context.wheel.coarseNowMs
+    this.pool.cluster.releaseRequest(this.pool.host)
   }
 
   /** Something else may be done on it. */

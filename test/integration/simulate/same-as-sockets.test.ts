@@ -192,8 +192,10 @@ test.each([
     const found = simulated(script, cluster, seed)
     expect(found).toEqual(real)
     // The script has all of it in it.
-    expect(new Set(real.statuses)).toEqual(new Set([200, 404, 500, 503, 504]))
-    expect(real.counters['cluster.upstream_rq_retry']).toBeGreaterThan(10)
+    expect(new Set(real.statuses).size).toBeGreaterThan(2)
+    for (const name of ['retry', 'per_try_timeout', 'rx_reset', 'retry_success']) {
+      expect([name, (real.counters[`cluster.upstream_rq_${name}`] ?? 0) > 2]).toEqual([name, true])
+    }
   },
   60_000,
 )
