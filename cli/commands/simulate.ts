@@ -4,6 +4,7 @@ import type { CliCommand } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { Simulation } from '../simulate/mesh/simulation.ts'
 import { reportOf } from '../simulate/report/collect.ts'
+import type { SimulationReport } from '../simulate/report/report.ts'
 import { formatReport } from '../simulate/report/text.ts'
 import { loadScenario } from '../simulate/scenario/load.ts'
 
@@ -38,16 +39,19 @@ async function run(file: string, flags: SimulateFlags): Promise<void> {
   const simulation = new Simulation(model, seed)
   simulation.run()
   const report = reportOf(simulation, seed)
+  for (const note of simulation.notes) console.error(`note: ${note}`)
   process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report))
-  const tookS = (systemClock.nowMs() - beganMs) / 1000
-  const requests = report.services.reduce(
-    (sum, { versions }) => sum + versions.reduce((all, one) => all + one.requests, 0),
-    0,
-  )
-  console.error(
-    `${requests} requests at ${report.services.reduce((sum, { versions }) => sum + versions.reduce((all, one) => all + one.endpoints, 0), 0)} endpoints, ${simulation.proxyCount} proxies: ${tookS.toFixed(1)}s, ${Math.round(requests / tookS)} a second`,
-  )
+  console.error(speedText(report, simulation.proxyCount, (systemClock.nowMs() - beganMs) / 1000))
   if (simulation.bugs > 0) console.error(`${simulation.bugs} errors of the simulation itself were met: see above`)
   if (simulation.bugs > 0) process.exitCode = EXIT.internal
   else if (report.expectations.some(({ met }) => !met)) process.exitCode = EXIT.expectation
+}
+
+/** Beside the report, which is the same on every machine. */
+function speedText({ services }: SimulationReport, proxies: number, tookS: number): string {
+  const versions = services.flatMap((service) => service.versions)
+  const requests = versions.reduce((sum, version) => sum + version.requests, 0)
+  const endpoints = versions.reduce((sum, version) => sum + version.endpoints, 0)
+  const speed = `${tookS.toFixed(1)}s, ${Math.round(requests / tookS)} a second`
+  return `${requests} requests at ${endpoints} endpoints, by ${proxies} proxies: ${speed}`
 }

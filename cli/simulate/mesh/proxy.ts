@@ -30,7 +30,7 @@ export interface World {
 }
 
 /** Calls that can wait at a time; each has a connection with an exchange. */
-const MAX_DOWNSTREAMS = 500_000
+const MAX_DOWNSTREAMS = 200_000
 const NEVER_OVERLOADED = { isShedding: false }
 
 /**

@@ -1,3 +1,4 @@
+import { objectKey, refOf } from '../../../config/object.ts'
 import { EventClock } from '../../../lib/event-clock.ts'
 import { createLogger } from '../../../lib/log.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
@@ -84,8 +85,14 @@ export class Simulation {
     texts.push(...pods.flat().map(podText))
     this.#source.apply([joined(texts)])
     this.#source.apply(model.config)
-    this.#refuseErrors()
-    this.#publisher = new Publisher({ source: this.#source, clock })
+    refuseErrors(this.#source)
+    for (const { config } of model.changes) {
+      // Said now, and not when its time has come.
+      const alone = new ScenarioSource()
+      alone.apply(config)
+      refuseErrors(alone)
+    }
+    this.#publisher = new Publisher({ source: this.#source, clock, logger: createLogger('pilot') })
     model.clients.forEach((client, i) => {
       const group = (pods[i] ?? []).map((pod) => this.#proxyOf(client.name, '', pod))
       const target = this.#targetOf(client.service, client.namespace, client.request)
@@ -125,6 +132,12 @@ export class Simulation {
     }
     this.counters.take()
     this.#publisher.close()
+  }
+
+  /** What is worth knowing of the configuration at its end, for people: what has no effect, and what leads nowhere. */
+  get notes(): string[] {
+    const findings = this.#publisher.findings.filter(({ severity }) => severity !== 'info')
+    return findings.map(({ file, line, message, code }) => `${file}:${line}: ${message} [${code}]`)
   }
 
   /** Bugs of our own that were met on the way. */
@@ -183,6 +196,11 @@ export class Simulation {
 
   #change(change: ChangeModel): void {
     const texts: ReturnType<typeof podText>[] = []
+    const known = new Set(this.#source.current().objects.map((object) => objectKey(refOf(object))))
+    for (const key of change.deleted) {
+      const place = `${this.model.file}:${change.line}`
+      if (!known.has(key)) throw new CliError(`${place}: there is no ${key} to delete at ${change.atMs / 1000}s`)
+    }
     const deleted = [...change.deleted]
     for (const { service, version, add, remove } of change.endpoints) {
       const simulated = this.services.get(service) as SimulatedService
@@ -190,15 +208,6 @@ export class Simulation {
       texts.push(...simulated.add(version, add, this.#takeAddresses(add)).map(podText))
     }
     this.#source.apply(texts.length > 0 ? [...change.config, joined(texts)] : change.config, deleted)
-    this.#refuseErrors()
-  }
-
-  #refuseErrors(): void {
-    const errors = this.#source.current().findings.filter(({ severity }) => severity === 'error')
-    if (errors.length === 0) return
-    throw new CliError(
-      errors.map(({ file, line, message, code }) => `${file}:${line}: ${message} [${code}]`).join('\n'),
-    )
   }
 
   /** Gives every proxy what the pilot has now. */
@@ -211,4 +220,10 @@ export class Simulation {
       refused: [...refused],
     })
   }
+}
+
+function refuseErrors(source: ScenarioSource): void {
+  const errors = source.current().findings.filter(({ severity }) => severity === 'error')
+  if (errors.length === 0) return
+  throw new CliError(errors.map(({ file, line, message, code }) => `${file}:${line}: ${message} [${code}]`).join('\n'))
 }

@@ -119,3 +119,52 @@ clients:
   const beside = await simulate(`${base}  - { name: other, service: b, rate: 300 }\n`)
   expect(beside.clients[0]).toEqual(alone.clients[0])
 })
+
+test.each([
+  ['', '503', 0],
+  ['failWith: 429, ', '429', 0],
+  ['onFailure: ignore, ', '', 1],
+])('a service whose call fails answers as the call says: %s', async (field, reason, successRate) => {
+  const report = await simulate(`duration: 5s
+services:
+  - { name: a, ${latency}, calls: [{ ${field}service: b, count: 2 }] }
+  - { name: b, protocol: http2, ${latency}, failures: [{ kind: status }] }
+clients:
+  - { name: web, service: a, rate: 50 }
+`)
+  const [client] = report.clients
+  expect(client?.successRate).toBe(successRate)
+  expect(client?.failures).toEqual(reason === '' ? {} : { [reason]: client?.offered })
+  // The first that fails ends it, unless that does no harm.
+  expect(serviceOf(report, 'b').offered).toBe((client?.offered ?? 0) * (successRate === 1 ? 2 : 1))
+})
+
+test('objects can be deleted on the way, but not those that are not there', async () => {
+  const scenario = (name: string) => `duration: 10s
+services:
+  - { name: a, ${latency}, failures: [{ kind: status, rate: 0.5 }] }
+clients:
+  - { name: web, service: a, rate: 50 }
+config:
+${routed('a', { retries })}changes:
+  - { at: 5s, delete: [{ kind: VirtualService, name: ${name} }] }
+`
+  const { slices } = serviceOf(await simulate(scenario('a')), 'a')
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
+  expect(sum(slices.retries.slice(0, 20))).toBeGreaterThan(100)
+  expect(sum(slices.retries.slice(22))).toBe(0)
+  const refused = 'scenario.yaml:9: there is no VirtualService/default/b to delete at 5s'
+  await expect(simulate(scenario('b'))).rejects.toThrow(refused)
+})
+
+test('proxies of one zone call what the configuration sends them to, each group with a plan of its own', async () => {
+  const report = await simulate(`duration: 5s
+services:
+  - { name: a, replicas: 4, localities: [eu/a, eu/b], ${latency}, calls: [{ service: b }] }
+  - { name: b, replicas: 4, localities: [eu/a, eu/b], ${latency} }
+clients:
+  - { name: web, service: a, rate: 100, locality: eu/a }
+`)
+  expect(report.clients[0]?.failed).toBe(0)
+  expect(serviceOf(report, 'b').tries).toBe(report.clients[0]?.offered)
+})
