@@ -1,6 +1,9 @@
 import { isDnsLabel } from '../../../config/names.ts'
 import type { FieldPath } from '../../../config/object.ts'
 import type { Report } from '../../../config/report.ts'
+import { parseRequestHead } from '../../../proxy/http1/request-parser.ts'
+import { FRAMING, RequestHead } from '../../../proxy/stream/message.ts'
+import { requestBytes } from '../mesh/target.ts'
 import { configTexts } from './config-texts.ts'
 import { resolveExpectations } from './expectations.ts'
 import type {
@@ -106,7 +109,7 @@ function serviceOf(spec: ServiceSpec, path: FieldPath, report: Report): ServiceM
     maxQueue: spec.queue ?? DEFAULT_MAX_QUEUE,
     stopsWhenAbandoned: spec.whenAbandoned === 'stop',
     failures: (spec.failures ?? []).map((failure, i) => failureOf(failure, names, [...path, 'failures', i], report)),
-    calls: (spec.calls ?? []).map(callOf),
+    calls: (spec.calls ?? []).map((call, i) => callOf(call, [...path, 'calls', i], report)),
   }
 }
 
@@ -128,18 +131,26 @@ function failureOf(spec: FailureSpec, versions: readonly string[], path: FieldPa
   return { kind, fromMs, toMs, version, endpoints, fraction, value: value ?? 503, rate: spec.rate ?? 1 }
 }
 
-function callOf({ service, count = 1, probability = 1, request, onFailure, failWith }: CallSpec): CallModel {
+function callOf(spec: CallSpec, path: FieldPath, report: Report): CallModel {
+  const { service, count = 1, probability = 1, request, onFailure, failWith } = spec
   return {
     service,
     count,
     probability,
-    request: requestOf(request),
+    request: requestOf(request, [...path, 'request'], report),
     failWith: onFailure === 'ignore' ? undefined : (failWith ?? 0),
   }
 }
 
-function requestOf({ method = 'GET', path = '/', headers = {} }: RequestSpec = {}): RequestModel {
-  return { method, path, headers }
+function requestOf(spec: RequestSpec = {}, path: FieldPath, report: Report): RequestModel {
+  const { method = 'GET', path: target = '/', headers = {} } = spec
+  const bytes = requestBytes(method, target, 'host', headers)
+  const head = new RequestHead()
+  const error = parseRequestHead(bytes, 0, bytes.length - 4, head)
+  if (error !== undefined) report.error(path, `is no request that a proxy would read: ${error.detail}`)
+  else if (method === 'CONNECT' || head.upgrade !== '') report.error(path, 'asks for a tunnel, which is not simulated')
+  else if (head.framing !== FRAMING.none) report.error(path, 'has content, which is not simulated')
+  return { method, path: target, headers }
 }
 
 function clientOf(
@@ -165,7 +176,7 @@ function clientOf(
       spec.timeout === undefined ? Number.POSITIVE_INFINITY : msOf(spec.timeout, [...path, 'timeout'], report, 1),
     proxies: spec.proxies ?? 1,
     locality: spec.locality ?? '',
-    request: requestOf(spec.request),
+    request: requestOf(spec.request, [...path, 'request'], report),
   }
 }
 
