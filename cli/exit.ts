@@ -2,6 +2,8 @@
 export const EXIT = {
   ok: 0,
   internal: 1,
+  /** `simulate`: an expectation of the scenario is not met. */
+  expectation: 1,
   /** The command line is wrong. */
   usage: 64,
   /** A file or its content is wrong. */

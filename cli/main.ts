@@ -18,6 +18,7 @@ const COMMANDS: Record<string, () => Promise<{ command: CliCommand }>> = {
   proxy: () => import('./commands/proxy.ts'),
   'proxy-config': () => import('./commands/proxy-config.ts'),
   'proxy-status': () => import('./commands/proxy-status.ts'),
+  simulate: () => import('./commands/simulate.ts'),
 }
 
 const ALIASES: Record<string, string> = { pc: 'proxy-config', ps: 'proxy-status' }

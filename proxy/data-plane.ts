@@ -1,13 +1,11 @@
-import { type Clock, machineMs, systemClock } from '../lib/clock.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { errorText } from '../lib/errors.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
-import { type Random, randomInt, randomUuid, systemRandom } from '../lib/random.ts'
+import { type Random, randomUuid, systemRandom } from '../lib/random.ts'
 import { originalDestinationError } from '../lib/sockets/original-destination.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import type { Surroundings } from './decide/surroundings.ts'
-import { OwnTokens } from './limits/own-tokens.ts'
-import { SEEDS, type TokenMemory, TokenTable, tokenMemory } from './limits/token-table.ts'
 import { ConnectionBudget } from './listener/budget.ts'
 import { Listener, type ListenerDirectory } from './listener/listener.ts'
 import { type MemoryPressure, memoryReader, OverloadMonitor } from './overload-monitor.ts'
@@ -18,13 +16,14 @@ import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
 import { OutBuffer } from './stream/out-buffer.ts'
+import { type SurroundingsOptions, surroundingsOf } from './surroundings.ts'
 import { type BreakerCounts, type BreakerTable, COUNT, ownBreakerTable } from './upstream/breaker-counts.ts'
 import { Cluster, type UpstreamContext } from './upstream/cluster.ts'
 import { DnsRefresher } from './upstream/dns.ts'
 import { type HostTable, OwnHostTable } from './upstream/host-table/host-table.ts'
 import { HostWatch } from './upstream/host-watch.ts'
 
-export interface DataPlaneOptions {
+export interface DataPlaneOptions extends SurroundingsOptions {
   clock?: Clock
   random?: Random
   log?: Logger
@@ -33,10 +32,6 @@ export interface DataPlaneOptions {
   breakers?: BreakerTable
   /** Where is kept what is found out about hosts: by default in this thread only. */
   hosts?: HostTable
-  /** Where token buckets are kept: by default, by this thread. */
-  tokens?: TokenMemory
-  /** The cluster of the node in the bootstrap. */
-  localCluster?: string
   /** How full memory is; by default, that of this process. */
   readMemory?: () => MemoryPressure
   /** Other threads listen on the same addresses. */
@@ -94,7 +89,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       this.breakers.countsOf('\0listeners'),
     )
     this.#faults = this.breakers.countsOf('\0faults')
-    this.around = surroundings(options, this.clock, this.random, this.#faults)
+    this.around = surroundingsOf(options, this.clock, this.random, this.#faults)
     this.overload = new OverloadMonitor(this.clock, this.log, this.metrics, options.readMemory ?? memoryReader())
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
@@ -279,24 +274,6 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       this.#dns.stop(cluster)
       cluster.remove()
     }
-  }
-}
-
-function surroundings(
-  { tokens, localCluster = '' }: DataPlaneOptions,
-  clock: Clock,
-  random: Random,
-  faults: BreakerCounts,
-): Surroundings {
-  return {
-    tokens:
-      tokens === undefined
-        ? new OwnTokens(() => new TokenTable(tokenMemory(randomInt(random, SEEDS)), false, () => clock.nowMs()))
-        : new TokenTable(tokens, true, machineMs),
-    localCluster,
-    get activeFaults() {
-      return faults.total(COUNT.requests)
-    },
   }
 }
 

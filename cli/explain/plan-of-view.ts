@@ -12,19 +12,34 @@ export interface ViewedPlan {
   refused: string[]
 }
 
-/** Does in one go what a proxy does over an xDS stream: every listener and cluster, and what they name. */
-export function planOfView(view: ResourceView): ViewedPlan {
+/** What was compiled before, by type and name: what did not change is the same object again, as in a proxy. */
+export type CompiledBefore = Map<string, { version: string; compiled: unknown }>
+
+/**
+ * Does in one go what a proxy does over an xDS stream: every listener and cluster, and what they name. A resource that it would
+ * refuse stays as `before` has it.
+ */
+export function planOfView(view: ResourceView, before: CompiledBefore = new Map()): ViewedPlan {
   const refused: string[] = []
   const compile = <T extends ClientType>(type: T, names: Iterable<string>): Map<string, CompiledTypes[T]> => {
     const compiled = new Map<string, CompiledTypes[T]>()
     for (const name of names) {
       const resource = view.get(TYPE_URL[type], name)
       if (resource === undefined) continue
-      try {
-        compiled.set(name, RESOURCE_TYPES[type].compile(resource.bytes, resource.version))
-      } catch (thrown) {
-        refused.push(`${SHORT_TYPE[TYPE_URL[type]]} ${name}: ${errorText(thrown)}`)
+      const key = `${type} ${name}`
+      let known = before.get(key)
+      if (known?.version !== resource.version) {
+        try {
+          known = {
+            version: resource.version,
+            compiled: RESOURCE_TYPES[type].compile(resource.bytes, resource.version),
+          }
+          before.set(key, known)
+        } catch (thrown) {
+          refused.push(`${SHORT_TYPE[TYPE_URL[type]]} ${name}: ${errorText(thrown)}`)
+        }
       }
+      if (known !== undefined) compiled.set(name, known.compiled as CompiledTypes[T])
     }
     return compiled
   }

@@ -107,6 +107,11 @@ export class Exchange implements Call, TriedRequest {
     return this.#context.newRequestId()
   }
 
+  /** How the answer came about, as access logs write it; '' for one of the upstream's. */
+  get responseFlag(): Decision['flag'] {
+    return this.decision.flag
+  }
+
   // === from the downstream connection ===
 
   /** The request's head has come. A body may follow. */
@@ -461,8 +466,7 @@ export class Exchange implements Call, TriedRequest {
     if (decision.grpcWeb !== undefined) reply.fields.set('content-type', responseType(decision.grpcWeb))
     completeLocalFields(reply.fields, manager, this.#context.date)
     if (this.#tries.count > 0) this.#describeTries(reply.fields)
-    const isHead = this.head.method === 'HEAD'
-    const body = isHead ? undefined : reply.body
+    const body = this.head.method === 'HEAD' ? undefined : reply.body
     this.#answerStarted = true
     this.#stats?.status(reply.status).inc()
     this.#finish()

@@ -12,6 +12,7 @@ import type { Cluster } from './cluster.ts'
 import { Connector } from './connector.ts'
 import type { Host } from './host.ts'
 import type { PooledConnection } from './upstream-stream.ts'
+import type { VirtualConnector, Wire } from './wire.ts'
 
 /** What a pool speaks: `auto` is settled by ALPN for each connection. */
 export type PoolProtocol = Exclude<ClusterPlan['protocol'], 'downstream'>
@@ -21,6 +22,8 @@ export interface ConnectionContext {
   readonly wheel: TimerWheel
   readonly out: OutBuffer
   readonly bugs: BugReporter
+  /** What connections are made of; undefined for sockets. */
+  readonly wire?: Wire
 }
 
 /** How many exchanges are expected of an HTTP/2 connection before a peer has said how many it takes. */
@@ -36,7 +39,7 @@ export class ConnectionPool {
   readonly context: ConnectionContext
   readonly breaker: CircuitBreaker
   readonly #connections = new Roster<PooledConnection>()
-  readonly #connectors = new Roster<Connector>()
+  readonly #connectors = new Roster<Connector | VirtualConnector>()
   /** Connections whose peer has not said yet what it takes. */
   #unsettledCount = 0
   /** Connections with room; HTTP/1.1 leaves the list while an exchange is under way. */
@@ -100,12 +103,12 @@ export class ConnectionPool {
 
   // === from connectors ===
 
-  onConnected(connector: Connector): void {
+  onConnected(connector: Connector | VirtualConnector): void {
     this.#connectors.delete(connector)
     const isPeer = connector.protocol === PEER_PROTOCOL
     const isHttp2 = isPeer || this.#protocol === 'http2' || (this.#protocol === 'auto' && connector.protocol === H2)
     if (!isHttp2) this.#expectedRoom = 1
-    const connection = isHttp2 ? new ClientSession(this, connector, isPeer) : new ClientConnection(this, connector)
+    const connection = this.#connectionOf(connector, isHttp2, isPeer)
     this.#connections.add(connection)
     if (isHttp2) {
       connection.isUnsettled = true
@@ -114,7 +117,12 @@ export class ConnectionPool {
     this.#connectMore()
   }
 
-  onConnectFailed(connector: Connector, reason: PoolFailure, detail: string): void {
+  #connectionOf(connector: Connector | VirtualConnector, isHttp2: boolean, isPeer: boolean): PooledConnection {
+    if (!(connector instanceof Connector)) return connector.speak(this, isHttp2)
+    return isHttp2 ? new ClientSession(this, connector, isPeer) : new ClientConnection(this, connector)
+  }
+
+  onConnectFailed(connector: Connector | VirtualConnector, reason: PoolFailure, detail: string): void {
     this.#connectors.delete(connector)
     const { cluster } = this
     cluster.stats.upstream_cx_connect_fail.inc()
@@ -252,7 +260,8 @@ export class ConnectionPool {
       sslStats: cluster.sslStats,
       alpnProtocols: this.#alpnProtocols,
     }
-    this.#connectors.add(new Connector(target, this, context.wheel, context.bugs))
+    const { wire, wheel, bugs } = context
+    this.#connectors.add(wire === undefined ? new Connector(target, this, wheel, bugs) : wire.connect(target, this))
   }
 
   #countClosed(): void {
