@@ -23,3 +23,37 @@ test('a mirror that never answers is given up when the time-out of the route is 
     await Promise.all([main.close(), shadow.close()])
   }
 })
+
+test('each mirror gets its share of the requests', async () => {
+  const [main, few, many] = [new ByteUpstream(), new ByteUpstream(), new ByteUpstream()]
+  const ports = [await main.listen(), await few.listen(), await many.listen()] as const
+  const share = (cluster: string, numerator: number) => ({
+    cluster,
+    runtime_fraction: { default_value: { numerator, denominator: 'HUNDRED' } },
+  })
+  const proxy = await StaticProxy.start({
+    upstreams: [ports[0]],
+    route: { request_mirror_policies: [share('few', 25), share('many', 60), share('none', 0)] },
+    moreClusters: { few: ports[1], many: ports[2], none: ports[1] },
+  })
+  try {
+    const count = 1000
+    const requests = Array.from({ length: count }, (_, i) => {
+      const last = i === count - 1 ? 'Connection: close\r\n' : ''
+      return `GET /${i} HTTP/1.1\r\nHost: h\r\n${last}\r\n`
+    })
+    const { text } = await converse(proxy.port, requests)
+    expect(statuses(text).length).toBe(count)
+    const seen = ({ text }: ByteUpstream) => text.split('GET /').length - 1
+    // Five standard deviations of a binomial distribution.
+    const within = (part: number) => 5 * Math.sqrt(count * part * (1 - part))
+    await eventually(() => {
+      expect(Math.abs(seen(few) - count * 0.25)).toBeLessThan(within(0.25))
+      expect(Math.abs(seen(many) - count * 0.6)).toBeLessThan(within(0.6))
+    })
+    expect(seen(main)).toBe(count)
+  } finally {
+    await proxy.stop()
+    for (const upstream of [main, few, many]) upstream.close()
+  }
+})
