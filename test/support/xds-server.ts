@@ -97,6 +97,13 @@ export class XdsServer {
     for (const send of this.#streams.keys()) send(type, [name])
   }
 
+  /** Serves it no longer. Only who asks for the state of the world is told. */
+  remove(type: ServedType, name: string): void {
+    this.#version++
+    this.#held[type].delete(name)
+    for (const send of this.#streams.keys()) send(type, [])
+  }
+
   /** The names of a type that streams ask for now. */
   asked(type: ServedType): string[] {
     return [...this.#streams.values()].flatMap((asked) => [...(asked.get(type) ?? [])]).sort()
