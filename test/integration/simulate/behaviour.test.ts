@@ -3,6 +3,11 @@ import { istioItem, serviceOf, simulate } from '../../support/simulate.ts'
 
 const latency = 'latency: { distribution: constant, mean: 1ms }'
 const retries = { attempts: 3, retryOn: '5xx', perTryTimeout: '1s' }
+const NO_BUDGET = { connectionPool: { http: { maxRetries: 1_000_000 } } }
+
+function unbounded(host: string): string {
+  return istioItem('DestinationRule', host, { host, trafficPolicy: NO_BUDGET })
+}
 
 function routed(host: string, more: object): string {
   return istioItem('VirtualService', host, { hosts: [host], http: [{ route: [{ destination: { host } }], ...more }] })
@@ -17,7 +22,7 @@ services:
 clients:
   - { name: web, service: front, rate: 200 }
 config:
-${routed('middle', { retries })}${routed('back', { retries })}`)
+${routed('middle', { retries })}${routed('back', { retries })}${unbounded('middle')}${unbounded('back')}`)
   const failedTry = 0.8
   const triesFor = (failing: number) => 1 + failing + failing ** 2 + failing ** 3
   const perMiddle = triesFor(failedTry ** 4)
@@ -146,14 +151,14 @@ services:
 clients:
   - { name: web, service: a, rate: 50 }
 config:
-${routed('a', { retries })}changes:
+${routed('a', { retries })}${unbounded('a')}changes:
   - { at: 5s, delete: [{ kind: VirtualService, name: ${name} }] }
 `
   const { slices } = serviceOf(await simulate(scenario('a')), 'a')
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
   expect(sum(slices.retries.slice(0, 20))).toBeGreaterThan(100)
   expect(sum(slices.retries.slice(22))).toBe(0)
-  const refused = 'scenario.yaml:9: there is no VirtualService/default/b to delete at 5s'
+  const refused = 'scenario.yaml:10: there is no VirtualService/default/b to delete at 5s'
   await expect(simulate(scenario('b'))).rejects.toThrow(refused)
 })
 
