@@ -15,7 +15,7 @@ export const CODES = {
   IST0101: {
     name: 'ReferencedResourceNotFound',
     severity: 'error',
-    meaning: 'A host, gateway, subset, delegate or Secret that is referred to does not exist.',
+    meaning: 'A host, gateway, subset, delegate, Secret, handler, instance or QuotaSpec that is referred to does not exist.',
   },
   IST0106: { name: 'SchemaValidationError', severity: 'error', meaning: 'The object is not valid and is refused.' },
   IST0109: {
@@ -164,6 +164,26 @@ export const CODES = {
     name: 'CredentialForGatewaysOnly',
     severity: 'warning',
     meaning: 'A DestinationRule names a Secret that only gateways could take, and there is no Gateway.',
+  },
+  LTN0301: {
+    name: 'InvalidExpression',
+    severity: 'error',
+    meaning: 'An expression of a rule or instance cannot be read, or its types do not fit; the object is refused.',
+  },
+  LTN0302: {
+    name: 'UnknownAdapter',
+    severity: 'error',
+    meaning: 'A handler names an adapter, or an instance a template, that the mixer does not have.',
+  },
+  LTN0303: {
+    name: 'AdapterTakesNoSuchInstance',
+    severity: 'error',
+    meaning: 'A rule gives a handler an instance of a template that its adapter does not take.',
+  },
+  LTN0304: {
+    name: 'ConflictingAttribute',
+    severity: 'error',
+    meaning: 'An attributemanifest gives an attribute another type than it has; the first one counts.',
   },
 } as const satisfies Record<string, CodeInfo>
 

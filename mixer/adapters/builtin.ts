@@ -1,0 +1,19 @@
+import type { Adapter } from './adapter.ts'
+import { denier } from './denier/denier.ts'
+import { kubernetesenv } from './kubernetesenv/kubernetesenv.ts'
+import { memquota } from './memquota/memquota.ts'
+import { noop } from './noop/noop.ts'
+
+/** Every adapter. A new one is added here and nowhere else. */
+const ADAPTERS: readonly Adapter<never>[] = [denier, kubernetesenv, memquota, noop]
+
+const byName = new Map<string, Adapter>()
+for (const adapter of ADAPTERS as readonly Adapter[]) {
+  for (const name of [adapter.name, ...(adapter.aliases ?? [])]) byName.set(name, adapter)
+}
+
+export function findAdapter(name: string): Adapter | undefined {
+  return byName.get(name)
+}
+
+export const ADAPTER_NAMES: readonly string[] = [...byName.keys()]
