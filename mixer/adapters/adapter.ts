@@ -3,7 +3,7 @@ import type { ConfigObject, FieldPath } from '../../config/object.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
-import type { Value, ValueType } from '../attributes/value.ts'
+import type { AttributeBag, Value, ValueType } from '../attributes/value.ts'
 
 /** What a handler is told of a call: the fields of a template with their values. Those that were not written are absent. */
 export interface Instance {
@@ -65,7 +65,7 @@ export interface Handler {
   quota?(instance: Instance, ask: QuotaAsk): QuotaResult | Promise<QuotaResult>
   report?(instances: readonly Instance[]): void
   /** By the names of the outputs, `$out.` before them. */
-  generate?(instance: Instance): ReadonlyMap<string, Value>
+  generate?(instance: Instance): AttributeBag
   /** In Prometheus' text format. */
   exposition?(): Promise<string>
   close(): void | Promise<void>

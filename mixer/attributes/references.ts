@@ -31,9 +31,10 @@ export class References {
     return { present: present.sort(), absent: absent.sort() }
   }
 
-  /** One text for all, whatever their order. */
+  /** One text for all: the same for calls that read the same in the same order. */
   signature(): string {
-    const { present, absent } = this.texts()
-    return `${present.join('\n')}\n-\n${absent.join('\n')}`
+    let text = ''
+    for (const [name, { present }] of this.#found) text += present ? `+${name}\n` : `-${name}\n`
+    return text
   }
 }

@@ -13,7 +13,7 @@ export interface Generator {
   readonly compute: Compute
 }
 
-const NOTHING: ReadonlyMap<string, Value> = new Map()
+const NOTHING: AttributeBag = { get: () => undefined }
 
 /**
  * The attributes of one call: those that the proxy told, and behind them those that adapters make of them (kubernetesenv), which are
@@ -24,7 +24,7 @@ export class CallBag implements DerivingBag {
   readonly #generators: ReadonlyMap<string, readonly Generator[]>
   readonly #references: References | undefined
   /** By instance. */
-  #made: Map<CompiledInstance, ReadonlyMap<string, Value>> | undefined
+  #made: Map<CompiledInstance, AttributeBag> | undefined
 
   constructor(base: AttributeBag, generators: ReadonlyMap<string, readonly Generator[]>, references?: References) {
     this.#base = base
@@ -51,7 +51,7 @@ export class CallBag implements DerivingBag {
   }
 
   /** What a generator reads of the call, the answer depends on. */
-  #outputs({ match, handler, instance }: Generator): ReadonlyMap<string, Value> {
+  #outputs({ match, handler, instance }: Generator): AttributeBag {
     this.#made ??= new Map()
     const known = this.#made.get(instance)
     if (known !== undefined) return known

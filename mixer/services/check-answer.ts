@@ -1,4 +1,4 @@
-import { create, type JsonObject } from '@bufbuild/protobuf'
+import { create, type JsonObject, toBinary } from '@bufbuild/protobuf'
 import {
   HeaderValueOption_HeaderAppendAction as Action,
   type HeaderValueOption,
@@ -61,6 +61,32 @@ export function checkResponse(answer: CheckAnswer): CheckResponse {
       value: { status: { code: http }, headers: laidOver(responseChanges), body },
     },
   })
+}
+
+/** So many are kept. */
+const MAX_ENCODED = 1_000
+
+/** Answers as they are sent. Most are like one before, and encoding costs more than all the rest of a check. */
+export class CheckEncoder {
+  readonly #encoded = new Map<string, Buffer>()
+
+  encode(answer: CheckAnswer): Buffer {
+    if (answer.requestChanges.length + answer.responseChanges.length > 0) return encode(answer)
+    const { code, message, validDurationMs, validUseCount, references } = answer
+    const key = `${code} ${validDurationMs} ${validUseCount} ${message}\n${references.signature()}`
+    let bytes = this.#encoded.get(key)
+    if (bytes === undefined) {
+      bytes = encode(answer)
+      // What callers send is in the names of entries that were read: whoever has many of them starts over.
+      if (this.#encoded.size >= MAX_ENCODED) this.#encoded.clear()
+      this.#encoded.set(key, bytes)
+    }
+    return bytes
+  }
+}
+
+function encode(answer: CheckAnswer): Buffer {
+  return Buffer.from(toBinary(CheckResponseSchema, checkResponse(answer)))
 }
 
 function metadataOf({ validDurationMs, validUseCount, references }: CheckAnswer): JsonObject {

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import {
+  type MethodDefinition,
   Server,
   ServerCredentials,
   type ServerReadableStream,
@@ -13,11 +14,7 @@ import {
   type StreamAccessLogsResponse,
   StreamAccessLogsResponseSchema,
 } from '../../api/gen/envoy/service/accesslog/v3/als_pb.js'
-import {
-  Authorization,
-  type CheckRequest,
-  type CheckResponse,
-} from '../../api/gen/envoy/service/auth/v3/external_auth_pb.js'
+import { Authorization, type CheckRequest } from '../../api/gen/envoy/service/auth/v3/external_auth_pb.js'
 import {
   type RateLimitRequest,
   type RateLimitResponse,
@@ -33,7 +30,7 @@ import type { Mixer } from '../mixer.ts'
 import type { CheckAnswer, QuotaAnswer } from '../rules/dispatcher.ts'
 import { AccessLogStream } from './access-logs.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
-import { checkResponse } from './check-answer.ts'
+import { CheckEncoder } from './check-answer.ts'
 import { HealthService } from './health.ts'
 import { rateLimitResponse } from './rate-limit-answer.ts'
 
@@ -44,22 +41,31 @@ const DRAIN_MS = 5_000
 
 const TOO_BUSY = { code: status.UNAVAILABLE, details: 'too much is under way' }
 
+const { check: CHECK, ...others } = serviceDefinition(Authorization)
+/** Its answers are bytes already. */
+const AUTHORIZATION = {
+  ...others,
+  check: { ...(CHECK as MethodDefinition<unknown, unknown>), responseSerialize: (bytes: unknown) => bytes as Buffer },
+}
+
 /** Envoy's three services over gRPC, and the health service. */
 export class MixerServer {
   readonly #mixer: Mixer
   readonly #admission: Admission
+  readonly #encoder = new CheckEncoder()
   readonly #health = new HealthService([Authorization.typeName, RateLimitService.typeName, AccessLogService.typeName])
   readonly #logs = new Set<ServerReadableStream<StreamAccessLogsMessage, StreamAccessLogsResponse>>()
   readonly #server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS,
+    'grpc.enable_channelz': 0,
   })
 
   constructor(mixer: Mixer, options: AdmissionOptions = {}) {
     this.#mixer = mixer
     this.#admission = new Admission(mixer.clock, mixer.stats, options)
-    this.#server.addService(serviceDefinition(Authorization), {
-      check: (call: ServerUnaryCall<CheckRequest, CheckResponse>, callback: sendUnaryData<CheckResponse>) =>
+    this.#server.addService(AUTHORIZATION, {
+      check: (call: ServerUnaryCall<CheckRequest, Buffer>, callback: sendUnaryData<Buffer>) =>
         this.#check(call.request, callback),
     })
     this.#server.addService(serviceDefinition(RateLimitService), {
@@ -101,7 +107,7 @@ export class MixerServer {
     this.#server.forceShutdown()
   }
 
-  #check(request: CheckRequest, callback: sendUnaryData<CheckResponse>): void {
+  #check(request: CheckRequest, callback: sendUnaryData<Buffer>): void {
     const { dispatcher, stats } = this.#mixer
     stats.checks.inc()
     const answer = (verdict: CheckAnswer) => {
@@ -112,7 +118,7 @@ export class MixerServer {
         return
       }
       if (verdict.code !== OK) stats.checksDenied.inc()
-      callback(null, checkResponse(verdict))
+      callback(null, this.#encoder.encode(verdict))
     }
     this.#admit(() => dispatcher.check(checkBag(request, dispatcher.types)), answer, callback)
   }

@@ -1,10 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { ConfigObject } from '../../../config/object.ts'
 import { durationOrZero, message, unsupported } from '../../../crds/schema.ts'
-import type { Value } from '../../attributes/value.ts'
+import type { AttributeBag, Value } from '../../attributes/value.ts'
 import type { Adapter, Handler, HandlerEnvironment, Instance } from '../adapter.ts'
-import { type Pod, PodIndex } from './pods.ts'
+import { PodIndex } from './pods.ts'
 
+/** It depends on the port too. */
+const CONTAINER = '$out.destination_container_name'
 const READ_FROM_CONFIGURATION = 'pods are read with the rest of the configuration'
 
 const Params = message({
@@ -34,19 +36,17 @@ class KubernetesEnv implements Handler {
     this.#environment = environment
   }
 
-  generate({ values }: Instance): ReadonlyMap<string, Value> {
+  generate({ values }: Instance): AttributeBag {
     const index = this.#current()
-    const out = new Map<string, Value>()
     const { sourceUid, sourceIp, destinationUid, destinationIp, destinationPort } = values
     const source = index.find(sourceUid as string | undefined, sourceIp as string | undefined)
     const destination = index.find(destinationUid as string | undefined, destinationIp as string | undefined)
-    if (source !== undefined) tell(out, 'source', source)
-    if (destination !== undefined) {
-      tell(out, 'destination', destination)
-      const container = destination.container(destinationPort as number | undefined)
-      if (container !== undefined) out.set('$out.destination_container_name', container)
+    return {
+      get(name): Value | undefined {
+        if (name === CONTAINER) return destination?.container(destinationPort as number | undefined)
+        return source?.asSource.get(name) ?? destination?.asDestination.get(name)
+      },
     }
-    return out
   }
 
   close(): void {}
@@ -60,8 +60,4 @@ class KubernetesEnv implements Handler {
     }
     return this.#index
   }
-}
-
-function tell(out: Map<string, Value>, side: string, pod: Pod): void {
-  for (const [fact, value] of pod.facts) out.set(`$out.${side}_${fact}`, value)
 }

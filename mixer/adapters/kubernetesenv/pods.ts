@@ -4,7 +4,7 @@ import type { ServiceBody } from '../../../crds/kinds/service.ts'
 import { canonicalIp } from '../../../lib/ip.ts'
 import type { Value } from '../../attributes/value.ts'
 
-/** What is known of one pod, by the ends of the outputs' names (`$out.source_` + `pod_name`). */
+/** What is known of one pod, by the names of the outputs (`$out.source_pod_name`). */
 export type PodFacts = ReadonlyMap<string, Value>
 
 interface Owner {
@@ -42,7 +42,8 @@ export class PodIndex {
 
 export class Pod {
   readonly uid: string
-  readonly facts: PodFacts
+  readonly asSource: PodFacts
+  readonly asDestination: PodFacts
   readonly #object: ConfigObject<PodBody>
 
   constructor(object: ConfigObject<PodBody>, services: readonly ConfigObject<ServiceBody>[], domain: string) {
@@ -78,7 +79,9 @@ export class Pod {
       facts.set('service_uid', `istio://${namespace}/services/${service.metadata.name}`)
       facts.set('service_host', `${service.metadata.name}.${namespace}.svc.${domain}`)
     }
-    this.facts = facts
+    const named = (side: string) => new Map([...facts].map(([fact, value]) => [`$out.${side}_${fact}`, value] as const))
+    this.asSource = named('source')
+    this.asDestination = named('destination')
   }
 
   /** The container that listens at this port; where none says so, the only one. */
