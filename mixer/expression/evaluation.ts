@@ -5,6 +5,8 @@ import type { AttributeBag, Value } from '../attributes/value.ts'
 export interface DerivingBag extends AttributeBag {
   /** Whether the caller does not know this attribute by itself. */
   isDerived?(name: string): boolean
+  /** Whether it is no attribute of the call at all, but what a handler gave. */
+  isOutput?(name: string): boolean
 }
 
 /** What an expression is evaluated over, and what came of it. One serves for many expressions over one bag. */
@@ -28,7 +30,7 @@ export class Evaluation {
   }
 
   note(name: string, key: string | undefined, present: boolean): void {
-    if (this.references === undefined) return
+    if (this.references === undefined || this.bag.isOutput?.(name)) return
     if (this.bag.isDerived?.(name)) this.references.add(name, undefined, false)
     else this.references.add(name, key, present)
   }

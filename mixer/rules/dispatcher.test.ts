@@ -87,7 +87,7 @@ test('header operations, with what a handler gave', () => {
     ],
     responseHeaderOperations: [{ name: 'x-mixer', values: ['"yes"'], operation: 'APPEND' }],
   }
-  const { requestChanges, responseChanges } = check([list, user, listed(operations)], {
+  const { requestChanges, responseChanges, references } = check([list, user, listed(operations)], {
     'request.headers[user]': 'good',
   })
   expect(requestChanges).toEqual([
@@ -96,6 +96,7 @@ test('header operations, with what a handler gave', () => {
     { operation: 'REMOVE', name: 'x-gone', value: '' },
   ])
   expect(responseChanges).toEqual([{ operation: 'APPEND', name: 'x-mixer', value: 'yes' }])
+  expect(references.texts()).toEqual({ present: ['request.headers[user]'], absent: ['request.headers[absent]'] })
 })
 
 test('pods say what proxies do not, and the answer depends on what they were found by', () => {

@@ -292,8 +292,9 @@ function changes(
     const evaluation = new Evaluation(
       {
         get: (name) => outputs.get(name) ?? bag.get(name),
+        isDerived: (name) => bag.isDerived(name),
         // What an action gave is made of what was read already.
-        isDerived: (name) => outputs.has(name) || bag.isDerived(name),
+        isOutput: (name) => outputs.has(name),
       },
       references,
     )
