@@ -226,7 +226,7 @@ test('stdio: a line each, as text or JSON, by level, into a file or rotated ones
     [1, 3].map((s) => `1970-01-01T00:00:0${s}.000Z\terror\ti.instance.a\t{"code":200,"name":"a\\nb"}\n`).join(''),
   )
   await written({ logStream: 'ROTATED_FILE', maxMegabytesBeforeRotation: 1 }, 'rotated')
-  expect(readFileSync(join(dir, 'rotated.1'), 'utf8').split('\n')).toHaveLength(5)
+  expect(readFileSync(join(dir, 'rotated.1.log'), 'utf8').split('\n')).toHaveLength(5)
 })
 
 test('statsd: names of dimensions, and each sort of metric', async () => {

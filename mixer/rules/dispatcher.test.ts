@@ -186,7 +186,6 @@ test('handlers that do not change stay; those that are meant no more are closed 
   const { mixer, clock, source } = mixerOf([nothing, denier('no', 7), rule('a', 'no')])
   const before = mixer.handlers
   source.set('more.yaml', JSON.stringify(denier('other', 5)))
-  expect(mixer.handlers.slice(0, 1)).toEqual(before.slice(0, 1))
   expect(mixer.handlers[0]).toBe(before[0])
   expect(mixer.generation).toBe(2)
   source.set('more.yaml', '')
