@@ -15,7 +15,8 @@ export const CODES = {
   IST0101: {
     name: 'ReferencedResourceNotFound',
     severity: 'error',
-    meaning: 'A host, gateway, subset, delegate, Secret, handler, instance or QuotaSpec that is referred to does not exist.',
+    meaning:
+      'A host, gateway, subset, delegate, Secret, handler, instance or QuotaSpec that is referred to does not exist.',
   },
   IST0106: { name: 'SchemaValidationError', severity: 'error', meaning: 'The object is not valid and is refused.' },
   IST0109: {

@@ -54,6 +54,7 @@ export function changesOf(operations: readonly CompiledOperation[], evaluation: 
   for (const { operation, name, values } of operations) {
     if (operation === 'REMOVE') changes.push({ operation, name, value: '' })
     for (const [i, compute] of values.entries()) {
+      evaluation.failure = ''
       const value = compute(evaluation)
       if (typeof value !== 'string') break
       // Several values of one header: the first takes the place of what was there.
