@@ -166,22 +166,22 @@ export const CODES = {
     severity: 'warning',
     meaning: 'A DestinationRule names a Secret that only gateways could take, and there is no Gateway.',
   },
-  LTN0301: {
+  LTN0401: {
     name: 'InvalidExpression',
     severity: 'error',
     meaning: 'An expression of a rule or instance cannot be read, or its types do not fit; the object is refused.',
   },
-  LTN0302: {
+  LTN0402: {
     name: 'UnknownAdapter',
     severity: 'error',
     meaning: 'A handler names an adapter, or an instance a template, that the mixer does not have.',
   },
-  LTN0303: {
+  LTN0403: {
     name: 'AdapterTakesNoSuchInstance',
     severity: 'error',
     meaning: 'A rule gives a handler an instance of a template that its adapter does not take.',
   },
-  LTN0304: {
+  LTN0404: {
     name: 'ConflictingAttribute',
     severity: 'error',
     meaning: 'An attributemanifest gives an attribute another type than it has; the first one counts.',

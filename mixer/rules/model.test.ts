@@ -16,9 +16,9 @@ test.each<[string, object[], string]>([
   [
     'an adapter that is none',
     [handler({}, 'deniar')],
-    'LTN0302 1 spec.compiledAdapter: no adapter is "deniar"; did you mean "denier"?',
+    'LTN0402 1 spec.compiledAdapter: no adapter is "deniar"; did you mean "denier"?',
   ],
-  ['no adapter', [policy('handler', 'h', {})], 'LTN0302 1 spec.compiledAdapter: must be given'],
+  ['no adapter', [policy('handler', 'h', {})], 'LTN0402 1 spec.compiledAdapter: must be given'],
   ['a field that is none', [handler({ statos: {} })], 'IST0106 1 spec.params.statos: unknown field'],
   ['a field of another type', [handler({ status: { code: 'x' } })], 'IST0106 1 spec.params.status.code: must be'],
   [
@@ -29,7 +29,7 @@ test.each<[string, object[], string]>([
   [
     'a template that is none',
     [instance({}, 'metrics')],
-    'LTN0302 1 spec.compiledTemplate: no template is "metrics"; did you mean "metric"?',
+    'LTN0402 1 spec.compiledTemplate: no template is "metrics"; did you mean "metric"?',
   ],
   [
     'a field of a template',
@@ -40,17 +40,17 @@ test.each<[string, object[], string]>([
   [
     'an expression of an instance',
     [instance({ value: '1', dimensions: { a: 'b.c' } })],
-    'LTN0301 1 spec.params.dimensions.a: at character 1: "b.c" is no attribute',
+    'LTN0401 1 spec.params.dimensions.a: at character 1: "b.c" is no attribute',
   ],
   [
     'the type of a field',
     [instance({ value: '1' }, 'listentry')],
-    'LTN0301 1 spec.params.value: at character 1: the expression must be a STRING',
+    'LTN0401 1 spec.params.value: at character 1: the expression must be a STRING',
   ],
   [
     'a rule that is no BOOL',
     [policy('rule', 'r', { match: 'request.path' })],
-    'LTN0301 1 spec.match: at character 1: the expression must be a BOOL',
+    'LTN0401 1 spec.match: at character 1: the expression must be a BOOL',
   ],
   [
     'a handler that is not there',
@@ -65,7 +65,7 @@ test.each<[string, object[], string]>([
   [
     'a template that the adapter does not take',
     [handler({}), instance({ value: '1' }), policy('rule', 'r', { actions: [{ handler: 'h', instances: ['i'] }] })],
-    'LTN0303 5 spec.actions[0].instances[0]: "i" is of template metric, denier takes',
+    'LTN0403 5 spec.actions[0].instances[0]: "i" is of template metric, denier takes',
   ],
   [
     'a removal that cannot be told',
@@ -75,7 +75,7 @@ test.each<[string, object[], string]>([
   [
     'an attribute of another type',
     [policy('attributemanifest', 'm', { attributes: { 'source.ip': { valueType: 'STRING' } } })],
-    'LTN0304 1 spec.attributes["source.ip"].valueType: "source.ip" is a IP_ADDRESS',
+    'LTN0404 1 spec.attributes["source.ip"].valueType: "source.ip" is a IP_ADDRESS',
   ],
   [
     'a quota that is none',
@@ -95,7 +95,7 @@ test.each<[string, object[], string]>([
         attributeBindings: { 'source.ip': '$out.source_labels' },
       }),
     ],
-    'LTN0301 1 spec.attributeBindings["source.ip"]: at character 1: the expression must be a IP_ADDRESS',
+    'LTN0401 1 spec.attributeBindings["source.ip"]: at character 1: the expression must be a IP_ADDRESS',
   ],
   [
     'a list on which nothing is',
@@ -163,7 +163,7 @@ test('each object that breaks stays in its last good version, and harms no other
   const broken = [handler({ status: { code: 'x' } }), nothing, policy('rule', 'r', { match: 'nonsense(' })]
   source.set('test.yaml', yaml([...broken, policy('rule', 'new', { actions: [{ handler: 'h', instances: ['i'] }] })]))
   expect(names()).toEqual(['r', 'new', 'kubernetesenv'])
-  expect(mixer.findings().map(({ code, object }) => `${code} ${object.name}`)).toEqual(['IST0106 h', 'LTN0301 r'])
+  expect(mixer.findings().map(({ code, object }) => `${code} ${object.name}`)).toEqual(['IST0106 h', 'LTN0401 r'])
   expect(mixer.stats.findings.value).toBe(2)
   expect(mixer.model.handlers.get('h.handler.istio-system')?.params).toEqual({ status: { code: 7 } })
   // What is gone is gone, and does not come back by being broken.

@@ -135,7 +135,7 @@ export class ModelCompiler {
         if (known === undefined) types.set(name, valueType)
         else if (known !== valueType) {
           const path = ['spec', 'attributes', name, 'valueType']
-          report.add('LTN0304', path, `"${name}" is a ${known}, and stays one`)
+          report.add('LTN0404', path, `"${name}" is a ${known}, and stays one`)
         }
       }
       this.#findings.push(...report.findings)
@@ -172,13 +172,13 @@ function handlerPlan(object: ConfigObject, isTyped: boolean, report: ModelReport
   const { spec } = object.body as HandlerBody
   const wanted = isTyped ? object.kind : spec.compiledAdapter
   if (wanted === undefined) {
-    report.add('LTN0302', ['spec', 'compiledAdapter'], `must be given; known are ${ADAPTER_NAMES.join(', ')}`)
+    report.add('LTN0402', ['spec', 'compiledAdapter'], `must be given; known are ${ADAPTER_NAMES.join(', ')}`)
     return undefined
   }
   const adapter = findAdapter(wanted)
   if (adapter === undefined) {
     const hint = didYouMean(wanted, ADAPTER_NAMES) || `; known are ${ADAPTER_NAMES.join(', ')}`
-    report.add('LTN0302', ['spec', 'compiledAdapter'], `no adapter is "${wanted}"${hint}`)
+    report.add('LTN0402', ['spec', 'compiledAdapter'], `no adapter is "${wanted}"${hint}`)
     return undefined
   }
   const params = readParams(adapter, isTyped ? spec : spec.params, isTyped ? ['spec'] : ['spec', 'params'], report)
@@ -199,7 +199,7 @@ function instanceOf(
   if (template === undefined) {
     const hint = (wanted !== undefined && didYouMean(wanted, names)) || `; known are ${names.join(', ')}`
     const message = wanted === undefined ? 'must be given' : `no template is "${wanted}"`
-    report.add('LTN0302', ['spec', 'compiledTemplate'], `${message}${hint}`)
+    report.add('LTN0402', ['spec', 'compiledTemplate'], `${message}${hint}`)
     return undefined
   }
   const { name, namespace } = object.metadata

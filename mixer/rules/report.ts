@@ -36,7 +36,7 @@ export class ModelReport {
   /** The expression, or undefined when it is none, which is reported. */
   expression(result: ExpressionResult, path: FieldPath): Expression | undefined {
     if (result.ok) return result.expression
-    this.add('LTN0301', path, result.error.describe())
+    this.add('LTN0401', path, result.error.describe())
     return undefined
   }
 }

@@ -67,7 +67,7 @@ export function compileRule(object: ConfigObject<RuleBody>, parts: Parts, report
       const { adapter } = handler
       if (adapter.templates.includes(instance.template.name)) return [instance]
       const message = `"${reference}" is of template ${instance.template.name}, ${adapter.name} takes ${adapter.templates.join(', ')}`
-      report.add('LTN0303', [...path, 'instances', at], message)
+      report.add('LTN0403', [...path, 'instances', at], message)
       return []
     })
     if (action.instances === undefined || action.instances.length === 0) {

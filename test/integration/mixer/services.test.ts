@@ -174,7 +174,7 @@ test('a broken configuration keeps the last good one, and is a finding', async (
   const [finding, ...others] = mixer.mixer.findings()
   expect(others).toEqual([])
   expect(finding).toMatchObject({
-    code: 'LTN0301',
+    code: 'LTN0401',
     object: { kind: 'rule', namespace: 'default', name: 'denyreviewsv3' },
     file: 'deny.yaml',
     line: broken.split('\n').findIndex((line) => line.includes('match:')) + 1,
