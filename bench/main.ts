@@ -1,5 +1,6 @@
 import { benchAuthorization } from './authorization/main.ts'
 import { benchDataPath } from './data-path/main.ts'
+import { benchMixer } from './mixer/main.ts'
 import { benchPilot } from './pilot/main.ts'
 import { benchSoak } from './soak/main.ts'
 
@@ -11,6 +12,7 @@ const BENCHES: Record<string, (args: readonly string[]) => Promise<void>> = {
   proxy: benchDataPath,
   pilot: benchPilot,
   authorization: benchAuthorization,
+  mixer: benchMixer,
   soak: benchSoak,
 }
 

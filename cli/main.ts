@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<{ command: CliCommand }>> = {
   certs: () => import('./commands/certs.ts'),
   demo: () => import('./commands/demo.ts'),
   explain: () => import('./commands/explain.ts'),
+  mixer: () => import('./commands/mixer.ts'),
   pilot: () => import('./commands/pilot.ts'),
   proxy: () => import('./commands/proxy.ts'),
   'proxy-config': () => import('./commands/proxy-config.ts'),

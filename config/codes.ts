@@ -15,7 +15,8 @@ export const CODES = {
   IST0101: {
     name: 'ReferencedResourceNotFound',
     severity: 'error',
-    meaning: 'A host, gateway, subset, delegate or Secret that is referred to does not exist.',
+    meaning:
+      'A host, gateway, subset, delegate, Secret, handler, instance or QuotaSpec that is referred to does not exist.',
   },
   IST0106: { name: 'SchemaValidationError', severity: 'error', meaning: 'The object is not valid and is refused.' },
   IST0109: {
@@ -170,6 +171,26 @@ export const CODES = {
     name: 'EnvoyFilterNotApplied',
     severity: 'warning',
     meaning: 'A patch of an EnvoyFilter is none of those that are made, and changes nothing.',
+  },
+  LTN0401: {
+    name: 'InvalidExpression',
+    severity: 'error',
+    meaning: 'An expression of a rule or instance cannot be read, or its types do not fit; the object is refused.',
+  },
+  LTN0402: {
+    name: 'UnknownAdapter',
+    severity: 'error',
+    meaning: 'A handler names an adapter, or an instance a template, that the mixer does not have.',
+  },
+  LTN0403: {
+    name: 'AdapterTakesNoSuchInstance',
+    severity: 'error',
+    meaning: 'A rule gives a handler an instance of a template that its adapter does not take.',
+  },
+  LTN0404: {
+    name: 'ConflictingAttribute',
+    severity: 'error',
+    meaning: 'An attributemanifest gives an attribute another type than it has; the first one counts.',
   },
 } as const satisfies Record<string, CodeInfo>
 

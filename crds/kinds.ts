@@ -6,6 +6,17 @@ import { EndpointSliceBody } from './kinds/endpoint-slice.ts'
 import { EndpointsBody } from './kinds/endpoints.ts'
 import { EnvoyFilterBody } from './kinds/envoy-filter.ts'
 import { GatewayBody } from './kinds/gateway.ts'
+import {
+  AttributeManifestBody,
+  HandlerBody,
+  InstanceBody,
+  QuotaSpecBindingBody,
+  QuotaSpecBody,
+  RuleBody,
+  TYPED_HANDLERS,
+  TYPED_INSTANCES,
+  TypedBody,
+} from './kinds/mixer.ts'
 import { PeerAuthenticationBody } from './kinds/peer-authentication.ts'
 import { PodBody } from './kinds/pod.ts'
 import { RateLimitBody } from './kinds/rate-limit.ts'
@@ -49,6 +60,16 @@ function lateen(kind: string, plural: string, shortNames: string[], schema: TObj
   return { group: 'lateen.mesh', versions, kind, plural, shortNames, scope: 'Namespaced', schema, ours: true }
 }
 
+function policy(kind: string, plural: string, schema: TObject): KindInfo {
+  const versions = ['v1alpha2']
+  return { group: 'config.istio.io', versions, kind, plural, shortNames: [], scope: 'Namespaced', schema, ours: true }
+}
+
+/** The kinds from before handler and instance, one for each adapter and template. */
+function typed(kinds: Readonly<Record<string, string>>): KindInfo[] {
+  return Object.entries(kinds).map(([kind, plural]) => policy(kind, plural, TypedBody))
+}
+
 function kubernetes(group: string, versions: string[], kind: string, plural: string, schema: TObject): KindInfo {
   return { group, versions, kind, plural, shortNames: [], scope: 'Namespaced', schema, ours: false }
 }
@@ -65,6 +86,14 @@ export const KINDS: readonly KindInfo[] = [
   security('AuthorizationPolicy', 'authorizationpolicies', ['ap'], AuthorizationPolicyBody),
   { ...networking('EnvoyFilter', 'envoyfilters', [], EnvoyFilterBody), versions: ['v1alpha3'] },
   lateen('RateLimit', 'ratelimits', ['rl'], RateLimitBody),
+  policy('attributemanifest', 'attributemanifests', AttributeManifestBody),
+  policy('handler', 'handlers', HandlerBody),
+  policy('instance', 'instances', InstanceBody),
+  policy('rule', 'rules', RuleBody),
+  policy('QuotaSpec', 'quotaspecs', QuotaSpecBody),
+  policy('QuotaSpecBinding', 'quotaspecbindings', QuotaSpecBindingBody),
+  ...typed(TYPED_HANDLERS),
+  ...typed(TYPED_INSTANCES),
   kubernetes('', ['v1'], 'Service', 'services', ServiceBody),
   kubernetes('', ['v1'], 'Endpoints', 'endpoints', EndpointsBody),
   kubernetes('discovery.k8s.io', ['v1', 'v1beta1'], 'EndpointSlice', 'endpointslices', EndpointSliceBody),

@@ -9,6 +9,8 @@ export interface SafeRegex {
   readonly pattern: string
   /** Whether the whole text matches, as Istio's and Envoy's `safe_regex` demand. */
   fullMatch(text: string): boolean
+  /** Whether a part of the text matches. */
+  search(text: string): boolean
   /** Replaces every match. `rewrite` refers to groups as RE2 does: `\0` the match, `\1` the first group, `\\` a backslash. */
   replaceAll(text: string, rewrite: string): string
 }
@@ -45,6 +47,10 @@ class Re2Regex implements SafeRegex {
 
   fullMatch(text: string): boolean {
     return this.#fullMatch(text)
+  }
+
+  search(text: string): boolean {
+    return this.#compiled.matcher(text).find()
   }
 
   replaceAll(text: string, rewrite: string): string {

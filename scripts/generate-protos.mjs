@@ -57,9 +57,12 @@ const ROOTS = [
   'envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls.proto',
   'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+  'envoy/service/accesslog/v3/als.proto',
   'envoy/service/auth/v3/external_auth.proto',
   'envoy/service/discovery/v3/ads.proto',
+  'envoy/service/ratelimit/v3/rls.proto',
   'envoy/service/secret/v3/sds.proto',
+  'grpc/health/v1/health.proto',
   'istio/v1/auth/ca.proto',
 ]
 

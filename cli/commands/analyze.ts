@@ -7,6 +7,7 @@ import type { ConfigObject } from '../../config/object.ts'
 import { DirectorySource } from '../../config/sources/directory.ts'
 import type { AuthorizationPolicyBody } from '../../crds/kinds/authorization-policy.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { ModelCompiler } from '../../mixer/rules/model.ts'
 import { unknownProviders } from '../../pilot/mesh/extension-providers.ts'
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from '../../pilot/mesh/options.ts'
 import type { CliCommand } from '../command.ts'
@@ -63,6 +64,7 @@ export async function findingsOf(paths: readonly string[], meshConfigFile?: stri
       ...ofMesh,
       ...findings,
       ...providers,
+      ...new ModelCompiler({ rootNamespace: mesh.rootNamespace, domain: mesh.domain }).compile(objects).findings,
       ...analyze(objects, { ...analysisOptions(options), nowMs: systemClock.wallMs() }),
     ])
   } finally {

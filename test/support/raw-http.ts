@@ -9,11 +9,12 @@ export interface RawResponse {
 
 const TIMEOUT_MS = 20_000
 
-/** Sends exactly these lines and reads one response until the server closes. `Connection: close` must be among them. */
-export function sendRaw(host: string, port: number, request: string): Promise<RawResponse> {
+/** Sends exactly these lines and reads one response until the server closes. `Connection: close` must be among them. `localAddress`: whence. */
+export function sendRaw(host: string, port: number, request: string, localAddress?: string): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
-    const socket = connect(port, host, () => socket.write(request, 'latin1'))
+    const from = localAddress === undefined ? {} : { localAddress }
+    const socket = connect({ port, host, ...from }, () => socket.write(request, 'latin1'))
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer from ${host}:${port} in ${TIMEOUT_MS} ms`)))
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     socket.on('error', reject)

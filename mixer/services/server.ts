@@ -1,0 +1,186 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js'
+import {
+  AccessLogService,
+  type StreamAccessLogsMessage,
+  type StreamAccessLogsResponse,
+  StreamAccessLogsResponseSchema,
+} from '../../api/gen/envoy/service/accesslog/v3/als_pb.js'
+import { Authorization, type CheckRequest } from '../../api/gen/envoy/service/auth/v3/external_auth_pb.js'
+import {
+  type RateLimitRequest,
+  type RateLimitResponse,
+  RateLimitService,
+} from '../../api/gen/envoy/service/ratelimit/v3/rls_pb.js'
+import { serviceDefinition } from '../../api/grpc.ts'
+import type { Timer } from '../../lib/clock.ts'
+import { errorText } from '../../lib/errors.ts'
+import { OK } from '../adapters/adapter.ts'
+import { checkBag } from '../attributes/from-check.ts'
+import { descriptorBag } from '../attributes/from-rate-limit.ts'
+import type { Mixer } from '../mixer.ts'
+import type { CheckAnswer, QuotaAnswer } from '../rules/dispatcher.ts'
+import { AccessLogStream } from './access-logs.ts'
+import { Admission, type AdmissionOptions } from './admission.ts'
+import { CheckEncoder } from './check-answer.ts'
+import { HealthService } from './health.ts'
+import { rateLimitResponse } from './rate-limit-answer.ts'
+
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+const MAX_STREAMS = 1024
+/** So long may calls that are under way go on when the mixer stops. */
+const DRAIN_MS = 5_000
+
+const TOO_BUSY = { code: status.UNAVAILABLE, details: 'too much is under way' }
+
+const { check: CHECK, ...others } = serviceDefinition(Authorization)
+/** Its answers are bytes already. */
+const AUTHORIZATION = {
+  ...others,
+  check: { ...(CHECK as MethodDefinition<unknown, unknown>), responseSerialize: (bytes: unknown) => bytes as Buffer },
+}
+
+/** Envoy's three services over gRPC, and the health service. */
+export class MixerServer {
+  readonly #mixer: Mixer
+  readonly #admission: Admission
+  readonly #encoder = new CheckEncoder()
+  readonly #health = new HealthService([Authorization.typeName, RateLimitService.typeName, AccessLogService.typeName])
+  readonly #logs = new Set<ServerReadableStream<StreamAccessLogsMessage, StreamAccessLogsResponse>>()
+  readonly #server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_concurrent_streams': MAX_STREAMS,
+    'grpc.enable_channelz': 0,
+  })
+
+  constructor(mixer: Mixer, options: AdmissionOptions = {}) {
+    this.#mixer = mixer
+    this.#admission = new Admission(mixer.clock, mixer.stats, options)
+    this.#server.addService(AUTHORIZATION, {
+      check: (call: ServerUnaryCall<CheckRequest, Buffer>, callback: sendUnaryData<Buffer>) =>
+        this.#check(call.request, callback),
+    })
+    this.#server.addService(serviceDefinition(RateLimitService), {
+      shouldRateLimit: (
+        call: ServerUnaryCall<RateLimitRequest, RateLimitResponse>,
+        callback: sendUnaryData<RateLimitResponse>,
+      ) => this.#limit(call.request, callback),
+    })
+    this.#server.addService(serviceDefinition(AccessLogService), {
+      streamAccessLogs: (
+        call: ServerReadableStream<StreamAccessLogsMessage, StreamAccessLogsResponse>,
+        callback: sendUnaryData<StreamAccessLogsResponse>,
+      ) => this.#takeLogs(call, callback),
+    })
+    this.#server.addService(HealthService.definition, this.#health.handlers)
+  }
+
+  /** `host:port`; port 0 takes a free one. Returns the port. */
+  listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      )
+    })
+  }
+
+  /** Takes nothing new, and lets what is under way end. */
+  async close(drainMs = DRAIN_MS): Promise<void> {
+    this.#health.stopServing()
+    this.#admission.close()
+    // Logs never end by themselves: their proxies open another stream where they are welcome.
+    for (const stream of this.#logs) stream.emit('end')
+    let timer: Timer | undefined
+    const tooLong = new Promise<void>((resolve) => {
+      timer = this.#mixer.clock.setTimer(drainMs, resolve)
+    })
+    await Promise.race([tooLong, new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))])
+    timer?.cancel()
+    this.#server.forceShutdown()
+  }
+
+  #check(request: CheckRequest, callback: sendUnaryData<Buffer>): void {
+    const { dispatcher, stats } = this.#mixer
+    stats.checks.inc()
+    const answer = (verdict: CheckAnswer) => {
+      // Where nobody can say, the proxy does what its fail mode says.
+      if (verdict.code === OK && verdict.problem !== '') {
+        stats.checksFailed.inc()
+        callback({ code: status.INTERNAL, details: verdict.problem })
+        return
+      }
+      if (verdict.code !== OK) stats.checksDenied.inc()
+      callback(null, this.#encoder.encode(verdict))
+    }
+    this.#admit(() => dispatcher.check(checkBag(request, dispatcher.types)), answer, callback)
+  }
+
+  #limit({ descriptors, hitsAddend }: RateLimitRequest, callback: sendUnaryData<RateLimitResponse>): void {
+    const { dispatcher, stats } = this.#mixer
+    stats.quotas.inc()
+    const hits = hitsAddend === 0 ? 1 : hitsAddend
+    const ask = () => {
+      const answers = descriptors.map((one) => dispatcher.quota(descriptorBag(one, dispatcher.types), hits))
+      return answers.some((one) => one instanceof Promise) ? Promise.all(answers) : (answers as QuotaAnswer[])
+    }
+    const answer = (answers: QuotaAnswer[]) => {
+      const isOver = answers.some(({ granted }) => !granted)
+      const problem = answers.find((one) => one.problem !== '')?.problem
+      if (isOver) stats.quotasOverLimit.inc()
+      else if (problem !== undefined) {
+        stats.quotasFailed.inc()
+        callback({ code: status.UNAVAILABLE, details: problem })
+        return
+      }
+      callback(null, rateLimitResponse(answers))
+    }
+    this.#admit(ask, answer, callback)
+  }
+
+  /** Does the work if there is room for it. */
+  #admit<T, R>(work: () => T | Promise<T>, answer: (result: T) => void, callback: sendUnaryData<R>): void {
+    if (!this.#admission.enter()) {
+      callback(TOO_BUSY)
+      return
+    }
+    const failed = (thrown: unknown) => {
+      this.#admission.leave()
+      this.#mixer.log.error('bug', { error: thrown instanceof Error ? thrown.stack : errorText(thrown) })
+      callback({ code: status.INTERNAL, details: 'internal error' })
+    }
+    const done = (result: T) => {
+      this.#admission.leave()
+      answer(result)
+    }
+    try {
+      const result = work()
+      if (result instanceof Promise) result.then(done, failed)
+      else done(result)
+    } catch (thrown) {
+      failed(thrown)
+    }
+  }
+
+  #takeLogs(
+    call: ServerReadableStream<StreamAccessLogsMessage, StreamAccessLogsResponse>,
+    callback: sendUnaryData<StreamAccessLogsResponse>,
+  ): void {
+    const stream = new AccessLogStream(this.#mixer)
+    this.#logs.add(call)
+    const forget = () => this.#logs.delete(call)
+    call.on('data', (message: StreamAccessLogsMessage) => stream.take(message))
+    call.on('end', () => {
+      if (forget()) callback(null, create(StreamAccessLogsResponseSchema))
+    })
+    call.on('error', forget)
+    call.on('cancelled', forget)
+  }
+}
