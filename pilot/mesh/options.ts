@@ -46,7 +46,7 @@ export interface MeshOptions {
 export const ISTIO_RETRY_ON = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes'
 
 /** What a route without a policy retries: nothing that may have been executed (decision 16). */
-const SAFE_RETRY_ON = 'connect-failure,refused-stream,retriable-status-codes'
+export const SAFE_RETRY_ON = 'connect-failure,refused-stream,retriable-status-codes'
 
 export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   domain: 'cluster.local',

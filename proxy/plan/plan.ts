@@ -398,6 +398,8 @@ export interface RetryPlan {
   readonly rateLimited: RateLimitedBackOffPlan | undefined
   readonly avoidPreviousHosts: boolean
   readonly hostSelectionAttempts: number
+  /** A request that may be repeated is tried again when its connection breaks before the answer, whatever `on` says. */
+  readonly repeatsIdempotent: boolean
   /** The request is none of those that are tried again (`retriable_request_headers`). It may get a rival. */
   readonly isForOthers: boolean
 }

@@ -45,8 +45,9 @@ export type TryFailure =
   | 'per_try_timeout'
 
 /** Whether the policy asks to try again after a try that gave no response. `requestWasSent`: its head had been written. */
-export function retriesFailure(plan: RetryPlan, failure: TryFailure, requestWasSent: boolean): boolean {
+export function retriesFailure(plan: RetryPlan, failure: TryFailure, requestWasSent: boolean, method: string): boolean {
   const { on } = plan
+  if (failure === 'reset' && plan.repeatsIdempotent && isIdempotent(method)) return true
   if (on.has('5xx') || on.has('gateway-error') || on.has('reset')) return true
   if (!requestWasSent && on.has('reset-before-request')) return true
   if (failure === 'refused' && on.has('refused-stream')) return true

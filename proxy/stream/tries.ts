@@ -294,7 +294,7 @@ export class Tries implements TryOwner {
     const { retry } = request.decision
     const kind: TryFailure = failure === 'no_healthy_upstream' ? 'connect_failure' : failure
     const isUnsent = !attempt.requestWasSent
-    const isUnwanted = retry !== undefined && !isRetried && retriesFailure(retry, kind, !isUnsent)
+    const isUnwanted = retry !== undefined && !isRetried && retriesFailure(retry, kind, !isUnsent, request.head.method)
     if (isUnwanted && this.#mayRetry(isUnsent, false)) {
       this.#scheduleRetry(attempt, false)
       return
@@ -458,7 +458,11 @@ export class Tries implements TryOwner {
     }
     attempt.cluster.stats[reason.counter].inc()
     this.abandon()
-    if (retry !== undefined && retriesFailure(retry, 'per_try_timeout', true) && this.#mayRetry(false, true)) {
+    if (
+      retry !== undefined &&
+      retriesFailure(retry, 'per_try_timeout', true, this.#request.head.method) &&
+      this.#mayRetry(false, true)
+    ) {
       this.#scheduleRetry(attempt, true)
       return
     }

@@ -7,7 +7,7 @@ import {
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { PreviousHostsPredicateSchema } from '../../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import type { HTTPRetry } from '../../../crds/kinds/virtual-service.ts'
-import { ISTIO_RETRY_ON } from '../../mesh/options.ts'
+import { ISTIO_RETRY_ON, SAFE_RETRY_ON } from '../../mesh/options.ts'
 import { any, durationOf } from '../messages.ts'
 
 const RETRIABLE_STATUS_CODES = 'retriable-status-codes'
@@ -31,6 +31,11 @@ export function retryPolicy(retries: HTTPRetry | undefined, fallback: HTTPRetry)
     ...(baseInterval && { retryBackOff: create(RetryPolicy_RetryBackOffSchema, { baseInterval }) }),
     ...(policy.retryIgnorePreviousHosts !== false && otherHosts()),
   })
+}
+
+/** Whether nobody has said what is to be tried again: then what may be repeated is (`REPEATS_IDEMPOTENT_KEY`). */
+export function isOwnChoice(retries: HTTPRetry | undefined, fallback: HTTPRetry): boolean {
+  return retries === undefined && fallback.retryOn === SAFE_RETRY_ON && (fallback.attempts ?? 0) > 0
 }
 
 /** Numbers among the conditions are status codes. */

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
+import { type Metadata, MetadataSchema } from '../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   type Route,
   type RouteAction,
@@ -10,6 +11,7 @@ import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { formatClusterName } from '../../../api/names.ts'
 import type { Origin } from '../../../api/origin.ts'
+import { PROXY_METADATA_KEY, REPEATS_IDEMPOTENT_KEY } from '../../../api/proxy-metadata.ts'
 import type { HTTPMatchRequest, HTTPRoute } from '../../../crds/kinds/virtual-service.ts'
 import type { DestinationRule } from '../../mesh/destination-rule.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
@@ -24,10 +26,11 @@ import { hashPolicies } from './hash-policy.ts'
 import { headerMutations } from './headers.ts'
 import { isCatchAll, routeMatch } from './match.ts'
 import { directResponseAction, redirectAction } from './redirect.ts'
-import { retryPolicy } from './retry.ts'
+import { isOwnChoice, retryPolicy } from './retry.ts'
 
 /** Istio's name for routes that have none of their own. */
 const DEFAULT_ROUTE_NAME = 'default'
+const OWN_CHOICE = { [PROXY_METADATA_KEY]: { [REPEATS_IDEMPOTENT_KEY]: true } }
 
 export const CORS_FILTER = 'envoy.filters.http.cors'
 export const FAULT_FILTER = 'envoy.filters.http.fault'
@@ -55,10 +58,17 @@ function ruleRoute(rule: HttpRule, match: HTTPMatchRequest | undefined, origin: 
   return create(RouteSchema, {
     name: routeName(route, match),
     match: routeMatch(match),
-    metadata: metadata(origin),
+    metadata: routeMetadata(route, origin, context.options),
     typedPerFilterConfig: filterConfigs(route),
     ...outcome(route, match, context),
   })
+}
+
+function routeMetadata(route: HTTPRoute, origin: Origin, { defaultHttpRetryPolicy }: MeshOptions): Metadata {
+  const made = metadata(origin)
+  const isForward = route.redirect === undefined && route.directResponse === undefined
+  if (isForward && isOwnChoice(route.retries, defaultHttpRetryPolicy)) Object.assign(made.filterMetadata, OWN_CHOICE)
+  return made
 }
 
 function routeName(route: HTTPRoute, match: HTTPMatchRequest | undefined): string {
@@ -106,9 +116,12 @@ export function clusterRoute(
   options?: MeshOptions,
   hashPolicy: RouteAction['hashPolicy'] = [],
 ): Route {
-  const retries = options === undefined ? undefined : retryPolicy(undefined, options.defaultHttpRetryPolicy)
+  const fallback = options?.defaultHttpRetryPolicy
+  const retries = fallback && retryPolicy(undefined, fallback)
   return create(RouteSchema, {
     name,
+    ...(fallback &&
+      isOwnChoice(undefined, fallback) && { metadata: create(MetadataSchema, { filterMetadata: OWN_CHOICE }) }),
     match: routeMatch(undefined),
     action: {
       case: 'route',

@@ -71,6 +71,7 @@ export function compileRetry(policy: RetryPolicy, path: string): RetryPlan {
     rateLimited: policy.rateLimitedRetryBackOff && compileRateLimited(policy.rateLimitedRetryBackOff, path),
     avoidPreviousHosts: policy.retryHostPredicate.length > 0,
     hostSelectionAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
+    repeatsIdempotent: false,
     isForOthers: false,
   }
 }

@@ -5,8 +5,9 @@ import {
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { type RouteConfiguration, RouteConfigurationSchema } from '../../../api/gen/envoy/config/route/v3/route_pb.js'
 import type { Origin } from '../../../api/origin.ts'
+import { PROXY_METADATA_KEY, REPEATS_IDEMPOTENT_KEY } from '../../../api/proxy-metadata.ts'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
-import type { DomainIndex, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan.ts'
+import type { DomainIndex, RouteActionPlan, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { RouteIndex } from '../route-index.ts'
 import { originOf } from './common.ts'
@@ -68,11 +69,18 @@ function compileHost(host: VirtualHost, path: string): VirtualHostPlan {
   }
 }
 
+/** What the pilot says of a route's retries that Envoy has no words for. */
+function withOwnRetries(action: RouteActionPlan, { metadata }: Route): RouteActionPlan {
+  if (action.kind !== 'forward' || action.retry === undefined) return action
+  const repeatsIdempotent = metadata?.filterMetadata[PROXY_METADATA_KEY]?.[REPEATS_IDEMPOTENT_KEY] === true
+  return repeatsIdempotent ? { ...action, retry: { ...action.retry, repeatsIdempotent } } : action
+}
+
 function compileRoute(route: Route, path: string, hostOrigin: Origin | undefined): RoutePlan {
   return {
     name: route.name,
     match: compileRouteMatch(route.match, `${path}.match`),
-    action: compileAction(route.action, path),
+    action: withOwnRetries(compileAction(route.action, path), route),
     mutations: compileMutations(route, path),
     filterConfigs: compileFilterConfigs(route.typedPerFilterConfig, path),
     origin: originOf(route.metadata) ?? hostOrigin,
