@@ -74,7 +74,7 @@ export class RetryState {
   /** False when the cluster's breaker lets no more retries be under way. `wasUnsent`: nothing of the failed try has left. */
   reserve(breaker: CircuitBreaker, wasUnsent: boolean): boolean {
     this.release()
-    this.#grant = breaker.reserveRetry()
+    this.#grant = breaker.reserveRetry(wasUnsent)
     if (this.#grant === undefined) return false
     this.#heldBy = breaker
     this.#wasUnsent = wasUnsent

@@ -36,7 +36,7 @@ const host = new Host(endpoints[0] as EndpointPlan)
 /** Reserves retries until there are no more. */
 function retriesOf(breaker: CircuitBreaker): number {
   let count = 0
-  while (count < 1000 && breaker.reserveRetry() !== undefined) count++
+  while (count < 1000 && breaker.reserveRetry(false) !== undefined) count++
   return count
 }
 
@@ -96,6 +96,15 @@ test('a budget is a share of what is under way, and three at least', () => {
   expect(retriesOf(normal)).toBe(7)
 })
 
+test('a retry in the place of a try that was never sent is bounded over time alone', () => {
+  const { normal } = breakersOf({ thresholds: [{ retryBudget: {} }] })
+  expect(retriesOf(normal)).toBe(3)
+  let count = 0
+  while (count < 1000 && normal.reserveRetry(true) !== undefined) count++
+  expect(count).toBe(7)
+  expect(breakersOf({ thresholds: [{ maxRetries: 0 }] }).normal.reserveRetry(true)).toBeUndefined()
+})
+
 test('a budget comes before a number, and is there where nothing is said', () => {
   const budget = { budgetPercent: { value: 50 }, minRetryConcurrency: 1 }
   expect(
@@ -114,14 +123,14 @@ test('retries under way are counted over all threads, and bounded over time in e
   const [one, two] = [0, 1].map((thread) =>
     breakersOf({ thresholds: [{ retryBudget: {} }] }, new SharedBreakerTable(memory, thread).countsOf('c')),
   )
-  expect(one?.normal.reserveRetry()).toBeDefined()
-  expect(one?.normal.reserveRetry()).toBeDefined()
+  expect(one?.normal.reserveRetry(false)).toBeDefined()
+  expect(one?.normal.reserveRetry(false)).toBeDefined()
   expect(retriesOf(two?.normal as CircuitBreaker)).toBe(1)
   // However fast they end, there are ten, and those that successes earn.
   let made = 0
   for (; two !== undefined && made < 100; made++) {
     two.normal.releaseRetry()
-    if (two.normal.reserveRetry() === undefined) break
+    if (two.normal.reserveRetry(false) === undefined) break
   }
   expect(made).toBe(9)
 })

@@ -128,11 +128,15 @@ export class CircuitBreaker {
     this.#stats.upstream_rq_active.dec()
   }
 
-  /** Lets a retry be under way, or undefined. Who gets one gives it back. */
-  reserveRetry(): RetryGrant | undefined {
+  /**
+   * Lets a retry be under way, or undefined. Who gets one gives it back. `wasUnsent`: it takes the place of a try of which nothing has
+   * left, so that no more are under way than if all were well: a budget bounds these by time only.
+   */
+  reserveRetry(wasUnsent: boolean): RetryGrant | undefined {
     const { retryBudget } = this.limits
     const isWithin = retryBudget === undefined || this.window.allows(retryBudget.percent)
-    if (!isWithin || this.total(COUNT.retries) >= this.#maxRetries) {
+    const isBounded = retryBudget === undefined || !wasUnsent
+    if (!isWithin || (isBounded && this.total(COUNT.retries) >= this.#maxRetries)) {
       this.#stats.upstream_rq_retry_overflow.inc()
       return undefined
     }

@@ -89,7 +89,7 @@ export class Endpoint {
 }
 
 export interface LabOptions {
-  /** Of the VirtualService's route, as YAML in one line; without it the mesh's own retries. */
+  /** Of the VirtualService's route, as YAML in one line, with room for as many at a time as there are requests; without it the mesh's own retries. */
   readonly retries?: string
   /** More of the VirtualService's route. */
   readonly route?: string
@@ -234,6 +234,7 @@ spec:
   host: echo
   trafficPolicy:
     connectionPool: { tcp: { connectTimeout: 250ms } }
+    ${retries === undefined ? '' : 'retryBudget: { percent: 100, minRetryConcurrency: 100 }'}
     outlierDetection: { consecutive5xxErrors: 5, interval: 1s, baseEjectionTime: 30s, maxEjectionPercent: 50 }
 ${pods.join('')}`
 }
