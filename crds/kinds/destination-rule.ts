@@ -178,7 +178,7 @@ export const RetryBudget = message({
     }),
   ),
   minRetryConcurrency: Type.Optional(uint32('Default 3.')),
-  budgetInterval: Type.Optional(unsupported(durationOrZero(), 'successes of the last ten seconds count')),
+  budgetInterval: Type.Optional(unsupported(durationOrZero(), 'successes of the last five seconds count')),
 })
 export type RetryBudget = Static<typeof RetryBudget>
 

@@ -291,7 +291,7 @@ test('a retry in the place of what was never sent costs nothing when it succeeds
     side(1).connect().answer(200)
     let left = 0
     for (; cluster.breaker.window.allows(20); left++) cluster.breaker.window.spend()
-    expect(left).toBe(10 - cost)
+    expect(left).toBe(5 - cost)
   }
 })
 

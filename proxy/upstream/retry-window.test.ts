@@ -16,25 +16,25 @@ function spendAll(window: RetryWindow, percent = 20): number {
 
 test('without any success a few retries are free, and then no more', () => {
   const { window, time } = windowAt()
-  expect(spendAll(window)).toBe(10)
-  time.coarseNowMs = 9_999
+  expect(spendAll(window)).toBe(5)
+  time.coarseNowMs = 4_999
   expect(window.allows(20)).toBe(false)
-  time.coarseNowMs = 10_000
-  expect(spendAll(window)).toBe(10)
+  time.coarseNowMs = 5_000
+  expect(spendAll(window)).toBe(5)
 })
 
 test('successes earn a percentage, for as long as the window lasts', () => {
   const { window, time } = windowAt()
   for (let i = 0; i < 1000; i++) window.earn()
   expect(spendAll(window)).toBe(200)
-  time.coarseNowMs = 5_000
+  time.coarseNowMs = 3_000
   for (let i = 0; i < 100; i++) window.earn()
   expect(spendAll(window)).toBe(20)
   // The first second is forgotten, what was earned with what was spent.
-  time.coarseNowMs = 10_500
+  time.coarseNowMs = 5_500
   expect(window.allows(20)).toBe(false)
   time.coarseNowMs = 60_000
-  expect(spendAll(window)).toBe(10)
+  expect(spendAll(window)).toBe(5)
 })
 
 test('what is given back can be spent again, but not after it was forgotten', () => {
@@ -43,13 +43,13 @@ test('what is given back can be spent again, but not after it was forgotten', ()
   spendAll(window)
   window.refund(second)
   expect(spendAll(window)).toBe(1)
-  time.coarseNowMs = 10_000
+  time.coarseNowMs = 5_000
   window.refund(second)
-  expect(spendAll(window)).toBe(10)
+  expect(spendAll(window)).toBe(5)
 })
 
 test('threads share what is free', () => {
-  expect(spendAll(windowAt(4).window)).toBe(3)
+  expect(spendAll(windowAt(4).window)).toBe(2)
 })
 
 test('in any window there are never more retries than it allows', () => {
@@ -67,8 +67,8 @@ test('in any window there are never more retries than it allows', () => {
     } else if (window.allows(20)) {
       window.spend()
       spent.push(second)
-      const isIn = (at: number) => at > second - 10
-      const most = Math.max(10, earned.filter(isIn).length * 0.2)
+      const isIn = (at: number) => at > second - 5
+      const most = Math.max(5, earned.filter(isIn).length * 0.2)
       if (spent.filter(isIn).length > most) throw new Error(`seed ${seed}: too many retries at ${time.coarseNowMs} ms`)
     }
   }

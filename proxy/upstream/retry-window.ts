@@ -1,7 +1,7 @@
 /** How far back retries and successes are counted. */
-const WINDOW_SECONDS = 10
+const WINDOW_SECONDS = 5
 /** Retries in a window that need no successes, over all threads: a quiet service may try again too. */
-const FREE_RETRIES = 10
+const FREE_RETRIES = 5
 
 /** The time that buckets go by: a timer wheel's. */
 export interface CoarseTime {
@@ -9,7 +9,7 @@ export interface CoarseTime {
 }
 
 /**
- * What a cluster's retries have cost in the last ten seconds, and what they may cost: a percentage of the requests that
+ * What a cluster's retries have cost in the last five seconds, and what they may cost: a percentage of the requests that
  * succeeded in that time, or a few when that is more. Failures earn nothing, so that retries end when all fails, however
  * fast it fails and however many proxies stand in a row (decision 16).
  *
