@@ -215,10 +215,10 @@ withEnvoy('an answer to a request of somebody else may say that the host fails',
   backend.answersImmediate = true
   for (const [who, host] of Object.entries(pair.hosts)) {
     await (await fetch(`http://${host}:${FIRST_PORT}/data`)).text()
-    await eventually(async () => expect([who, await flagsOf(host, 0)]).toEqual([who, IMMEDIATE]))
+    await eventually(async () => expect([who, await flagsOf(host, 0, IMMEDIATE)]).toEqual([who, IMMEDIATE]))
   }
   for (const [i, [who, host]] of Object.entries(pair.hosts).entries()) {
-    await eventually(async () => expect([who, await flagsOf(host, 0)]).toEqual([who, WELL]))
+    await eventually(async () => expect([who, await flagsOf(host, 0, WELL)]).toEqual([who, WELL]))
     const { passive_failure: passive, failure } = await pair.stats(host, 'up0', 'health_check')
     expect([who, passive, (failure ?? 0) - (before[i]?.failure ?? 0)]).toEqual([who, 1, 1])
   }
