@@ -11,4 +11,6 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   maxWorkers: 2,
+  // What suites leave behind in a process adds up.
+  workerIdleMemoryLimit: '1GB',
 }
