@@ -419,6 +419,8 @@ export interface ClusterPlan {
   readonly tls: BySecrets<UpstreamTlsPlan> | undefined
   /** The first that a host's metadata meets says how it is called. */
   readonly socketMatches: readonly SocketMatchPlan[]
+  /** Tells whether another version of the cluster says the same about `tls` and `socketMatches`. */
+  readonly socketsKey: string
   readonly balancing: BalancingPlan
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
