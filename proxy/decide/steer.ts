@@ -23,6 +23,7 @@ const NO_POLICY: RetryPlan = {
   rateLimited: undefined,
   avoidPreviousHosts: false,
   hostSelectionAttempts: 1,
+  priorityUpdateFrequency: 0,
   isForOthers: false,
 }
 

@@ -398,6 +398,8 @@ export interface RetryPlan {
   readonly rateLimited: RateLimitedBackOffPlan | undefined
   readonly avoidPreviousHosts: boolean
   readonly hostSelectionAttempts: number
+  /** Retries turn to priorities that were not tried, anew after so many tries; 0: to any, as other requests. */
+  readonly priorityUpdateFrequency: number
   /** The request is none of those that are tried again (`retriable_request_headers`). It may get a rival. */
   readonly isForOthers: boolean
 }
