@@ -29,6 +29,7 @@ import { file_envoy_extensions_path_match_uri_template_v3_uri_template_match } f
 import { file_envoy_extensions_rate_limit_descriptors_expr_v3_expr } from './gen/envoy/extensions/rate_limit_descriptors/expr/v3/expr_pb.js'
 import { file_envoy_extensions_resource_monitors_downstream_connections_v3_downstream_connections } from './gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js'
 import { file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
+import { file_envoy_extensions_retry_priority_previous_priorities_v3_previous_priorities_config } from './gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js'
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import { file_envoy_extensions_transport_sockets_tls_v3_tls } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
@@ -56,6 +57,7 @@ export const REGISTRY: Registry = createRegistry(
     file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy,
     file_envoy_extensions_resource_monitors_downstream_connections_v3_downstream_connections,
     file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts,
+    file_envoy_extensions_retry_priority_previous_priorities_v3_previous_priorities_config,
     file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer,
     file_envoy_extensions_transport_sockets_tls_v3_tls,
     file_envoy_extensions_upstreams_http_v3_http_protocol_options,

@@ -24,6 +24,7 @@ const NO_POLICY: RetryPlan = {
   avoidPreviousHosts: false,
   hostSelectionAttempts: 1,
   repeatsIdempotent: false,
+  priorityUpdateFrequency: 0,
   isForOthers: false,
 }
 

@@ -523,8 +523,9 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
     } else if (!this.#exchange.isActive) {
       // What was asked before the end and waits for our answers to be read is still answered.
       if (this.#isClosing || this.#pending === undefined || !this.#isHeldBack) this.#closeGently()
-    } else if (!this.#requestIsRead) {
-      // The rest of the request will never come.
+    } else {
+      // Nobody waits for the answer, or the rest of the request will never come: who gives up closes, and its kernel sends no more
+      // than this until it is written to.
       this.#exchange.onDownstreamClosed()
       this.#socket.destroy()
     }

@@ -400,6 +400,8 @@ export interface RetryPlan {
   readonly hostSelectionAttempts: number
   /** A request that may be repeated is tried again when its connection breaks before the answer, whatever `on` says. */
   readonly repeatsIdempotent: boolean
+  /** Retries turn to priorities that were not tried, anew after so many tries; 0: to any, as other requests. */
+  readonly priorityUpdateFrequency: number
   /** The request is none of those that are tried again (`retriable_request_headers`). It may get a rival. */
   readonly isForOthers: boolean
 }
@@ -421,6 +423,8 @@ export interface ClusterPlan {
   readonly tls: BySecrets<UpstreamTlsPlan> | undefined
   /** The first that a host's metadata meets says how it is called. */
   readonly socketMatches: readonly SocketMatchPlan[]
+  /** Tells whether another version of the cluster says the same about `tls` and `socketMatches`. */
+  readonly socketsKey: string
   readonly balancing: BalancingPlan
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number

@@ -2,6 +2,7 @@ import type { Random } from '../../lib/random.ts'
 import type { RetryPlan } from '../plan/plan.ts'
 import type { CircuitBreaker, RetryGrant } from '../upstream/circuit-breaker.ts'
 import type { Host } from '../upstream/host.ts'
+import { PreviousPriorities } from '../upstream/host-sets/retry-priority.ts'
 import { isIdempotent } from './retry-policy.ts'
 import type { UpstreamTry } from './upstream-try.ts'
 
@@ -18,6 +19,8 @@ export class RetryState {
   #resends = 0
   #backoffMs = 0
   #triedHosts: Host[] | undefined
+  /** Where retries turn to; undefined for any request. */
+  priority: PreviousPriorities | undefined
   /** The breaker in which a retry of ours is counted. */
   #heldBy: CircuitBreaker | undefined
   #grant: RetryGrant | undefined
@@ -33,6 +36,7 @@ export class RetryState {
     this.#resends = 0
     this.#backoffMs = 0
     this.#triedHosts = undefined
+    this.priority = undefined
     this.#grant = undefined
     this.rivals.length = 0
   }
@@ -42,9 +46,12 @@ export class RetryState {
     return this.#triedHosts
   }
 
-  noteTriedHost({ host }: UpstreamTry): void {
+  noteTriedHost({ host }: UpstreamTry, { priorityUpdateFrequency }: RetryPlan): void {
     this.#triedHosts ??= []
     this.#triedHosts.push(host)
+    if (priorityUpdateFrequency === 0) return
+    this.priority ??= new PreviousPriorities(priorityUpdateFrequency)
+    this.priority.onTried(host)
   }
 
   /**

@@ -10,7 +10,7 @@ import { TimerWheel } from '../../lib/timer-wheel.ts'
 import { type Decision, newDecision } from '../decide/decision.ts'
 import { compileRetry } from '../plan/compile/retry.ts'
 import type { VirtualHostPlan } from '../plan/plan.ts'
-import { clusterPlan } from '../plan/testing.ts'
+import { clusterPlan, typed } from '../plan/testing.ts'
 import type { Attempt } from '../upstream/attempt.ts'
 import { ownBreakerTable } from '../upstream/breaker-counts.ts'
 import { Cluster } from '../upstream/cluster.ts'
@@ -63,21 +63,25 @@ interface Options {
   caller?: Partial<Decision['caller']>
   thresholds?: object
   elapsedMs?: () => number
+  /** Of its hosts. */
+  priorities?: readonly number[]
 }
 
-/** A request without content at a cluster of two hosts, which takes turns. */
-function setUp({ policy, decision: fields, caller, thresholds = { maxRetries: 100 }, elapsedMs }: Options) {
+/** A request without content at a cluster of two hosts, unless `priorities` say otherwise, which takes turns. */
+function setUp(options: Options) {
+  const { policy, decision: fields, caller, thresholds = { maxRetries: 100 }, elapsedMs, priorities = [0, 0] } = options
   const clock = new ManualClock(1_000_000_000_000)
   const metrics = new MetricStore()
   const wheel = new TimerWheel(clock)
   const bugs = new BugReporter(metrics, silentLogger)
   const random = seededRandom(1)
-  const endpoint = (portValue: number) => ({
-    endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue } } },
+  const endpoints = priorities.map((priority, i) => {
+    const address = { socketAddress: { address: '127.0.0.1', portValue: i + 1 } }
+    return { priority, lbEndpoints: [{ endpoint: { address } }] }
   })
   const plan = clusterPlan({
     circuitBreakers: { thresholds: [thresholds] },
-    loadAssignment: { clusterName: 'c', endpoints: [{ lbEndpoints: [endpoint(1), endpoint(2)] }] },
+    loadAssignment: { clusterName: 'c', endpoints },
   })
   const upstream = { clock, wheel, out: new OutBuffer(), bugs, random, metrics, breakers: ownBreakerTable }
   const cluster = new Cluster(plan, upstream)
@@ -231,6 +235,24 @@ test('a retry goes to another host where the policy says so', () => {
     clock.advance(40)
     expect(side(1).host).not.toBe(side(0).host)
   }
+})
+
+test.each([
+  [1, [0, 1, 2, 0]],
+  [2, [0, 0, 1, 1]],
+])('a retry turns to priorities that were not tried, anew after %i tries', (updateFrequency, expected) => {
+  const typedConfig = typed('retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', { updateFrequency })
+  const policy = { ...ON_5XX, retryPriority: { name: 'envoy.retry_priorities.previous_priorities', typedConfig } }
+  const { sides, side, clock, tries, cluster } = setUp({ policy, priorities: [0, 1, 2] })
+  for (let i = 0; i < 3; i++) {
+    side(i).connect().answer(503)
+    clock.advance(300)
+  }
+  expect(sides.map(({ host }) => host.plan.priority)).toEqual(expected)
+  // The next request begins with the first priority again.
+  tries.end()
+  tries.begin(cluster)
+  expect(side(4).host.plan.priority).toBe(0)
 })
 
 test('a retry of what is itself a retry is left to the caller', () => {

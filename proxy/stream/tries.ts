@@ -353,6 +353,7 @@ export class Tries implements TryOwner {
     choice.criteria = decision.choice?.criteria
     choice.avoid = retry?.avoidPreviousHosts === true ? this.#retries?.triedHosts : undefined
     choice.draws = retry?.hostSelectionAttempts ?? 0
+    choice.retryPriority = this.#retries?.priority
     return cluster.pickHost(choice)
   }
 
@@ -404,7 +405,7 @@ export class Tries implements TryOwner {
     wheel.disarm(this.#tryTimer)
     this.#idle?.stop()
     const retries = this.#retryState()
-    retries.noteTriedHost(attempt)
+    retries.noteTriedHost(attempt, retry)
     this.#isBackingOff = true
     const { rateLimited } = retry
     const intervalMs = head && rateLimited ? resetIntervalMs(rateLimited, head, clock.wallMs()) : 0

@@ -1,6 +1,7 @@
 import type { Attempt, PoolFailure, ResetReason } from '../upstream/attempt.ts'
 import { PRIORITY, type Priority } from '../upstream/circuit-breaker.ts'
 import type { Cluster } from '../upstream/cluster.ts'
+import type { ConnectionPool } from '../upstream/connection-pool.ts'
 import type { Host } from '../upstream/host.ts'
 import type { Latencies } from '../upstream/lb/latencies.ts'
 import type { RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
@@ -30,6 +31,7 @@ export class UpstreamTry implements Attempt {
   readonly isHttp2: boolean
   readonly isRaw: boolean
   readonly priority: Priority
+  waitsIn: ConnectionPool | undefined
   readonly #owner: TryOwner
   stream: UpstreamStream | undefined
   /** The head has been handed to the connection. */

@@ -28,6 +28,7 @@ afterEach(() => {
 
 /** Notes what it is told. */
 class NotingAttempt implements Attempt {
+  waitsIn = undefined
   readonly method = 'CONNECT'
   readonly authority = 'h'
   readonly isHttp2 = false

@@ -1,5 +1,6 @@
 import type { ResponseHead } from '../stream/message.ts'
 import type { Priority } from './circuit-breaker.ts'
+import type { ConnectionPool } from './connection-pool.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
 /** Why no connection could be had. */
@@ -22,6 +23,8 @@ export interface Attempt {
   readonly isRaw: boolean
   /** Whose circuit breakers and connections it uses. */
   readonly priority: Priority
+  /** Owned by the pools: the one in which it waits for a connection. The host may have got another meanwhile. */
+  waitsIn: ConnectionPool | undefined
   /** A connection is there: write the request. */
   onStream(stream: UpstreamStream): void
   /** Ending: no connection could be had; nothing was sent. */

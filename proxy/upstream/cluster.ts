@@ -84,13 +84,10 @@ export class Cluster {
     return this.#hosts.values()
   }
 
-  /** Takes a changed plan over; connections, hosts and counts stay. */
+  /** Takes a changed plan over; hosts and counts stay, and connections unless hosts are called another way. */
   replacePlan(plan: ClusterPlan, secrets: Secrets = NO_SECRETS): void {
     const rebalance = !picksAlike(plan, this.plan)
-    const speaksOther =
-      plan.protocol !== this.plan.protocol ||
-      plan.tls !== this.plan.tls ||
-      plan.socketMatches !== this.plan.socketMatches
+    const speaksOther = plan.protocol !== this.plan.protocol || plan.socketsKey !== this.plan.socketsKey
     const before = this.plan
     this.plan = plan
     this.breaker.limits = plan.limits
@@ -245,7 +242,7 @@ export class Cluster {
   /** The attempt no longer wants the connection that it waits for. */
   cancel(host: Host, attempt: Attempt): void {
     if (attempt.isRaw) this.#rawOf(host).cancel(attempt)
-    else this.#poolOf(host, attempt).cancel(attempt)
+    else attempt.waitsIn?.cancel(attempt)
   }
 
   #rawOf(host: Host): RawConnections {

@@ -47,6 +47,7 @@ export class ConnectionPool {
   readonly #protocol: PoolProtocol
   readonly #serverName: string
   #waiting: Attempt[] = []
+  #isDropped = false
   #expectedRoom: number
 
   /** `serverName` is what the connections ask for by SNI when the cluster takes it from its requests. */
@@ -87,6 +88,7 @@ export class ConnectionPool {
       attempt.onPoolFailure('overflow', 'too many requests wait for a connection')
       return
     }
+    attempt.waitsIn = this
     this.#waiting.push(attempt)
     if (!this.#wantsConnection) return
     if (this.#mayConnect) this.#connect()
@@ -98,6 +100,11 @@ export class ConnectionPool {
     const index = this.#waiting.indexOf(attempt)
     if (index < 0) return
     this.#waiting.splice(index, 1)
+    this.#onWaited(attempt)
+  }
+
+  #onWaited(attempt: Attempt): void {
+    attempt.waitsIn = undefined
     this.breaker.releasePending()
   }
 
@@ -136,7 +143,7 @@ export class ConnectionPool {
   #failFirst(reason: PoolFailure, detail: string): void {
     const attempt = this.#waiting.shift()
     if (attempt === undefined) return
-    this.breaker.releasePending()
+    this.#onWaited(attempt)
     attempt.onPoolFailure(reason, detail)
   }
 
@@ -168,11 +175,11 @@ export class ConnectionPool {
   onRoom(connection: PooledConnection): void {
     while (this.#waiting.length > 0 && connection.room > 0) {
       const attempt = this.#waiting.shift() as Attempt
-      this.breaker.releasePending()
+      this.#onWaited(attempt)
       this.#start(connection, attempt)
     }
     if (connection.room === 0 || connection.isListed) return
-    if (this.host.isRemoved || this.cluster.isRemoved) connection.drain()
+    if (this.#isDropped || this.host.isRemoved || this.cluster.isRemoved) connection.drain()
     else {
       connection.isListed = true
       this.#withRoom.push(connection)
@@ -189,6 +196,12 @@ export class ConnectionPool {
       this.#failFirst('connect_failure', detail)
     }
     this.#connectMore()
+  }
+
+  /** Nothing new comes: as drain(), and what is still being opened serves only those who wait for it already. */
+  drop(): void {
+    this.#isDropped = true
+    this.drain()
   }
 
   /** Closes what is idle; what is busy closes when its exchanges are over (its host or cluster is gone). */

@@ -28,6 +28,8 @@ export class Host {
   pool: ConnectionPool | undefined
   /** Pools for other protocols or server names than the first, by both. */
   otherPools: Map<string, ConnectionPool> | undefined
+  /** Pools that others took the place of, and that were in use then. */
+  #dropped: ConnectionPool[] = []
   /** The connections of tunnels that end here, made when the first comes. */
   raw: RawConnections | undefined
 
@@ -69,6 +71,7 @@ export class Host {
   get connectionCount(): number {
     let count = (this.pool?.connectionCount ?? 0) + (this.raw?.connectionCount ?? 0)
     for (const pool of this.otherPools?.values() ?? []) count += pool.connectionCount
+    for (const pool of this.#dropped) count += pool.connectionCount
     return count
   }
 
@@ -80,7 +83,9 @@ export class Host {
 
   /** As drain(); what comes afterwards gets other pools. */
   dropPools(): void {
-    this.drain()
+    const pools = [...this.#dropped, ...(this.pool ? [this.pool] : []), ...(this.otherPools?.values() ?? [])]
+    for (const pool of pools) pool.drop()
+    this.#dropped = pools.filter((pool) => !pool.isUnused)
     this.pool = undefined
     this.otherPools = undefined
   }

@@ -28,9 +28,9 @@ export function httpChain(text: string, fields: object = {}): object {
   return routedChain({ direct_response: { status: 200, body: { inline_string: text } } }, fields)
 }
 
-/** A filter chain that sends every request to this cluster. */
-export function forwardChain(cluster: string, fields: object = {}): object {
-  return routedChain({ route: { cluster } }, fields)
+/** A filter chain that sends every request to this cluster; `action` is what else its RouteAction says. */
+export function forwardChain(cluster: string, fields: object = {}, action: object = {}): object {
+  return routedChain({ route: { cluster, ...action } }, fields)
 }
 
 function routedChain(action: object, fields: object): object {

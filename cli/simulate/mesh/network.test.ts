@@ -79,6 +79,7 @@ function clusterWith(json: object, failures: Failure[] = []) {
         sent.stream = stream
         stream.writeHead(new RequestHead(), TARGET, false)
       },
+      waitsIn: undefined,
       onPoolFailure: (reason: string) => note(reason),
       onResponseHead: (head: ResponseHead) => note(String(head.status)),
       onResponseData() {},

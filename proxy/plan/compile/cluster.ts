@@ -14,6 +14,7 @@ import { notHonoured } from './honoured.ts'
 import { compileHostSets } from './host-sets.ts'
 import { compileHttpOptions } from './http-options.ts'
 import { compileOutlierDetection } from './outlier.ts'
+import { socketsKey } from './sockets-key.ts'
 import { compileUpstreamTls } from './transport-socket.ts'
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
@@ -35,6 +36,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
       criteria: Object.entries(match.match ?? {}),
       tls: compileUpstreamTls(match.transportSocket, http.tls, `transport_socket_matches[${i}].transport_socket`),
     })),
+    socketsKey: socketsKey(cluster, http.tls),
     balancing: compileBalancing(cluster),
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     ...http.plan,

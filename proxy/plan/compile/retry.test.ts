@@ -2,11 +2,19 @@ import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import { HedgePolicySchema, RetryPolicySchema } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { REGISTRY } from '../../../api/registry.ts'
+import { typed } from '../testing.ts'
 import { compileHedge, compileRetry } from './retry.ts'
 
 const compile = (policy: object) =>
   compileRetry(fromJson(RetryPolicySchema, policy as JsonValue, { registry: REGISTRY }), 'retry_policy')
 const hedge = (policy: object) => compileHedge(fromJson(HedgePolicySchema, policy as JsonValue), 'hedge_policy')
+
+const previousPriorities = (config: object) => ({
+  retryPriority: {
+    name: 'p',
+    typedConfig: typed('retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', config),
+  },
+})
 
 test("what a policy leaves out is Envoy's", () => {
   expect(compile({ retryOn: '5xx, reset' })).toMatchObject({
@@ -17,6 +25,7 @@ test("what a policy leaves out is Envoy's", () => {
     backoffMaxMs: 250,
     avoidPreviousHosts: false,
     hostSelectionAttempts: 1,
+    priorityUpdateFrequency: 0,
     looksAtSuccess: false,
     looksAtGrpc: false,
   })
@@ -28,6 +37,10 @@ test('answers that are good otherwise are looked at only where they must be', ()
   expect(compile({ retryOn: 'retriable-status-codes', retriableStatusCodes: [202] }).looksAtSuccess).toBe(true)
   expect(compile({ retryOn: '5xx', retriableStatusCodes: [202] }).looksAtSuccess).toBe(false)
   expect(compile({ retryOn: 'unavailable' }).looksAtGrpc).toBe(true)
+})
+
+test('of priorities those that were not tried are turned to, anew after so many tries', () => {
+  expect(compile(previousPriorities({ updateFrequency: 2 })).priorityUpdateFrequency).toBe(2)
 })
 
 test('times are whole milliseconds', () => {
@@ -45,7 +58,9 @@ test('times are whole milliseconds', () => {
 
 test.each([
   [{ retryOn: '5xx,nonsense' }, 'retry_policy.retry_on'],
-  [{ retryPriority: { name: 'p' } }, 'retry_policy.retry_priority'],
+  [{ retryPriority: { name: 'p' } }, 'retry_policy.retry_priority: p is not supported'],
+  [previousPriorities({}), 'retry_policy.retry_priority.typed_config.update_frequency'],
+  [previousPriorities({ updateFrequency: -1 }), 'retry_policy.retry_priority.typed_config.update_frequency'],
   [{ retryHostPredicate: [{ name: 'envoy.retry_host_predicates.omit_canary_hosts' }] }, 'retry_host_predicate[0]'],
   [{ retryBackOff: { baseInterval: '1s', maxInterval: '0.5s' } }, 'retry_back_off.max_interval'],
   [{ rateLimitedRetryBackOff: {} }, 'rate_limited_retry_back_off.reset_headers'],

@@ -1,9 +1,11 @@
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import {
   type HedgePolicy,
   type RetryPolicy_RateLimitedRetryBackOff as RateLimitedBackOff,
   RetryPolicy_ResetHeaderFormat as ResetFormat,
   type RetryPolicy,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
+import { PreviousPrioritiesConfigSchema } from '../../../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js'
 import type { RateLimitedBackOffPlan, RetryPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
@@ -47,8 +49,6 @@ export function compileRetry(policy: RetryPolicy, path: string): RetryPlan {
     }
     on.add(condition)
   }
-  if (policy.retryPriority !== undefined)
-    refuse(`${path}.retry_priority`, `${policy.retryPriority.name} is not supported`)
   if (policy.retryOptionsPredicates.length > 0) refuse(`${path}.retry_options_predicates`, 'not supported')
   policy.retryHostPredicate.forEach((predicate, i) => {
     if (predicate.name !== PREVIOUS_HOSTS) {
@@ -72,6 +72,7 @@ export function compileRetry(policy: RetryPolicy, path: string): RetryPlan {
     avoidPreviousHosts: policy.retryHostPredicate.length > 0,
     hostSelectionAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
     repeatsIdempotent: false,
+    priorityUpdateFrequency: compilePriority(policy, `$path.retry_priority`),
     isForOthers: false,
   }
 }
@@ -84,6 +85,16 @@ export function looksOf(
   const looksAtSuccess =
     on.has('retriable-headers') || (on.has('retriable-status-codes') && [...statuses].some((status) => status < 400))
   return { looksAtSuccess, looksAtGrpc: [...GRPC_RETRY_CONDITIONS].some((condition) => on.has(condition)) }
+}
+
+/** Envoy has one kind, previous_priorities, and finds it by the type of its configuration. */
+function compilePriority({ retryPriority }: RetryPolicy, path: string): number {
+  if (retryPriority === undefined) return 0
+  const { name, configType } = retryPriority
+  const config = configType.case === 'typedConfig' && anyUnpack(configType.value, PreviousPrioritiesConfigSchema)
+  if (!config) return refuse(path, `${name} is not supported, or has no typed_config`)
+  if (config.updateFrequency <= 0) refuse(`${path}.typed_config.update_frequency`, 'must be over 0')
+  return config.updateFrequency
 }
 
 function compileBackOff(
