@@ -72,7 +72,7 @@ export function compileRetry(policy: RetryPolicy, path: string): RetryPlan {
     avoidPreviousHosts: policy.retryHostPredicate.length > 0,
     hostSelectionAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
     repeatsIdempotent: false,
-    priorityUpdateFrequency: compilePriority(policy, `$path.retry_priority`),
+    priorityUpdateFrequency: compilePriority(policy, `${path}.retry_priority`),
     isForOthers: false,
   }
 }
