@@ -90,10 +90,11 @@ export function randomFilters(random: Random, port: number): object[] {
       const text = JSON.stringify(entries.map((entry) => [entry.key, 'value' in entry ? entry.value : '']))
       return !seen.has(text) && seen.add(text)
     })
-    // Of wildcards that overlap Envoy takes any.
+    // Of wildcards that overlap Envoy takes any, another in each process.
     .filter(({ entries }, i, all) => {
       const keys = (one: { entries: { key: string }[] }) => JSON.stringify(one.entries.map(({ key }) => key))
-      const isWild = (one: { entries: object[] }) => one.entries.some((entry) => !('value' in entry))
+      // An empty value is a wildcard too.
+      const isWild = (one: { entries: { value?: string }[] }) => one.entries.some(({ value = '' }) => value === '')
       return (
         !isWild({ entries }) || !all.slice(0, i).some((other) => isWild(other) && keys(other) === keys({ entries }))
       )

@@ -179,6 +179,50 @@ describe('descriptors', () => {
     expect(passed(9, header('x-a', '1'))).toBe(2)
   })
 
+  test('of those that fill alike the first asked comes first, and the answer tells of it until another refuses', () => {
+    const { ask } = filterWith({
+      enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
+      rate_limits: ['a', 'b'].map((key) => ({ actions: [{ generic_key: { descriptor_value: key } }] })),
+      descriptors: [
+        { entries: [{ key: 'generic_key', value: 'b' }], token_bucket: bucket(1, '100s') },
+        { entries: [{ key: 'generic_key', value: 'a' }], token_bucket: bucket(3, '200s', 2) },
+      ],
+    })
+    const told = [1, 2, 3, 4].map(() => {
+      const { headers } = ask()
+      return `${headers['x-ratelimit-remaining']} of ${headers['x-ratelimit-limit']}`
+    })
+    // A call that the second refuses has spent a token of the first.
+    expect(told).toEqual(['2 of 3', '0 of 1', '0 of 1', '0 of 3'])
+  })
+
+  test.each([1, 2])(
+    'of wildcards that a call is under the first that is written counts, an empty value being one',
+    (first) => {
+      const wild = [
+        {
+          entries: [
+            { key: 'a', value: '1' },
+            { key: 'b', value: '' },
+          ],
+          token_bucket: bucket(1),
+        },
+        { entries: [{ key: 'a' }, { key: 'b' }], token_bucket: bucket(2) },
+      ]
+      const { passed } = filterWith({
+        rate_limits: [{ actions: [byHeader('a'), byHeader('b')] }],
+        descriptors: first === 1 ? wild : wild.reverse(),
+      })
+      const call = {
+        headers: [
+          ['a', '1'],
+          ['b', '1'],
+        ],
+      } as unknown as TestCall
+      expect(passed(5, call)).toBe(first)
+    },
+  )
+
   test('entries are compared in number and order', () => {
     const entries = [
       { key: 'a', value: '1' },
