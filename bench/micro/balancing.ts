@@ -2,7 +2,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { seededRandom } from '../../lib/random.ts'
 import { HashValue, xxHash64OfLatin1 } from '../../lib/xxhash64.ts'
 import type { BalancingPlan } from '../../proxy/plan/balancing-plan.ts'
-import { DEFAULT_ENDPOINT_POLICY } from '../../proxy/plan/plan.ts'
+import { plainEndpoint } from '../../proxy/plan/plain-endpoint.ts'
 import { ResponseHead } from '../../proxy/stream/message.ts'
 import { Host } from '../../proxy/upstream/host.ts'
 import { balancersOf } from '../../proxy/upstream/lb/balancer.ts'
@@ -38,24 +38,7 @@ const PLANS: readonly [string, BalancingPlan, weighted: boolean][] = [
 function hostsOf(count: number, weighted: boolean): Host[] {
   return Array.from(
     { length: count },
-    (_, i) =>
-      new Host({
-        address: `10.0.${i >> 8}.${i & 255}`,
-        port: 8080,
-        unixPath: '',
-        hostname: '',
-        weight: weighted ? 1 + (i % 10) : 1,
-        priority: 0,
-        locality: '',
-        localityWeight: 0,
-        policy: DEFAULT_ENDPOINT_POLICY,
-        healthy: true,
-        degraded: false,
-        draining: false,
-        subsetMetadata: [],
-        socketMetadata: undefined,
-        hashKey: '',
-      }),
+    (_, i) => new Host({ ...plainEndpoint(`10.0.${i >> 8}.${i & 255}`, 8080), weight: weighted ? 1 + (i % 10) : 1 }),
   )
 }
 

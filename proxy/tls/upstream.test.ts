@@ -4,7 +4,7 @@ import { afterAll, afterEach, expect, test } from '@jest/globals'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { type Issued, TestCa } from '../../test/support/certificates.ts'
-import { DEFAULT_ENDPOINT_POLICY, type EndpointPlan } from '../plan/plan.ts'
+import { plainEndpoint } from '../plan/plain-endpoint.ts'
 import { NO_SECRETS } from '../plan/secret-plan.ts'
 import { clusterPlan, typed } from '../plan/testing.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
@@ -26,23 +26,7 @@ afterAll(() => {
   otherCa.remove()
 })
 
-const endpoint = (port: number): EndpointPlan => ({
-  address: '127.0.0.1',
-  port,
-  unixPath: '',
-  hostname: '',
-  weight: 1,
-  priority: 0,
-  locality: '',
-  localityWeight: 0,
-  policy: DEFAULT_ENDPOINT_POLICY,
-  healthy: true,
-  degraded: false,
-  draining: false,
-  subsetMetadata: [],
-  socketMetadata: undefined,
-  hashKey: '',
-})
+const endpoint = (port: number) => plainEndpoint('127.0.0.1', port)
 
 /** A TLS server that says the name it was asked for and who asked; gives its port. */
 function serve(issued: Issued = leaf, options: TlsOptions = {}): Promise<number> {

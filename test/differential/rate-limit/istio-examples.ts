@@ -1,4 +1,4 @@
-/** The local rate limits of Istio's documentation ("Enabling Rate Limits using Envoy"), as they stand there. */
+/** Local rate limits of the form that Istio's documentation shows ("Enabling Rate Limits using Envoy"). */
 
 /** Of all calls to a workload. */
 export const WHOLE_SERVICE = `

@@ -1,27 +1,11 @@
-import { DEFAULT_ENDPOINT_POLICY, type EndpointPlan } from '../../../plan/plan.ts'
+import { plainEndpoint } from '../../../plan/plain-endpoint.ts'
+import type { EndpointPlan } from '../../../plan/plan.ts'
 import { Host } from '../../host.ts'
 
 /** Helpers for the tests of this room. */
 
 export function endpoint(port: number, fields: Partial<EndpointPlan> = {}): EndpointPlan {
-  return {
-    address: '10.0.0.1',
-    port,
-    unixPath: '',
-    hostname: '',
-    weight: 1,
-    priority: 0,
-    locality: '',
-    localityWeight: 0,
-    policy: DEFAULT_ENDPOINT_POLICY,
-    healthy: true,
-    degraded: false,
-    draining: false,
-    subsetMetadata: [],
-    socketMetadata: undefined,
-    hashKey: '',
-    ...fields,
-  }
+  return { ...plainEndpoint('10.0.0.1', port), ...fields }
 }
 
 /** One host for each weight, at the ports 1000, 1001 and so on. */
