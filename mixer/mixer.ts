@@ -1,5 +1,6 @@
 import { sortFindings } from '../config/analysis/analyze.ts'
 import type { Finding } from '../config/finding.ts'
+import { FindingLog } from '../config/finding-log.ts'
 import type { ConfigObject } from '../config/object.ts'
 import type { ConfigSnapshot, ConfigSource } from '../config/store.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
@@ -38,12 +39,13 @@ export class Mixer {
   #generation = 0
   /** By the object that says their parameters: one that did not change is the same object, and keeps its handler. */
   #handlers = new Map<ConfigObject<unknown>, Handler>()
-  #reported = new Set<string>()
+  readonly #findingLog: FindingLog
 
   constructor({ source, clock = systemClock, random = systemRandom, log, ...options }: MixerOptions) {
     this.clock = clock
     this.#random = random
     this.log = log ?? createLogger('mixer')
+    this.#findingLog = new FindingLog(this.log)
     this.#compiler = new ModelCompiler(options)
     this.#snapshot = source.current()
     this.#publish()
@@ -100,7 +102,7 @@ export class Mixer {
     this.#handlers = handlers
     this.stats.generation.set(++this.#generation)
     this.#closeUnused(before)
-    this.#reportFindings()
+    this.stats.findings.set(this.#findingLog.report(this.findings()))
   }
 
   #open({ key, adapter, params }: HandlerPlan): Handler | undefined {
@@ -119,26 +121,5 @@ export class Mixer {
     this.clock.setTimer(CLOSE_AFTER_MS, () => {
       for (const handler of unused) void handler.close()
     })
-  }
-
-  /** Each new error is logged once. */
-  #reportFindings(): void {
-    const errors = this.findings().filter(({ severity }) => severity === 'error')
-    this.stats.findings.set(errors.length)
-    const seen = new Set<string>()
-    for (const { code, object, file, line, message } of errors) {
-      const key = `${code} ${file}:${line} ${message}`
-      seen.add(key)
-      if (this.#reported.has(key)) continue
-      const subject = `${object.kind} ${object.namespace}/${object.name}`
-      this.log.error('configuration refused; the last good version stays', {
-        code,
-        object: subject,
-        file,
-        line,
-        reason: message,
-      })
-    }
-    this.#reported = seen
   }
 }

@@ -1,5 +1,6 @@
 import { analyze, sortFindings } from '../config/analysis/analyze.ts'
 import type { Finding } from '../config/finding.ts'
+import { FindingLog } from '../config/finding-log.ts'
 import type { ConfigSource } from '../config/store.ts'
 import { type Clock, systemClock, type Timer } from '../lib/clock.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
@@ -42,7 +43,7 @@ export class Pilot {
   readonly jwks: JwksResolver
   readonly #options: PilotOptions
   readonly #log: Logger
-  #reported = new Set<string>()
+  readonly #findingLog: FindingLog
   xdsPort = 0
   /** 0 without an authority. */
   caPort = 0
@@ -50,6 +51,7 @@ export class Pilot {
   constructor(options: PilotOptions) {
     this.#options = options
     this.#log = options.log ?? createLogger('pilot')
+    this.#findingLog = new FindingLog(this.#log)
     this.clock = options.clock ?? systemClock
     const around = { clock: this.clock, log: this.#log, metrics: this.metrics }
     this.ca = options.ca && openCa(options.ca, around)
@@ -110,23 +112,7 @@ export class Pilot {
     return { domain, rootNamespace, trustDomains, nowMs: this.clock.wallMs() }
   }
 
-  /** Each new error is logged once, with its file and line. */
   #reportFindings(): void {
-    const errors = this.#options.source.current().findings.filter((finding) => finding.severity === 'error')
-    const seen = new Set<string>()
-    for (const { code, object, file, line, message } of errors) {
-      const key = `${code} ${file}:${line} ${message}`
-      seen.add(key)
-      if (this.#reported.has(key)) continue
-      const subject = object.name === '' ? undefined : `${object.kind} ${object.namespace}/${object.name}`
-      this.#log.error('configuration refused; the last good version stays', {
-        code,
-        object: subject,
-        file,
-        line,
-        reason: message,
-      })
-    }
-    this.#reported = seen
+    this.#findingLog.report(this.#options.source.current().findings)
   }
 }

@@ -74,3 +74,8 @@ export function hostWithoutPort(authority: string): string {
   const colon = authority.lastIndexOf(':')
   return colon < 0 ? authority : authority.slice(0, colon)
 }
+
+/** What a field says that holds a number; undefined where it is none, or too large for any clock. */
+export function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined
+}

@@ -7,6 +7,7 @@ import type { Call } from './call.ts'
 import type { Caller } from './caller.ts'
 import { forwardClientCertificate } from './client-certificate.ts'
 import type { Decision } from './decision.ts'
+import { wholeNumber } from './fields.ts'
 
 /**
  * Who the client is, from where its request comes, and what is therefore believed of its headers (Envoy's
@@ -127,8 +128,8 @@ function readControlHeaders(head: RequestHead, caller: Caller, isInternal: boole
     if ((at[(i << 2) + 1] as number) - start < 10 || !spells(bytes, base + start, 'x-envoy-')) continue
     const name = head.name(i).toLowerCase()
     if (caller.isTrusted) {
-      if (name === EXPECTED_TIMEOUT) caller.timeoutMs = wholeNumber(head.value(i))
-      else if (name === ATTEMPT_COUNT) caller.attempt = wholeNumber(head.value(i))
+      if (name === EXPECTED_TIMEOUT) caller.timeoutMs = wholeNumber(head.value(i)) ?? 0
+      else if (name === ATTEMPT_COUNT) caller.attempt = wholeNumber(head.value(i)) ?? 0
     }
     if (name === 'x-envoy-internal') head.removeAt(i)
     else if (STEERING_HEADERS.has(name)) {
@@ -137,9 +138,4 @@ function readControlHeaders(head: RequestHead, caller: Caller, isInternal: boole
     } else if (!isInternal && INTERNAL_HEADERS.has(name)) head.removeAt(i)
     else if (isEdge && EDGE_HEADERS.has(name)) head.removeAt(i)
   }
-}
-
-/** 0 for what is none, or too large for any clock. */
-function wholeNumber(text: string): number {
-  return /^\d{1,9}$/.test(text) ? Number(text) : 0
 }

@@ -1,10 +1,10 @@
-import { GRPC_RETRY_CONDITIONS, looksOf, RETRY_CONDITIONS } from '../plan/compile/retry.ts'
+import { GRPC_CONDITIONS, looksOf, RETRY_CONDITIONS } from '../plan/compile/retry.ts'
 import { presentHeaders } from '../plan/matchers.ts'
 import type { ForwardPlan, RetryPlan } from '../plan/plan.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
 import type { Decision } from './decision.ts'
-import { headerMatches } from './fields.ts'
+import { headerMatches, wholeNumber } from './fields.ts'
 import { isGrpc } from './route.ts'
 
 /** Envoy's, for a request that asks for retries where the route has no policy. */
@@ -96,20 +96,23 @@ function obey(head: RequestHead, decision: Decision): void {
   const perTryMs = take(head, 'x-envoy-upstream-rq-per-try-timeout-ms')
   const on = take(head, 'x-envoy-retry-on')
   const grpcOn = take(head, 'x-envoy-retry-grpc-on')
-  const attempts = numberOf(take(head, 'x-envoy-max-retries'))
+  const attempts = wholeNumber(take(head, 'x-envoy-max-retries'))
   const statuses = take(head, 'x-envoy-retriable-status-codes')
   const names = take(head, 'x-envoy-retriable-header-names')
   const hedges = take(head, 'x-envoy-hedge-on-per-try-timeout')
-  if (timeoutMs !== undefined) decision.timeoutMs = numberOf(timeoutMs) ?? decision.timeoutMs
+  if (timeoutMs !== undefined) decision.timeoutMs = wholeNumber(timeoutMs) ?? decision.timeoutMs
   if (hedges === 'true' || hedges === 'false') decision.hedges = hedges === 'true'
   // Who asks in so many words is heard, whatever try it is.
   if (on !== undefined || grpcOn !== undefined || attempts !== undefined) decision.caller.attempt = 0
   const retry = decision.retry ?? NO_POLICY
   const asked = new Set(retry.on)
   for (const condition of listOf(on)) if (RETRY_CONDITIONS.has(condition)) asked.add(condition)
-  for (const condition of listOf(grpcOn)) if (GRPC_RETRY_CONDITIONS.has(condition)) asked.add(condition)
+  for (const condition of listOf(grpcOn)) if (GRPC_CONDITIONS.has(condition)) asked.add(condition)
   const allStatuses = new Set(retry.statuses)
-  for (const status of listOf(statuses)) if (/^\d{1,9}$/.test(status)) allStatuses.add(Number(status))
+  for (const text of listOf(statuses)) {
+    const status = wholeNumber(text)
+    if (status !== undefined) allStatuses.add(status)
+  }
   decision.retry = {
     ...retry,
     on: asked,
@@ -117,7 +120,7 @@ function obey(head: RequestHead, decision: Decision): void {
     headers: names === undefined ? retry.headers : [...retry.headers, ...presentHeaders(listOf(names))],
     ...looksOf(asked, allStatuses),
     attempts: asked.size > 0 ? (attempts ?? retry.attempts) : retry.attempts,
-    perTryTimeoutMs: numberOf(perTryMs) ?? retry.perTryTimeoutMs,
+    perTryTimeoutMs: wholeNumber(perTryMs) ?? retry.perTryTimeoutMs,
   }
 }
 
@@ -132,8 +135,4 @@ function listOf(text: string | undefined): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined
 }

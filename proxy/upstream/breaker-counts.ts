@@ -1,3 +1,5 @@
+import { fnv1a64 } from '../../lib/fnv.ts'
+
 /** What circuit breakers count for a cluster. */
 export const COUNT = { connections: 0, pending: 1, requests: 2, retries: 3 } as const
 export type CountKind = (typeof COUNT)[keyof typeof COUNT]
@@ -78,7 +80,7 @@ export class SharedBreakerTable implements BreakerTable {
   }
 
   countsOf(cluster: string): BreakerCounts {
-    const slot = this.#slotOf(hash64(cluster))
+    const slot = this.#slotOf(keyOf(cluster))
     return slot < 0 ? new OwnCounts() : new SharedCounts(this.#counts, this.threads, this.#thread, slot * PLACES)
   }
 
@@ -119,9 +121,7 @@ class SharedCounts implements BreakerCounts {
   }
 }
 
-/** FNV-1a of 64 bits; never 0, which means an empty slot. */
-function hash64(text: string): bigint {
-  let hash = 0xcbf29ce484222325n
-  for (const byte of Buffer.from(text, 'utf8')) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  return hash === 0n ? 1n : BigInt.asIntN(64, hash)
+/** Never 0, which means an empty slot. */
+function keyOf(cluster: string): bigint {
+  return fnv1a64(cluster) || 1n
 }

@@ -1,3 +1,4 @@
+import { GRPC_RETRY_CONDITIONS, HTTP_RETRY_CONDITIONS } from '../../../api/retry-conditions.ts'
 import { parseDurationMs } from '../../../crds/duration.ts'
 import type { CorsPolicy, HTTPFaultInjection, HTTPRetry, Percent } from '../../../crds/kinds/virtual-service.ts'
 import { isHeaderName } from '../../names.ts'
@@ -6,25 +7,7 @@ import type { Report } from '../../report.ts'
 import { didYouMean } from '../suggest.ts'
 import { checkStringMatch } from './common.ts'
 
-/** Envoy's conditions for HTTP (`x-envoy-retry-on`) and gRPC (`x-envoy-retry-grpc-on`). */
-export const RETRY_CONDITIONS: readonly string[] = [
-  '5xx',
-  'gateway-error',
-  'reset',
-  'reset-before-request',
-  'connect-failure',
-  'envoy-ratelimited',
-  'retriable-4xx',
-  'refused-stream',
-  'retriable-status-codes',
-  'retriable-headers',
-  'http3-post-connect-failure',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-]
+const RETRY_CONDITIONS: readonly string[] = [...HTTP_RETRY_CONDITIONS, ...GRPC_RETRY_CONDITIONS]
 
 export function checkRetries(retries: HTTPRetry, path: FieldPath, report: Report): void {
   if (retries.attempts === 0) {

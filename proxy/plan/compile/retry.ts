@@ -6,34 +6,15 @@ import {
   type RetryPolicy,
 } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { PreviousPrioritiesConfigSchema } from '../../../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js'
+import { GRPC_RETRY_CONDITIONS, HTTP_RETRY_CONDITIONS } from '../../../api/retry-conditions.ts'
 import type { RateLimitedBackOffPlan, RetryPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
 import { compileHeaderMatcher } from './route-match.ts'
 
-/** Conditions of `retry_on` (envoy router filter, x-envoy-retry-on). */
-export const RETRY_CONDITIONS: ReadonlySet<string> = new Set([
-  '5xx',
-  'gateway-error',
-  'reset',
-  'reset-before-request',
-  'connect-failure',
-  'envoy-ratelimited',
-  'retriable-4xx',
-  'refused-stream',
-  'retriable-status-codes',
-  'retriable-headers',
-  // Without effect: nothing is sent by HTTP/3.
-  'http3-post-connect-failure',
-])
-/** Those about gRPC statuses (x-envoy-retry-grpc-on). */
-export const GRPC_RETRY_CONDITIONS: ReadonlySet<string> = new Set([
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-])
+/** The condition about HTTP/3 is without effect: nothing is sent by it. */
+export const RETRY_CONDITIONS: ReadonlySet<string> = new Set(HTTP_RETRY_CONDITIONS)
+export const GRPC_CONDITIONS: ReadonlySet<string> = new Set(GRPC_RETRY_CONDITIONS)
 
 const DEFAULT_BACKOFF_BASE_MS = 25
 const DEFAULT_RESET_MAX_MS = 300_000
@@ -44,7 +25,7 @@ export function compileRetry(policy: RetryPolicy, path: string): RetryPlan {
   const on = new Set<string>()
   for (const condition of policy.retryOn.split(',').map((c) => c.trim())) {
     if (condition === '') continue
-    if (!RETRY_CONDITIONS.has(condition) && !GRPC_RETRY_CONDITIONS.has(condition)) {
+    if (!RETRY_CONDITIONS.has(condition) && !GRPC_CONDITIONS.has(condition)) {
       refuse(`${path}.retry_on`, `condition ${JSON.stringify(condition)} is not supported`)
     }
     on.add(condition)
@@ -84,7 +65,7 @@ export function looksOf(
 ): Pick<RetryPlan, 'looksAtSuccess' | 'looksAtGrpc'> {
   const looksAtSuccess =
     on.has('retriable-headers') || (on.has('retriable-status-codes') && [...statuses].some((status) => status < 400))
-  return { looksAtSuccess, looksAtGrpc: [...GRPC_RETRY_CONDITIONS].some((condition) => on.has(condition)) }
+  return { looksAtSuccess, looksAtGrpc: GRPC_RETRY_CONDITIONS.some((condition) => on.has(condition)) }
 }
 
 /** Envoy has one kind, previous_priorities, and finds it by the type of its configuration. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../lib/clock.ts'
+import { fnv1a64 } from '../../../lib/fnv.ts'
 import { type ActiveRequests, FIELDS, HostRecord, TIMES } from './host-record.ts'
 import { type HostTable, newRecord } from './host-table.ts'
 import { ThreadLock } from './lock.ts'
@@ -183,8 +184,7 @@ export class SharedHostTable implements HostTable {
   }
 
   claim(cluster: string, host: string, flags: number): HostRecord {
-    // No name has a line break.
-    const slot = this.#slots.take(hash64(`${cluster}\n${host}`), (free) => this.#recordOf(free).clear(flags))
+    const slot = this.#slots.take(keyOf(cluster, host), (free) => this.#recordOf(free).clear(flags))
     return slot < 0 ? newRecord(flags) : this.#recordOf(slot)
   }
 
@@ -242,9 +242,9 @@ class SharedActive implements ActiveRequests {
   }
 }
 
-/** FNV-1a of 64 bits; never a number that marks a slot without a host. */
-function hash64(text: string): bigint {
-  let hash = 0xcbf29ce484222325n
-  for (const byte of Buffer.from(text, 'utf8')) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  return hash === EMPTY || hash === LEFT ? 2n : BigInt.asIntN(64, hash)
+/** Never a number that marks a slot without a host. */
+function keyOf(cluster: string, host: string): bigint {
+  // No name has a line break.
+  const hash = fnv1a64(`${cluster}\n${host}`)
+  return hash === EMPTY || hash === LEFT ? 2n : hash
 }

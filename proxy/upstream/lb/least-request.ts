@@ -19,7 +19,7 @@ export class LeastRequestBalancer implements Balancer {
   readonly #slowStart: SlowStart | undefined
   readonly #weightOf: (host: Host) => number
   #hosts: readonly Host[] = []
-  #scheduler: EdfScheduler | undefined
+  #scheduler: EdfScheduler<Host> | undefined
 
   constructor({ random, clock }: BalancerContext, { choices, activeRequestBias: bias, slowStart }: LeastRequestPlan) {
     this.#random = random

@@ -15,7 +15,7 @@ export class RoundRobinBalancer implements Balancer {
   readonly #weightOf: (host: Host) => number
   #hosts: readonly Host[] = []
   #index: number
-  #scheduler: EdfScheduler | undefined
+  #scheduler: EdfScheduler<Host> | undefined
 
   constructor({ random, clock }: BalancerContext, slowStart: SlowStartPlan | undefined) {
     this.#seed = randomInt(random, PICKS_BOUND)

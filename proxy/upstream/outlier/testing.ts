@@ -3,6 +3,7 @@ import type { Logger } from '../../../lib/log.ts'
 import { silentLogger } from '../../../lib/log.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
 import { type Random, seededRandom } from '../../../lib/random.ts'
+import { plainEndpoint } from '../../plan/plain-endpoint.ts'
 import type { EndpointPlan } from '../../plan/plan.ts'
 import { clusterPlan } from '../../plan/testing.ts'
 import { ResponseHead } from '../../stream/message.ts'
@@ -14,17 +15,7 @@ import type { OutlierEvent } from './event-log.ts'
 
 /** An endpoint at a port of this machine, for tests. */
 export function endpointAt(port: number): EndpointPlan {
-  return {
-    address: '127.0.0.1',
-    port,
-    unixPath: '',
-    hostname: '',
-    weight: 1,
-    priority: 0,
-    locality: '',
-    healthy: true,
-    socketMetadata: undefined,
-  } as EndpointPlan
+  return plainEndpoint('127.0.0.1', port)
 }
 
 /** A cluster of so many hosts with outlier detection, whose time stands still until it is told to pass. */

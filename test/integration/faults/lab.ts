@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { builtCli } from '../../e2e/built.ts'
 import { eventually } from '../../support/eventually.ts'
 import { bootstrapText, loopbackBlock } from '../../support/mesh.ts'
+import { clientSidecarYaml, podYaml, serviceYaml } from '../../support/mesh-yaml.ts'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const PORT = 9080
@@ -191,32 +192,9 @@ export class Lab {
 }
 
 function meshYaml(client: string, ips: readonly string[], { retries, route = '' }: LabOptions): string {
-  const pods = ips.map(
-    (ip) => `---
-apiVersion: v1
-kind: Pod
-metadata: { name: echo-${ip.replaceAll('.', '-')}, labels: { app: echo } }
-status: { podIP: ${ip} }
-`,
-  )
-  return `apiVersion: v1
-kind: Service
-metadata: { name: echo }
-spec:
-  selector: { app: echo }
-  ports: [{ name: http, port: ${PORT} }]
----
-apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: { name: client }
-spec:
-  workloadSelector: { labels: { app: client } }
-  egress:
-  - port: { number: ${PORT}, protocol: HTTP, name: http }
-    bind: ${client}
-    captureMode: NONE
-    hosts: ["./*"]
----
+  const pods = ips.map((ip) => `---\n${podYaml(`echo-${ip.replaceAll('.', '-')}`, 'app: echo', ip)}`)
+  return `${serviceYaml('echo', PORT)}---
+${clientSidecarYaml(client, PORT)}---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: echo }

@@ -1,6 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Random, randomInt } from '../../../lib/random.ts'
+import { clientSidecarYaml, podYaml, serviceYaml } from '../../support/mesh-yaml.ts'
 import { randomVirtualService } from '../../support/random-rules.ts'
 
 /** Where things are; every address is one of the loopback. */
@@ -34,12 +35,12 @@ export class Editor {
     this.#dir = dir
     this.#random = random
     this.#places = places
-    this.#write('services.yaml', SERVICE('echo'))
-    this.#write('sidecar.yaml', SIDECAR(places.client))
+    this.#write('services.yaml', serviceYaml('echo', PORT))
+    this.#write('sidecar.yaml', clientSidecarYaml(places.client, PORT))
     this.#writePods()
     this.#writePolicy()
     this.#writeRules()
-    this.#write('neighbours.yaml', SERVICE('neighbour-0'))
+    this.#write('neighbours.yaml', serviceYaml('neighbour-0', PORT))
   }
 
   /** One edit of one file. Returns what was done, for the message of a failure. */
@@ -62,7 +63,7 @@ export class Editor {
         this.#neighbours = randomInt(this.#random, 5)
         this.#write(
           'neighbours.yaml',
-          Array.from({ length: this.#neighbours + 1 }, (_, i) => SERVICE(`neighbour-${i}`)).join('---\n'),
+          Array.from({ length: this.#neighbours + 1 }, (_, i) => serviceYaml(`neighbour-${i}`, PORT)).join('---\n'),
         )
         return `${this.#neighbours} neighbours`
       default:
@@ -81,7 +82,9 @@ export class Editor {
 
   #writePods(): void {
     const pods = (['v1', 'v2'] as const).flatMap((version) =>
-      this.#places[version].slice(0, this.#replicas[version]).map((ip) => POD(version, ip)),
+      this.#places[version]
+        .slice(0, this.#replicas[version])
+        .map((ip) => podYaml(`echo-${version}-${ip.replaceAll('.', '-')}`, `app: echo, version: ${version}`, ip)),
     )
     this.#write('pods.yaml', pods.join('---\n'))
   }
@@ -132,29 +135,3 @@ ${aliases.join('')}`,
     }
   }
 }
-
-const SERVICE = (name: string) => `apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec:
-  selector: { app: ${name} }
-  ports: [{ name: http, port: ${PORT} }]
-`
-
-const POD = (version: string, ip: string) => `apiVersion: v1
-kind: Pod
-metadata: { name: echo-${version}-${ip.replaceAll('.', '-')}, labels: { app: echo, version: ${version} } }
-status: { podIP: ${ip} }
-`
-
-const SIDECAR = (client: string) => `apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: { name: client }
-spec:
-  workloadSelector: { labels: { app: client } }
-  egress:
-  - port: { number: ${PORT}, protocol: HTTP, name: http }
-    bind: ${client}
-    captureMode: NONE
-    hosts: ["./*"]
-`
