@@ -1,3 +1,4 @@
+import type { Random } from '../../lib/random.ts'
 import { queryValue } from '../plan/matchers.ts'
 import type {
   DomainIndex,
@@ -129,6 +130,12 @@ function pathMatches(matcher: RoutePlan['match']['path'], path: string, method: 
 
 export function isWithin(fraction: Fraction, randomValue: number): boolean {
   return randomValue % fraction.denominator < fraction.numerator
+}
+
+/** By a draw of its own; without a fraction always. */
+export function isDrawn(fraction: Fraction | undefined, random: Random): boolean {
+  if (fraction === undefined) return true
+  return fraction.numerator > 0 && Math.floor(random.next() * fraction.denominator) < fraction.numerator
 }
 
 export function isGrpc(call: Call): boolean {

@@ -67,11 +67,22 @@ const DENOMINATOR = {
   [FractionalPercent_DenominatorType.MILLION]: 1_000_000,
 }
 
-/** undefined means always. */
+export function fractionOf({ numerator, denominator }: FractionalPercent): Fraction {
+  return { numerator, denominator: DENOMINATOR[denominator] }
+}
+
+/** undefined means always, which is what holds where nothing is said. */
 export function compileFraction(percent: FractionalPercent | undefined): Fraction | undefined {
   if (percent === undefined) return undefined
-  const denominator = DENOMINATOR[percent.denominator]
-  return percent.numerator >= denominator ? undefined : { numerator: percent.numerator, denominator }
+  const fraction = fractionOf(percent)
+  return fraction.numerator >= fraction.denominator ? undefined : fraction
+}
+
+export const NEVER: Fraction = { numerator: 0, denominator: 100 }
+
+/** The same where what is not said is never. */
+export function compileFractionOrNever(percent: FractionalPercent | undefined): Fraction | undefined {
+  return percent === undefined ? NEVER : compileFraction(percent)
 }
 
 export interface SocketPlace {

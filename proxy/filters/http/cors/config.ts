@@ -1,6 +1,6 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { CorsPolicySchema, CorsSchema } from '../../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
-import { compileFraction, compileStringMatcher } from '../../../plan/compile/common.ts'
+import { compileFraction, compileFractionOrNever, compileStringMatcher } from '../../../plan/compile/common.ts'
 import type { StringMatcher } from '../../../plan/matchers.ts'
 import type { Fraction } from '../../../plan/plan.ts'
 import { refuse } from '../../../plan/plan-error.ts'
@@ -27,8 +27,6 @@ export function compileCors(any: Any, path: string): undefined {
   return undefined
 }
 
-const NEVER: Fraction = { numerator: 0, denominator: 100 }
-
 /** envoy.extensions.filters.http.cors.v3.CorsPolicy. */
 export function compileCorsPolicy(any: Any, path: string): CorsConfig {
   const policy = anyUnpack(any, CorsPolicySchema)
@@ -45,7 +43,6 @@ export function compileCorsPolicy(any: Any, path: string): CorsConfig {
     forwardNotMatchingPreflights: policy.forwardNotMatchingPreflights ?? true,
     allowPrivateNetwork: policy.allowPrivateNetworkAccess ?? false,
     enabled: compileFraction(policy.filterEnabled?.defaultValue),
-    shadow:
-      policy.shadowEnabled?.defaultValue === undefined ? NEVER : compileFraction(policy.shadowEnabled.defaultValue),
+    shadow: compileFractionOrNever(policy.shadowEnabled?.defaultValue),
   }
 }

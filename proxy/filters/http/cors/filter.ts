@@ -1,6 +1,5 @@
-import type { Call } from '../../../decide/call.ts'
 import { addResponseHeader, answer, countIn } from '../../../decide/decision.ts'
-import type { Fraction } from '../../../plan/plan.ts'
+import { isDrawn } from '../../../decide/route.ts'
 import type { HttpFilter } from '../filter.ts'
 import { type CorsConfig, compileCors, compileCorsPolicy } from './config.ts'
 
@@ -19,8 +18,8 @@ export const cors: HttpFilter<CorsConfig | undefined> = {
     // As in Envoy it is for what is sent on, and not for answers that a route gives itself.
     if (config === undefined || decision.route?.action.kind !== 'forward') return false
     const { head } = call
-    const isEnabled = isDrawn(config.enabled, call)
-    if (!isEnabled && !isDrawn(config.shadow, call)) return false
+    const isEnabled = isDrawn(config.enabled, call.random)
+    if (!isEnabled && !isDrawn(config.shadow, call.random)) return false
     const origin = head.get('origin')
     if (origin === undefined || origin === '') return false
     const isAllowed = config.allowOrigins.some((matcher) => matcher.test(origin))
@@ -45,11 +44,6 @@ export const cors: HttpFilter<CorsConfig | undefined> = {
     }
     return true
   },
-}
-
-function isDrawn(fraction: Fraction | undefined, call: Call): boolean {
-  if (fraction === undefined) return true
-  return fraction.numerator > 0 && Math.floor(call.random.next() * fraction.denominator) < fraction.numerator
 }
 
 function addPreflightHeaders(config: CorsConfig, decision: Parameters<typeof addResponseHeader>[0]): void {

@@ -1,10 +1,7 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { type HTTPFault, HTTPFaultSchema } from '../../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
-import {
-  type FractionalPercent,
-  FractionalPercent_DenominatorType,
-} from '../../../../api/gen/envoy/type/v3/percent_pb.js'
-import { durationMs } from '../../../plan/compile/common.ts'
+import type { FractionalPercent } from '../../../../api/gen/envoy/type/v3/percent_pb.js'
+import { durationMs, fractionOf, NEVER } from '../../../plan/compile/common.ts'
 import { compileHeaderMatcher } from '../../../plan/compile/route-match.ts'
 import type { HeaderMatcher } from '../../../plan/matchers.ts'
 import type { Fraction } from '../../../plan/plan.ts'
@@ -42,22 +39,15 @@ export function compileFault(any: Any, path: string): FaultConfig {
   }
 }
 
-const DENOMINATOR = {
-  [FractionalPercent_DenominatorType.HUNDRED]: 100,
-  [FractionalPercent_DenominatorType.TEN_THOUSAND]: 10_000,
-  [FractionalPercent_DenominatorType.MILLION]: 1_000_000,
-}
-
 /** A percentage that is absent or 0 means never. It is kept even where it is always: a request may ask for less. */
-function fractionOf(percent: FractionalPercent | undefined): Fraction {
-  if (percent === undefined) return { numerator: 0, denominator: 100 }
-  return { numerator: percent.numerator, denominator: DENOMINATOR[percent.denominator] }
+function fractionOrNever(percent: FractionalPercent | undefined): Fraction {
+  return percent === undefined ? NEVER : fractionOf(percent)
 }
 
 function delayOf(config: HTTPFault, path: string): FaultConfig['delay'] {
   if (config.delay === undefined) return undefined
   const { faultDelaySecifier: specifier, percentage } = config.delay
-  const fraction = fractionOf(percentage)
+  const fraction = fractionOrNever(percentage)
   if (specifier.case === 'headerDelay') return { ms: undefined, fraction }
   if (specifier.case !== 'fixedDelay') return refuse(path, 'fixed_delay or header_delay is needed')
   const ms = durationMs(specifier.value, 0)
@@ -67,7 +57,7 @@ function delayOf(config: HTTPFault, path: string): FaultConfig['delay'] {
 function abortOf(config: HTTPFault, path: string): FaultConfig['abort'] {
   if (config.abort === undefined) return undefined
   const { errorType, percentage } = config.abort
-  const fraction = fractionOf(percentage)
+  const fraction = fractionOrNever(percentage)
   switch (errorType.case) {
     case 'httpStatus':
       if (!isStatus(errorType.value)) refuse(`${path}.http_status`, 'must be 200 to 599')

@@ -1,5 +1,4 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
-import type { RuntimeFractionalPercent } from '../../../../api/gen/envoy/config/core/v3/base_pb.js'
 import {
   type LocalRateLimitDescriptor,
   VhRateLimitsOptions,
@@ -12,7 +11,7 @@ import {
 import type { Origin } from '../../../../api/origin.ts'
 import type { RateLimitPlan } from '../../../limits/rate-limit.ts'
 import { compileTokenBucket, type TokenBucketPlan } from '../../../limits/token-bucket.ts'
-import { compileFraction } from '../../../plan/compile/common.ts'
+import { compileFractionOrNever } from '../../../plan/compile/common.ts'
 import { compileMutation } from '../../../plan/compile/mutations.ts'
 import { compileRateLimits } from '../../../plan/compile/rate-limits.ts'
 import type { HeaderMutation } from '../../../plan/header-mutations.ts'
@@ -102,8 +101,8 @@ export function compileLocalRateLimit(any: Any, path: string, origins?: RuleOrig
     rateLimits: limits.length === 0 ? undefined : limits,
     virtualHostLimits: VIRTUAL_HOST_LIMITS[config.vhRateLimits],
     stage: config.stage,
-    enabled: fraction(config.filterEnabled),
-    enforced: fraction(config.filterEnforced),
+    enabled: compileFractionOrNever(config.filterEnabled?.defaultValue),
+    enforced: compileFractionOrNever(config.filterEnforced?.defaultValue),
     isPerConnection: config.localRateLimitPerDownstreamConnection,
     writesLimitHeaders: config.enableXRatelimitHeaders === XHeaders.DRAFT_VERSION_03,
     writesRetryAfter: config.enableRetryAfterHeader,
@@ -126,13 +125,6 @@ const VIRTUAL_HOST_LIMITS = {
   [VhRateLimitsOptions.INCLUDE]: 'include',
   [VhRateLimitsOptions.IGNORE]: 'ignore',
 } as const
-
-const NEVER: Fraction = { numerator: 0, denominator: 100 }
-
-/** What is not said is never, as in Envoy. */
-function fraction(percent: RuntimeFractionalPercent | undefined): Fraction | undefined {
-  return percent?.defaultValue === undefined ? NEVER : compileFraction(percent.defaultValue)
-}
 
 function refuseMany(headers: readonly unknown[], path: string): void {
   if (headers.length > MAX_ADDED_HEADERS) refuse(path, `at most ${MAX_ADDED_HEADERS}`)

@@ -1,10 +1,9 @@
 import type { Call } from '../../../decide/call.ts'
 import { addResponseHeader, answer, changeResponseHeader, countIn, type Decision } from '../../../decide/decision.ts'
 import { applyMutation, templateContext } from '../../../decide/mutate.ts'
-import { isGrpc } from '../../../decide/route.ts'
+import { isDrawn, isGrpc } from '../../../decide/route.ts'
 import type { Trace } from '../../../decide/trace.ts'
 import { formatTemplate } from '../../../plan/header-template.ts'
-import type { Fraction } from '../../../plan/plan.ts'
 import type { HttpFilter } from '../filter.ts'
 import { compileLocalRateLimit, type DescriptorPlan, type LimitPlan, type LocalRateLimitConfig } from './config.ts'
 import { MatchedLimits } from './match.ts'
@@ -21,7 +20,7 @@ export const localRateLimit: HttpFilter<LocalRateLimitConfig> = {
   compileForRoute: compileLocalRateLimit,
 
   judge(config, call, decision, _answer, _ofChain, trace) {
-    if (!isDrawn(config.enabled, call)) return false
+    if (!isDrawn(config.enabled, call.random)) return false
     const { counters } = config
     countIn(decision, counters.enabled)
     matched.find(config, call, decision)
@@ -34,7 +33,7 @@ export const localRateLimit: HttpFilter<LocalRateLimitConfig> = {
       return false
     }
     countIn(decision, counters.rateLimited)
-    if (!isDrawn(config.enforced, call)) {
+    if (!isDrawn(config.enforced, call.random)) {
       const { requestHeaders } = config
       if (!requestHeaders.isEmpty) applyMutation(requestHeaders, call.head, templateContext(decision, call))
       return false
@@ -120,11 +119,6 @@ function refuseCall(config: LocalRateLimitConfig, call: Call, decision: Decision
 }
 
 const BODY = Buffer.from('local_rate_limited')
-
-function isDrawn(fraction: Fraction | undefined, call: Call): boolean {
-  if (fraction === undefined) return true
-  return fraction.numerator > 0 && Math.floor(call.random.next() * fraction.denominator) < fraction.numerator
-}
 
 /** Which buckets are asked, in turn, and which are there for others. */
 function traceLimits(config: LocalRateLimitConfig, trace: Trace): void {
