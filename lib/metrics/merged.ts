@@ -1,3 +1,4 @@
+import { addHistograms, Histogram, type HistogramReading } from './histogram.ts'
 import { byName, Metric, type MetricReading, type MetricSource, metricKey, type SharedMetric } from './store.ts'
 
 interface Family {
@@ -6,10 +7,17 @@ interface Family {
   left: number
 }
 
+interface HistogramFamily {
+  readonly slots: Map<number, HistogramReading>
+  /** What threads that have ended had counted. */
+  left: HistogramReading | undefined
+}
+
 /** The metrics of all threads of a process as one: read from the slots that each thread writes for itself. */
 export class MergedMetrics implements MetricSource {
   readonly #own: MetricSource
   readonly #families = new Map<string, Family>()
+  readonly #histograms = new Map<string, HistogramFamily>()
 
   /** `own` are those of this thread. */
   constructor(own: MetricSource) {
@@ -19,6 +27,12 @@ export class MergedMetrics implements MetricSource {
   /** A thread has a new slot. */
   add(thread: number, shared: SharedMetric): void {
     const key = metricKey(shared.name, shared.labels)
+    if (shared.kind === 'histogram') {
+      const family = this.#histograms.get(key) ?? { slots: new Map(), left: undefined }
+      this.#histograms.set(key, family)
+      family.slots.set(thread, new Histogram(shared))
+      return
+    }
     let family = this.#families.get(key)
     if (family === undefined) {
       family = { slots: new Map(), left: 0 }
@@ -34,6 +48,21 @@ export class MergedMetrics implements MetricSource {
       if (slot?.kind === 'counter') family.left += slot.value
       family.slots.delete(thread)
     }
+    for (const family of this.#histograms.values()) {
+      const slot = family.slots.get(thread)
+      if (slot === undefined) continue
+      family.left = addHistograms(family.left === undefined ? [slot] : [family.left, slot])
+      family.slots.delete(thread)
+    }
+  }
+
+  histograms(): HistogramReading[] {
+    const own = new Map(this.#own.histograms().map((reading) => [metricKey(reading.name, reading.labels), reading]))
+    for (const [key, { slots, left }] of this.#histograms) {
+      const parts = [own.get(key), left, ...slots.values()].filter((part) => part !== undefined)
+      if (parts.length > 0) own.set(key, addHistograms(parts))
+    }
+    return [...own.values()].sort(byName)
   }
 
   all(): MetricReading[] {

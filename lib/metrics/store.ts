@@ -1,3 +1,5 @@
+import { Histogram, type HistogramReading, histogramSlots } from './histogram.ts'
+
 /** Slots are kept in pages of this many, so that growing never moves a slot that someone holds. */
 const PAGE_SLOTS = 1024
 
@@ -21,16 +23,20 @@ export interface MetricReading {
 export interface MetricSource {
   /** Every metric, sorted by name. */
   all(): readonly MetricReading[]
+  /** Every histogram, sorted by name; none is among the metrics of all(). */
+  histograms(): readonly HistogramReading[]
 }
 
 /** A slot as another thread can read it. */
 export interface SharedMetric {
   readonly name: string
   readonly labels: MetricLabels
-  readonly kind: 'counter' | 'gauge'
+  readonly kind: 'counter' | 'gauge' | 'histogram'
   readonly merge: MetricMerge
   readonly page: SharedArrayBuffer
   readonly index: number
+  /** A histogram's: it has several slots from `index` on. */
+  readonly bounds?: readonly number[]
 }
 
 /** A counter or gauge: one slot of a typed array. Counting is one addition, whatever its name and labels. */
@@ -45,7 +51,7 @@ export class Metric implements MetricReading {
   constructor({ name, labels, kind, merge, page, index }: SharedMetric) {
     this.name = name
     this.labels = labels
-    this.kind = kind
+    this.kind = kind === 'gauge' ? 'gauge' : 'counter'
     this.merge = merge
     this.#page = new Float64Array(page)
     this.#index = index
@@ -75,6 +81,7 @@ export class Metric implements MetricReading {
 /** All metrics of one thread, by name and labels. Names are looked up when configuration changes, never per request. */
 export class MetricStore implements MetricSource {
   readonly #byKey = new Map<string, Metric>()
+  readonly #histograms = new Map<string, Histogram>()
   readonly #onCreated: (metric: SharedMetric) => void
   #page = newPage()
   #used = 0
@@ -92,23 +99,53 @@ export class MetricStore implements MetricSource {
     return this.#metric(name, labels, 'gauge', merge)
   }
 
+  /** `bounds`: upper bounds of the buckets, ascending; a bucket without bound comes last by itself. */
+  histogram(name: string, labels: MetricLabels, bounds: readonly number[]): Histogram {
+    const key = metricKey(name, labels)
+    const found = this.#histograms.get(key)
+    if (found !== undefined) return found
+    const shared = {
+      name,
+      labels,
+      kind: 'histogram',
+      merge: 'sum',
+      bounds,
+      ...this.#take(histogramSlots(bounds)),
+    } as const
+    const histogram = new Histogram(shared)
+    this.#histograms.set(key, histogram)
+    this.#onCreated(shared)
+    return histogram
+  }
+
   all(): Metric[] {
     return [...this.#byKey.values()].sort(byName)
+  }
+
+  histograms(): Histogram[] {
+    return [...this.#histograms.values()].sort(byName)
   }
 
   #metric(name: string, labels: MetricLabels, kind: 'counter' | 'gauge', merge: MetricMerge): Metric {
     const key = metricKey(name, labels)
     const found = this.#byKey.get(key)
     if (found !== undefined) return found
-    if (this.#used === PAGE_SLOTS) {
-      this.#page = newPage()
-      this.#used = 0
-    }
-    const shared = { name, labels, kind, merge, page: this.#page, index: this.#used++ }
+    const shared = { name, labels, kind, merge, ...this.#take(1) }
     const metric = new Metric(shared)
     this.#byKey.set(key, metric)
     this.#onCreated(shared)
     return metric
+  }
+
+  /** Neighbouring slots that nobody has. */
+  #take(slots: number): { page: SharedArrayBuffer; index: number } {
+    if (this.#used + slots > PAGE_SLOTS) {
+      this.#page = newPage()
+      this.#used = 0
+    }
+    const index = this.#used
+    this.#used += slots
+    return { page: this.#page, index }
   }
 }
 
