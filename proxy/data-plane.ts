@@ -8,6 +8,7 @@ import { TimerWheel } from '../lib/timer-wheel.ts'
 import type { Surroundings } from './decide/surroundings.ts'
 import { ConnectionBudget } from './listener/budget.ts'
 import { Listener, type ListenerDirectory } from './listener/listener.ts'
+import { NO_NODE, type NodeFacts } from './node-facts.ts'
 import { type MemoryPressure, memoryReader, OverloadMonitor } from './overload-monitor.ts'
 import { type ClusterPlan, EMPTY_PLAN, type ListenerPlan, type Plan } from './plan/plan.ts'
 import { tlsBySecrets } from './plan/secret-needs.ts'
@@ -17,6 +18,7 @@ import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
 import { OutBuffer } from './stream/out-buffer.ts'
 import { type SurroundingsOptions, surroundingsOf } from './surroundings.ts'
+import { Telemetry } from './telemetry/telemetry.ts'
 import { type BreakerCounts, type BreakerTable, COUNT, ownBreakerTable } from './upstream/breaker-counts.ts'
 import { Cluster, type UpstreamContext } from './upstream/cluster.ts'
 import { DnsRefresher } from './upstream/dns.ts'
@@ -34,6 +36,8 @@ export interface DataPlaneOptions extends SurroundingsOptions {
   hosts?: HostTable
   /** How full memory is; by default, that of this process. */
   readMemory?: () => MemoryPressure
+  /** Who this proxy says that it is. */
+  node?: NodeFacts
   /** Other threads listen on the same addresses. */
   sharesPorts?: boolean
   /** How many connections all listeners may hold together; no bound when absent. */
@@ -58,6 +62,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly hosts: HostTable
   readonly sharesPorts: boolean
   readonly around: Surroundings
+  readonly telemetry: Telemetry
   readonly #faults: BreakerCounts
   plan: Plan = EMPTY_PLAN
   readonly log: Logger
@@ -95,6 +100,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.log)
     this.#filters = new PreparedFilters(this)
+    this.telemetry = new Telemetry(this, options.node ?? NO_NODE)
   }
 
   addActiveFault(by: 1 | -1): void {
@@ -137,6 +143,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   async setPlan(plan: Plan): Promise<readonly ListenerFailure[]> {
     this.#reportIgnored(plan)
     for (const clusterPlan of plan.clusters.values()) this.#setCluster(clusterPlan, plan)
+    this.telemetry.setPlan(plan)
     this.plan = plan
     this.#filters.setPlan(plan)
     const failures = await this.#setListeners(plan)
@@ -274,6 +281,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       this.#dns.stop(cluster)
       cluster.remove()
     }
+    this.telemetry.close()
   }
 }
 

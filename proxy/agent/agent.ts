@@ -10,6 +10,7 @@ import { createLogger, type Logger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
 import { DataPlane } from '../data-plane.ts'
+import { nodeFacts } from '../node-facts.ts'
 import { EMPTY_PLAN } from '../plan/plan.ts'
 import type { XdsClient } from '../xds/client.ts'
 import { ResourceSet } from '../xds/resource-set.ts'
@@ -99,6 +100,7 @@ export class Agent {
         new DataPlane({
           ...around,
           localCluster: bootstrap.node?.cluster ?? '',
+          node: nodeFacts(bootstrap.node),
           maxDownstreamConnections: maxDownstreamConnections(bootstrap),
         }),
       )

@@ -6,6 +6,7 @@ import type { HttpFilter } from '../filters/http/filter.ts'
 import type { NetworkAuthorizationPlan } from '../filters/network/judgement.ts'
 import type { ConnectionRateLimitPlan } from '../filters/network/local-ratelimit/config.ts'
 import type { RateLimitPlan } from '../limits/rate-limit.ts'
+import type { CallObserverPlan, ConnectionObserverPlan } from '../telemetry/observer.ts'
 import type { Priority } from '../upstream/circuit-breaker.ts'
 import type { BalancingPlan } from './balancing-plan.ts'
 import type { FilterChainIndex } from './filter-chain-index.ts'
@@ -182,6 +183,8 @@ export interface HttpManagerPlan {
   readonly codec: 'auto' | 'http1' | 'http2'
   /** HTTP/2: requests under way on one connection. */
   readonly maxConcurrentStreams: number
+  /** Access logs, metrics and spans, in the order in which they see a call. */
+  readonly observers: readonly CallObserverPlan[]
 }
 
 /** One filter of a connection manager's chain. */
@@ -200,6 +203,7 @@ export interface TcpProxyPlan {
   readonly hashesSourceIp: boolean
   /** How many hosts are tried when connecting fails. */
   readonly maxConnectAttempts: number
+  readonly observers: readonly ConnectionObserverPlan[]
 }
 
 // --- routes ---

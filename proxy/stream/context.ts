@@ -4,6 +4,7 @@ import type { Random } from '../../lib/random.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Surroundings } from '../decide/surroundings.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { ObserverDirectory } from '../telemetry/telemetry.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { BugReporter } from './bugs.ts'
 import type { DateHeader } from './date.ts'
@@ -20,6 +21,7 @@ export interface StreamContext {
   readonly metrics: MetricStore
   /** What decisions may ask. */
   readonly around: Surroundings
+  readonly telemetry: ObserverDirectory
   addActiveFault(by: 1 | -1): void
   /** Whether new requests are refused. */
   readonly overload: { readonly isShedding: boolean }

@@ -1,3 +1,4 @@
+import type { ResponseFlag } from '../../api/response-flags.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
@@ -10,6 +11,8 @@ import type { Question } from '../decide/question.ts'
 import { isGrpc } from '../decide/route.ts'
 import { Base64Reader, encodeData, encodeTrailers, responseType } from '../filters/http/grpc-web/body.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
+import { CallRecord } from '../telemetry/call-record.ts'
+import type { CallObservers } from '../telemetry/observers.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
@@ -67,6 +70,10 @@ export class Exchange implements Call, TriedRequest {
   /** What a filter is asking. */
   #inquiry: Inquiry | undefined
   #startMs = 0
+  /** Where somebody observes; undefined else. */
+  #record: CallRecord | undefined
+  /** Kept from one request to the next. */
+  #ownRecord: CallRecord | undefined
   /** When the whole request was here, if the time from then is bounded; else 0. */
   #completeMs = 0
   /** A fault delays it. */
@@ -135,16 +142,27 @@ export class Exchange implements Call, TriedRequest {
     const decision = this.decision
     resetDecision(decision)
     this.#idle.watch(manager.streamIdleTimeoutMs)
+    const observers = context.telemetry.observersOf(manager)
+    if (observers !== undefined) this.#observe(observers, manager)
     if (context.overload.isShedding) shed(decision, stats)
     else if (prepareRequest(manager, this, decision)) {
+      observers?.onRequest(this.#record as CallRecord)
       this.#routes = routesOf(this.#plan, manager)
       decide(this.#plan, manager, this.#routes, this, decision)
     }
     this.#onDecided()
   }
 
+  #observe(observers: CallObservers, manager: HttpManagerPlan): void {
+    this.#ownRecord ??= new CallRecord(this)
+    this.#record = this.#ownRecord
+    this.#record.begin(observers, manager, this.#startMs, this.#context.clock.wallMs())
+    if (this.buffer.isEnded) this.#record.requestEndMs = this.#startMs
+  }
+
   onRequestData(received: Buffer): void {
     if (!this.isActive) return
+    if (this.#record !== undefined) this.#record.receivedBytes += received.length
     const data = this.decision.grpcWeb?.isTextRequest === true ? this.#decodeText(received) : received
     if (data === undefined || data.length === 0) return
     this.#idle.touch()
@@ -196,6 +214,7 @@ export class Exchange implements Call, TriedRequest {
       return
     }
     this.buffer.isEnded = true
+    if (this.#record !== undefined) this.#record.requestEndMs = this.#context.clock.nowMs()
     if (this.#isTunnel) {
       this.#tries.stream?.endRequest('')
       if (this.#responseIsOver) this.#finish()
@@ -221,6 +240,7 @@ export class Exchange implements Call, TriedRequest {
     if (!this.isActive) return
     this.#stats?.downstream_rq_rx_reset.inc()
     this.#cluster?.stats.upstream_rq_cancelled.inc()
+    this.#noteEnding('DC', 'downstream_remote_disconnect')
     this.#tries.abandon()
     this.#finish()
   }
@@ -271,6 +291,7 @@ export class Exchange implements Call, TriedRequest {
       return
     }
     this.#cluster = cluster
+    if (this.#record !== undefined) this.#record.cluster = cluster
     const { route, maxDurationMs } = decision
     if (maxDurationMs > 0) this.#boundDuration(maxDurationMs)
     if (route?.action.kind === 'forward' && route.action.idleTimeoutMs !== undefined) {
@@ -278,6 +299,7 @@ export class Exchange implements Call, TriedRequest {
     }
     if (this.#routes !== undefined) mutateHeaders(this.#routes, decision, this, this.head, 'request')
     finishRequestHead(this.head, decision)
+    this.#record?.observers.onForward(this.#record)
     if (this.head.expectContinue) this.downstream.writeContinue()
     this.#tries.begin(cluster)
     if (this.buffer.isEnded && this.isActive) this.#onForwardedRequestEnd()
@@ -298,8 +320,23 @@ export class Exchange implements Call, TriedRequest {
 
   // === the response ===
 
+  onTryStarted(attempt: UpstreamTry): void {
+    const record = this.#record
+    if (record === undefined) return
+    record.tries = this.#tries.count
+    record.host = attempt.host
+  }
+
+  onTrySent(): void {
+    if (this.#record !== undefined) this.#record.upstreamStartMs = this.#context.clock.nowMs()
+  }
+
   onAnswerHead(attempt: UpstreamTry, head: ResponseHead): void {
     this.#idle.touch()
+    if (this.#record !== undefined) {
+      this.#record.host = attempt.host
+      this.#record.isUpstreamAnswer = true
+    }
     const { status } = head
     if (status === 101 || (this.head.method === 'CONNECT' && status < 300)) this.#startTunnel(attempt, head)
     else this.#startResponse(head, head.framing)
@@ -325,6 +362,7 @@ export class Exchange implements Call, TriedRequest {
     ) {
       this.#describeTries(head)
     }
+    if (this.#record !== undefined) this.#noteResponse(this.#record, head.status, head)
     this.#answerStarted = true
     this.#stats?.status(head.status).inc()
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
@@ -335,11 +373,13 @@ export class Exchange implements Call, TriedRequest {
     this.#idle.touch()
     const { grpcWeb } = this.decision
     const written = grpcWeb === undefined ? data : encodeData(data, grpcWeb)
+    if (this.#record !== undefined) this.#record.sentBytes += written.length
     if (!this.downstream.writeData(written, isStable)) this.#tries.stream?.pauseReading()
   }
 
   onAnswerTrailers(lines: string): void {
     this.#trailers = lines
+    if (this.#record !== undefined) this.#record.trailers = lines
   }
 
   onAnswerPause(): void {
@@ -385,6 +425,7 @@ export class Exchange implements Call, TriedRequest {
   // === failures, delays, time-outs ===
 
   onAnswerBroken(): void {
+    this.#noteEnding('UC', 'upstream_reset_after_response_started')
     this.#finish()
     this.downstream.destroy()
   }
@@ -417,6 +458,7 @@ export class Exchange implements Call, TriedRequest {
     this.#stats?.downstream_rq_max_duration_reached.inc()
     this.#tries.abandon()
     if (this.#answerStarted) {
+      this.#noteEnding('DT', 'max_duration_timeout')
       this.onAnswerBroken()
       return
     }
@@ -429,6 +471,7 @@ export class Exchange implements Call, TriedRequest {
     this.#tries.noteTimeout()
     this.#tries.abandon()
     if (this.#answerStarted) {
+      this.#noteEnding('UT', 'response_timeout')
       this.#finish()
       this.downstream.destroy()
       return
@@ -443,6 +486,7 @@ export class Exchange implements Call, TriedRequest {
     this.#stats?.downstream_rq_idle_timeout.inc()
     this.#tries.abandon()
     if (this.#answerStarted) {
+      this.#noteEnding('SI', 'stream_idle_timeout')
       this.#finish()
       this.downstream.destroy()
     } else this.#fail(this.buffer.isEnded ? 504 : 408, 'stream_idle_timeout', 'SI', REPLY_BODY.idleTimeout)
@@ -467,6 +511,10 @@ export class Exchange implements Call, TriedRequest {
     completeLocalFields(reply.fields, manager, this.#context.date)
     if (this.#tries.count > 0) this.#describeTries(reply.fields)
     const body = this.head.method === 'HEAD' ? undefined : reply.body
+    if (this.#record !== undefined) {
+      this.#noteResponse(this.#record, reply.status, reply.fields)
+      this.#record.sentBytes = body?.length ?? 0
+    }
     this.#answerStarted = true
     this.#stats?.status(reply.status).inc()
     this.#finish()
@@ -484,10 +532,29 @@ export class Exchange implements Call, TriedRequest {
     if (refusal !== '' && caller.isTrusted) fields.set(NO_RETRY, refusal)
   }
 
+  // === what observers are told ===
+
+  #noteResponse(record: CallRecord, status: number, fields: HeaderBlock): void {
+    record.responseMs = this.#context.clock.nowMs()
+    record.observers.onResponse(record, fields)
+    record.keepResponse(status, fields)
+  }
+
+  #noteEnding(flag: ResponseFlag, detail: string): void {
+    if (this.#record === undefined || this.#record.ending !== '') return
+    this.#record.ending = flag
+    this.#record.endingDetail = detail
+  }
+
   /** Lets everything go that this request held. */
   #finish(): void {
     if (!this.isActive) return
     this.isActive = false
+    if (this.#record !== undefined) {
+      this.#record.endMs = this.#context.clock.nowMs()
+      this.#record.observers.onEnd(this.#record)
+      this.#record = undefined
+    }
     this.#tries.end()
     this.#isDelayed = false
     if (this.#isTunnel) {

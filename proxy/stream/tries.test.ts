@@ -112,6 +112,8 @@ function setUp(options: Options) {
     get elapsedMs() {
       return elapsedMs?.() ?? clock.nowMs() - startMs
     },
+    onTryStarted: () => {},
+    onTrySent: () => {},
     onAnswerHead: (_attempt: unknown, answered: ResponseHead) => told.push(String(answered.status)),
     onAnswerData: () => {},
     onAnswerTrailers: () => {},

@@ -31,6 +31,9 @@ export interface TriedRequest {
   readonly downstream: Downstream
   /** How long ago the whole request was here; 0 while it is not. */
   readonly elapsedMs: number
+  /** A try goes to its host; then its head has been handed to a connection. */
+  onTryStarted(attempt: UpstreamTry): void
+  onTrySent(): void
   /** The head of the answer that the client gets. What follows comes from the same try. */
   onAnswerHead(attempt: UpstreamTry, head: ResponseHead): void
   onAnswerData(data: Buffer, isStable: boolean): void
@@ -174,6 +177,7 @@ export class Tries implements TryOwner {
       if (retry.perTryIdleTimeoutMs > 0) this.#watchIdle(retry.perTryIdleTimeoutMs)
     }
     attempt.writeHead(head, target, hasBody, chunks)
+    this.#request.onTrySent()
     if (chunks.length > 0 && buffer.dropIfFull()) attempt.cluster.stats.retry_or_shadow_abandoned.inc()
     if (isEnded) {
       if (hasBody) attempt.stream?.endRequest(trailers)
@@ -338,6 +342,7 @@ export class Tries implements TryOwner {
     this.count++
     const attempt = new UpstreamTry(this, cluster, host, request.head, authority, connect !== undefined, priority)
     this.#try = attempt
+    request.onTryStarted(attempt)
     cluster.send(host, attempt)
   }
 

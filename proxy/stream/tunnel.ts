@@ -1,6 +1,12 @@
 import type { Socket } from 'node:net'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 
+/** How much has passed from the first socket to the second, and back. */
+export interface PassedBytes {
+  receivedBytes: number
+  sentBytes: number
+}
+
 /**
  * Joins two sockets: bytes pass both ways as they come, each side's close of its writing half is passed on, and the
  * slower side holds the faster one back. Both must have been made with allowHalfOpen.
@@ -12,27 +18,37 @@ export class Tunnel {
   readonly #idleTimeoutMs: number
   readonly #timer: WheelTimer
   readonly #onClosed: () => void
+  readonly #passed: PassedBytes
   #isClosed = false
   #endedSides = 0
 
-  /** `idleTimeoutMs` 0 means never. `onClosed` is called once, when both directions are over. */
-  constructor(a: Socket, b: Socket, wheel: TimerWheel, idleTimeoutMs: number, onClosed: () => void) {
+  /** `idleTimeoutMs` 0 means never. `onClosed` is called once, when both directions are over; `passed` is counted in. */
+  constructor(
+    a: Socket,
+    b: Socket,
+    wheel: TimerWheel,
+    idleTimeoutMs: number,
+    onClosed: () => void,
+    passed: PassedBytes = { receivedBytes: 0, sentBytes: 0 },
+  ) {
     this.#a = a
     this.#b = b
     this.#wheel = wheel
     this.#idleTimeoutMs = idleTimeoutMs
     this.#onClosed = onClosed
+    this.#passed = passed
     this.#timer = new WheelTimer(() => this.#close())
-    this.#pipe(a, b)
-    this.#pipe(b, a)
+    this.#pipe(a, b, 'receivedBytes')
+    this.#pipe(b, a, 'sentBytes')
     this.#touch()
     a.resume()
     b.resume()
   }
 
-  #pipe(from: Socket, to: Socket): void {
+  #pipe(from: Socket, to: Socket, way: keyof PassedBytes): void {
     from.on('data', (chunk: Buffer) => {
       this.#touch()
+      this.#passed[way] += chunk.length
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())

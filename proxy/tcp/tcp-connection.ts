@@ -1,15 +1,20 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { RosterMember } from '../../lib/roster.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { pick } from '../decide/decide.ts'
+import { addressWithPort } from '../decide/fields.ts'
 import { hashOfAddress } from '../decide/hash.ts'
 import type { TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { Tunnel } from '../stream/tunnel.ts'
+import { ConnectionRecord } from '../telemetry/connection-record.ts'
+import type { ConnectionObserver } from '../telemetry/observer.ts'
+import type { ConnectionObservers } from '../telemetry/observers.ts'
 import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
@@ -31,6 +36,9 @@ export class TcpConnection implements RosterMember {
   readonly #onClosed: (connection: TcpConnection) => void
   readonly #timer: WheelTimer
   readonly #choice: HostChoice
+  readonly #observers: ConnectionObservers | undefined
+  /** Where somebody observes. */
+  readonly #record: ConnectionRecord | undefined
   #upstream: Socket | undefined
   #attempts = 0
   #isClosed = false
@@ -53,6 +61,10 @@ export class TcpConnection implements RosterMember {
     this.#stats.downstream_cx_total.inc()
     this.#stats.downstream_cx_active.inc()
     client.pause()
+    const { clock } = context
+    this.#observers = context.telemetry.connectionObserversOf(plan)
+    this.#record = this.#observers && new ConnectionRecord(plan, facts, clock.nowMs(), clock.wallMs())
+    this.#tell('onOpen')
     const finish = this.#guard(() => this.#finish())
     client.on('error', finish)
     client.on('close', finish)
@@ -63,6 +75,7 @@ export class TcpConnection implements RosterMember {
     const cluster = context.cluster(choice.cluster)
     if (cluster === undefined) {
       this.#stats.downstream_cx_no_route.inc()
+      this.#note('NC')
       reset(client)
     } else this.#connect(cluster)
   }
@@ -73,10 +86,13 @@ export class TcpConnection implements RosterMember {
   }
 
   #connect(cluster: Cluster): void {
+    const record = this.#record
+    if (record !== undefined) record.cluster = cluster
     const target = this.#pickTarget(cluster)
     if (target === undefined || !cluster.breaker.hasRoomForConnection()) {
       if (target === undefined) cluster.stats.upstream_cx_none_healthy.inc()
       else cluster.stats.upstream_cx_overflow.inc()
+      this.#note(target === undefined ? 'UH' : 'UO')
       reset(this.#client)
       return
     }
@@ -90,6 +106,10 @@ export class TcpConnection implements RosterMember {
     this.#context.wheel.arm(this.#timer, plan.connectTimeoutMs)
     upstream.once('close', () => cluster.breaker.countConnection(-1))
     const host = 'key' in target ? target : undefined
+    if (record !== undefined) {
+      record.tries = this.#attempts
+      record.host = host
+    }
     const onFailed = this.#guard(() => this.#onConnectFailed(cluster, host))
     upstream.once('error', onFailed)
     upstream.once(
@@ -98,7 +118,9 @@ export class TcpConnection implements RosterMember {
         this.#context.wheel.disarm(this.#timer)
         upstream.off('error', onFailed)
         if (host !== undefined) cluster.outcomes.onOpaqueConnected(host)
-        new Tunnel(this.#client, upstream, this.#context.wheel, this.#plan.idleTimeoutMs, () => this.#finish())
+        if (record !== undefined) this.#onConnected(record, upstream)
+        const { wheel } = this.#context
+        new Tunnel(this.#client, upstream, wheel, this.#plan.idleTimeoutMs, () => this.#finish(), record)
       }),
     )
   }
@@ -121,7 +143,24 @@ export class TcpConnection implements RosterMember {
     cluster.stats.upstream_cx_connect_fail.inc()
     if (this.#isClosed) return
     if (this.#attempts < this.#plan.maxConnectAttempts) this.#connect(cluster)
-    else reset(this.#client)
+    else {
+      this.#note('UF')
+      reset(this.#client)
+    }
+  }
+
+  #onConnected(record: ConnectionRecord, upstream: Socket): void {
+    record.connectedMs = this.#context.clock.nowMs()
+    record.upstreamLocalAddress = addressWithPort(upstream.localAddress ?? '', upstream.localPort ?? 0)
+    this.#tell('onConnected')
+  }
+
+  #note(flag: ResponseFlag): void {
+    if (this.#record !== undefined) this.#record.flag = flag
+  }
+
+  #tell(event: keyof ConnectionObserver): void {
+    if (this.#record !== undefined) this.#observers?.tell(event, this.#record)
   }
 
   #guard(handle: () => void): () => void {
@@ -134,6 +173,8 @@ export class TcpConnection implements RosterMember {
     this.#context.wheel.disarm(this.#timer)
     if (!this.#client.readableEnded) this.#upstream?.destroy()
     this.#stats.downstream_cx_active.dec()
+    if (this.#record !== undefined) this.#record.endMs = this.#context.clock.nowMs()
+    this.#tell('onEnd')
     this.#onClosed(this)
   }
 }

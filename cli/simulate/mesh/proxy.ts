@@ -10,6 +10,7 @@ import type { StreamContext } from '../../../proxy/stream/context.ts'
 import type { DateHeader } from '../../../proxy/stream/date.ts'
 import type { OutBuffer } from '../../../proxy/stream/out-buffer.ts'
 import { surroundingsOf } from '../../../proxy/surroundings.ts'
+import { UNOBSERVED } from '../../../proxy/telemetry/telemetry.ts'
 import { COUNT, ownBreakerTable } from '../../../proxy/upstream/breaker-counts.ts'
 import { Cluster, type UpstreamContext } from '../../../proxy/upstream/cluster.ts'
 import type { Wire } from '../../../proxy/upstream/wire.ts'
@@ -51,6 +52,7 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
   readonly breakers = ownBreakerTable
   readonly overload = NEVER_OVERLOADED
   readonly around: Surroundings
+  readonly telemetry = UNOBSERVED
   readonly #faults = ownBreakerTable.countsOf('')
   readonly address: string
   plan: Plan

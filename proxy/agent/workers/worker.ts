@@ -5,6 +5,7 @@ import { systemClock } from '../../../lib/clock.ts'
 import { createLogger, setLogLevel } from '../../../lib/log.ts'
 import { MetricStore, type SharedMetric } from '../../../lib/metrics/store.ts'
 import { DataPlane } from '../../data-plane.ts'
+import { nodeFacts } from '../../node-facts.ts'
 import { EMPTY_PLAN } from '../../plan/plan.ts'
 import { SharedBreakerTable } from '../../upstream/breaker-counts.ts'
 import { SharedHostTable } from '../../upstream/host-table/shared-host-table.ts'
@@ -51,6 +52,7 @@ const plane = new DataPlane({
   hosts: new SharedHostTable(birth.hosts, birth.thread, systemClock),
   tokens: birth.tokens,
   localCluster: bootstrap.node?.cluster ?? '',
+  node: nodeFacts(bootstrap.node),
   sharesPorts: true,
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })

@@ -16,6 +16,7 @@ import { refuse } from '../plan-error.ts'
 import { wireText } from '../wire-text.ts'
 import { durationMs } from './common.ts'
 import { compileRanges } from './filter-chain-match.ts'
+import { compileCallObservers } from './observers.ts'
 import { compileRouteConfig } from './route-config.ts'
 
 export const HTTP_MANAGER = HttpConnectionManagerSchema.typeName
@@ -63,6 +64,7 @@ export function compileHttpManager(any: Any, path: string, origins?: RuleOrigins
     maxRequestHeadersBytes: (config.maxRequestHeadersKb ?? DEFAULT_MAX_REQUEST_HEADERS_KB) * 1024,
     codec: CODEC[config.codecType] ?? refuse(`${path}.codec_type`, 'HTTP/3 is not supported'),
     maxConcurrentStreams: config.http2ProtocolOptions?.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
+    observers: compileCallObservers(config, path),
     stripHostPort: config.stripPortMode.case === 'stripAnyHostPort' && config.stripPortMode.value,
   }
 }

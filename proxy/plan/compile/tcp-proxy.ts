@@ -5,6 +5,7 @@ import type { TcpProxyPlan, WeightedChoice } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
 import { compileTcpHashPolicy } from './hash-policy.ts'
+import { compileConnectionObservers } from './observers.ts'
 import { singleCluster } from './route-action.ts'
 import { compileMetadataMatch } from './subsets.ts'
 
@@ -40,6 +41,7 @@ export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
     clusters,
     idleTimeoutMs: durationMs(config.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
     hashesSourceIp: compileTcpHashPolicy(config.hashPolicy, `${path}.hash_policy`),
+    observers: compileConnectionObservers(config, path),
     maxConnectAttempts: config.maxConnectAttempts ?? DEFAULT_CONNECT_ATTEMPTS,
   }
 }

@@ -1,0 +1,121 @@
+import type { ResponseFlag } from '../../api/response-flags.ts'
+import type { ConnectionFacts } from '../decide/connection-facts.ts'
+import type { Decision } from '../decide/decision.ts'
+import type { HttpManagerPlan } from '../plan/plan.ts'
+import type { HeaderBlock } from '../stream/header-block.ts'
+import type { RequestHead } from '../stream/message.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { Host } from '../upstream/host.ts'
+import type { CallObservers } from './observers.ts'
+
+/** Of whom a record tells. */
+export interface RecordedCall {
+  readonly head: RequestHead
+  readonly facts: ConnectionFacts
+  readonly decision: Decision
+}
+
+/**
+ * What one request was like, for those who observe. It belongs to an exchange and is used again for the next request: keep
+ * nothing of it. Times are the monotonic clock's, in milliseconds; 0 where it did not come to that.
+ */
+export class CallRecord {
+  /** The request as it stands now: after onForward(), as it was sent upstream. */
+  readonly head: RequestHead
+  readonly facts: ConnectionFacts
+  readonly decision: Decision
+  observers!: CallObservers
+  manager!: HttpManagerPlan
+  /** Of the Unix epoch. */
+  startWallMs = 0
+  startMs = 0
+  /** The request's last byte was here. */
+  requestEndMs = 0
+  /** The request's head was handed to a connection, that of the last try. */
+  upstreamStartMs = 0
+  /** The answer's head was here, or was made. */
+  responseMs = 0
+  endMs = 0
+  /** Of bodies, as the client sent and got them; in a tunnel, of what passed. */
+  receivedBytes = 0
+  sentBytes = 0
+  /** Of the answer; 0 where there was none. */
+  status = 0
+  /** Lines of the answer's trailers, or ''. */
+  trailers = ''
+  tries = 0
+  /** Where the last try went. */
+  host: Host | undefined
+  cluster: Cluster | undefined
+  /** The answer was the upstream's. */
+  isUpstreamAnswer = false
+  /** How the call ended before its answer was whole, beside decision.flag; '' where it did not. */
+  ending: ResponseFlag | '' = ''
+  /** Why it ended so, in Envoy's words; '' where decision.detail tells. */
+  endingDetail = ''
+  /** What observers leave for one another: a span's context, a peer's identity. Each has its own key. */
+  readonly notes = new Map<symbol, unknown>()
+  readonly #responseValues: (string | undefined)[] = []
+
+  constructor({ head, facts, decision }: RecordedCall) {
+    this.head = head
+    this.facts = facts
+    this.decision = decision
+  }
+
+  begin(observers: CallObservers, manager: HttpManagerPlan, startMs: number, startWallMs: number): void {
+    this.observers = observers
+    this.manager = manager
+    this.startMs = startMs
+    this.startWallMs = startWallMs
+    this.requestEndMs = 0
+    this.upstreamStartMs = 0
+    this.responseMs = 0
+    this.endMs = 0
+    this.receivedBytes = 0
+    this.sentBytes = 0
+    this.status = 0
+    this.trailers = ''
+    this.tries = 0
+    this.host = undefined
+    this.cluster = undefined
+    this.isUpstreamAnswer = false
+    this.ending = ''
+    this.endingDetail = ''
+    if (this.notes.size > 0) this.notes.clear()
+    this.#responseValues.length = 0
+  }
+
+  /** Keeps of an answer what will be asked for: its memory is not ours when the call ends. */
+  keepResponse(status: number, fields: HeaderBlock): void {
+    this.status = status
+    const { responseFields } = this.observers
+    for (let i = 0; i < responseFields.length; i++) this.#responseValues[i] = fields.get(responseFields[i] as string)
+  }
+
+  /** A field of the answer; only those that an observer has named in `responseFields` are known. */
+  responseField(lowerName: string): string | undefined {
+    const index = this.observers.responseFields.indexOf(lowerName)
+    return index < 0 ? undefined : this.#responseValues[index]
+  }
+
+  /** Envoy's %DURATION%: from the start to the last byte out. */
+  get durationMs(): number {
+    return this.endMs - this.startMs
+  }
+
+  /** Every response flag that holds, as %RESPONSE_FLAGS% has them; none is an empty list. */
+  get flags(): readonly ResponseFlag[] {
+    const { flag, retryFlag } = this.decision
+    if (flag === '' && retryFlag === '' && this.ending === '') return NO_FLAGS
+    return [...new Set([flag, retryFlag, this.ending])].filter((one) => one !== '')
+  }
+
+  /** %RESPONSE_CODE_DETAILS%; '' for none. */
+  get detail(): string {
+    if (this.endingDetail !== '') return this.endingDetail
+    return this.isUpstreamAnswer ? 'via_upstream' : this.decision.detail
+  }
+}
+
+const NO_FLAGS: readonly ResponseFlag[] = []

@@ -1,0 +1,84 @@
+import type { NodeFacts } from '../node-facts.ts'
+import type { FilterChainPlan, HttpManagerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
+import type { StreamContext } from '../stream/context.ts'
+import type { ObserverContext } from './observer.ts'
+import { CallObservers, ConnectionObservers } from './observers.ts'
+import { type Sink, type SinkKey, Sinks } from './sinks.ts'
+
+/** Who observes the calls of a connection manager, or the connections of a TCP proxy; undefined where nobody does. */
+export interface ObserverDirectory {
+  observersOf(manager: HttpManagerPlan): CallObservers | undefined
+  connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined
+}
+
+/** For data planes that nobody observes. */
+export const UNOBSERVED: ObserverDirectory = {
+  observersOf: () => undefined,
+  connectionObserversOf: () => undefined,
+}
+
+/** The observers of the plan that one thread serves, and their sinks. */
+export class Telemetry implements ObserverDirectory, ObserverContext {
+  readonly stream: StreamContext
+  readonly node: NodeFacts
+  readonly #sinks: Sinks
+  /** Also those of earlier plans, as long as connections go on by them. */
+  readonly #calls = new WeakMap<HttpManagerPlan, CallObservers>()
+  readonly #connections = new WeakMap<TcpProxyPlan, ConnectionObservers>()
+
+  constructor(stream: StreamContext, node: NodeFacts) {
+    this.stream = stream
+    this.node = node
+    this.#sinks = new Sinks(stream.clock)
+  }
+
+  sink<T extends Sink>(key: SinkKey, make: () => T): T {
+    return this.#sinks.get(key, make)
+  }
+
+  observersOf(manager: HttpManagerPlan): CallObservers | undefined {
+    return manager.observers.length === 0 ? undefined : this.#calls.get(manager)
+  }
+
+  connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined {
+    return proxy.observers.length === 0 ? undefined : this.#connections.get(proxy)
+  }
+
+  /** Before calls meet the plan: makes the observers that it has, and lets go what it no longer wants. */
+  setPlan(plan: Plan): void {
+    const onBug = (thrown: unknown) => this.stream.bugs.report('telemetry', thrown)
+    this.#sinks.renew(() => {
+      for (const { filter } of chainsOf(plan)) {
+        if (filter.observers.length === 0) continue
+        if (filter.kind === 'http') {
+          this.#calls.set(
+            filter,
+            new CallObservers(
+              filter.observers.map((one) => one.create(this)),
+              onBug,
+            ),
+          )
+        } else {
+          this.#connections.set(
+            filter,
+            new ConnectionObservers(
+              filter.observers.map((one) => one.create(this)),
+              onBug,
+            ),
+          )
+        }
+      }
+    })
+  }
+
+  close(): void {
+    this.#sinks.close()
+  }
+}
+
+function* chainsOf(plan: Plan): Generator<FilterChainPlan> {
+  for (const { filterChains, defaultFilterChain } of plan.listeners.values()) {
+    yield* filterChains
+    if (defaultFilterChain !== undefined) yield defaultFilterChain
+  }
+}
