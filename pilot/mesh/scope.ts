@@ -14,6 +14,7 @@ import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
 import { type EgressScope, egressScopes, selectSidecar } from './sidecar.ts'
+import { type WorkloadTelemetry, workloadTelemetry } from './telemetry.ts'
 import { type WorkloadLimits, workloadLimits } from './workload-limits.ts'
 import { type WorkloadSecurity, workloadSecurity } from './workload-security.ts'
 
@@ -42,6 +43,8 @@ export interface NodeScope {
   readonly security: WorkloadSecurity
   /** How much it may be called, and call. */
   readonly limits: WorkloadLimits
+  /** What is told of its calls, and to whom. */
+  readonly telemetry: WorkloadTelemetry
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -58,7 +61,7 @@ export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo)
     generation.instances.of(node).map((i) => instance(i, memo)),
   )
   const { peerAuthentications, requestAuthentications, authorizationPolicies } = generation
-  const limits = [generation.envoyFilters, generation.rateLimits]
+  const limits = [generation.envoyFilters, generation.rateLimits, generation.telemetries]
   const policies = [peerAuthentications, requestAuthentications, authorizationPolicies, ...limits]
   const rules = [virtualServices, destinationRules, gateways, sidecars, ...policies]
   const inputs = [node, instances, options, registry.services, ...rules]
@@ -95,7 +98,9 @@ function sidecarScope(
   }
   const security = workloadSecurity(node.namespace, node.labels, generation)
   const limits = workloadLimits(node.namespace, node.labels, generation)
-  const policies = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const telemetry = workloadTelemetry(node.namespace, node.labels, generation)
+  const rulesOfCalls = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const policies = [...rulesOfCalls, ...telemetry.objects]
   const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies])
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
   const inputs = [key, sidecar, rules, registry.services, options, ...policies, ...identity.instances]
@@ -107,6 +112,7 @@ function sidecarScope(
       key,
       security,
       limits,
+      telemetry,
       sidecar,
       outboundTrafficPolicy:
         spec?.outboundTrafficPolicy === undefined
@@ -140,13 +146,16 @@ function gatewayScope(
   }
   const security = workloadSecurity(node.namespace, node.labels, generation)
   const limits = workloadLimits(node.namespace, node.labels, generation)
-  const policies = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const telemetry = workloadTelemetry(node.namespace, node.labels, generation)
+  const rulesOfCalls = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const policies = [...rulesOfCalls, ...telemetry.objects]
   const key = `${scopeKey(identity, [...selected, ...policies])} ${JSON.stringify([...targets])}`
   return memo.get('gateway scope', [key, registry.services, options, ...policies, ...selected], () => ({
     ...identity,
     key,
     security,
     limits,
+    telemetry,
     sidecar: undefined,
     outboundTrafficPolicy: options.outboundTrafficPolicy,
     egress: [],
