@@ -24,6 +24,7 @@ const entryPoints = [
   'bench/micro/outlier.ts',
   'bench/micro/rate-limit.ts',
   'bench/reference-engine.ts',
+  'bench/telemetry/sink.ts',
 ].filter((file) => existsSync(join(root, file)))
 
 // Built beside and renamed, so that a build that fails or is in its middle leaves the commands as they were.
