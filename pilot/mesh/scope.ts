@@ -6,6 +6,7 @@ import type { Memo } from '../memo.ts'
 import type { Labels } from '../registry/labels.ts'
 import type { Service } from '../registry/service.ts'
 import { destinationHosts } from './destinations.ts'
+import { providerHosts } from './extension-providers.ts'
 import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
 import type { Generation } from './generation.ts'
 import type { ServiceInstance } from './instances.ts'
@@ -120,7 +121,12 @@ function sidecarScope(
           : policyMode(spec.outboundTrafficPolicy),
       egress,
       gatewayPorts: [],
-      services: callableServices(egress, visible, memo),
+      services: withHosts(
+        callableServices(egress, visible, memo),
+        providerHosts(security, telemetry, options),
+        visible,
+        memo,
+      ),
     }
   })
 }
@@ -238,6 +244,20 @@ function callableServices(egress: readonly EgressScope[], visible: ServiceScope,
     if (service !== undefined) byHost.set(host, service)
   }
   return scopeOf([...byHost.values()], memo)
+}
+
+/** What the proxy itself calls is there whatever its workload may call. */
+function withHosts(scope: ServiceScope, hosts: readonly string[], visible: ServiceScope, memo: Memo): ServiceScope {
+  const missing = hosts.flatMap((host) => {
+    const service = visible.byHost.get(host)
+    const known = scope.byHost.get(host)
+    return service === undefined || known === service
+      ? []
+      : [known === undefined ? service : withPorts(service, known, memo)]
+  })
+  if (missing.length === 0) return scope
+  const replaced = new Set(missing.map(({ host }) => host))
+  return scopeOf([...scope.services.filter(({ host }) => !replaced.has(host)), ...missing], memo)
 }
 
 /** The same service as two listeners see it, each perhaps with one port only. */

@@ -1,13 +1,10 @@
 import { formatClusterName } from '../../api/names.ts'
+import { providerHost } from '../mesh/extension-providers.ts'
 
 /** A service that proxies ask or tell something, as MeshConfig's providers name it: `host` or `namespace/host`. */
 export interface ProviderAddress {
   readonly service: string
   readonly port: number
-}
-
-export function providerHost({ service }: ProviderAddress): string {
-  return service.slice(service.indexOf('/') + 1)
 }
 
 /** The cluster that proxies have for it. */

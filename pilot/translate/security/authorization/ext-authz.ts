@@ -23,8 +23,9 @@ import type { MetadataMatcher } from '../../../../api/gen/envoy/type/matcher/v3/
 import { type ListStringMatcher, ListStringMatcherSchema } from '../../../../api/gen/envoy/type/matcher/v3/string_pb.js'
 import { HttpStatusSchema, StatusCode } from '../../../../api/gen/envoy/type/v3/http_status_pb.js'
 import type { ExtAuthzGrpc, ExtAuthzHttp, ExtensionProvider } from '../../../../crds/mesh-config.ts'
+import { providerHost } from '../../../mesh/extension-providers.ts'
 import { duration, durationOf } from '../../messages.ts'
-import { providerAuthority, providerCluster, providerHost } from '../../provider.ts'
+import { providerAuthority, providerCluster } from '../../provider.ts'
 import { textMatcher } from './matchers.ts'
 
 /** How an external authorizer is asked (Istio's pilot/pkg/security/authz/builder/extauthz.go). */
