@@ -13,6 +13,7 @@ const entryPoints = [
   'cli/main.ts',
   'proxy/agent/workers/worker.ts',
   'samples/bookinfo/main.ts',
+  'propagate/main.ts',
   'bench/main.ts',
   'bench/data-path/backend/grpc-server.ts',
   'bench/data-path/load/open-loop.ts',

@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['pilot', 'proxy', 'mixer', 'injector', 'config', 'crds', 'api', 'lib', 'samples'],
   console: [],
   samples: [],
+  propagate: ['lib'],
   scripts: ['crds', 'api', 'lib'],
 }
 /** Rooms that may import anything: they bring parts together. */
