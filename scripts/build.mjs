@@ -45,6 +45,19 @@ await build({
   chunkNames: 'chunks/[name]-[hash]',
   logLevel: 'warning',
 })
+// One file that needs nothing: it is loaded into other people's programs.
+await build({
+  absWorkingDir: root,
+  entryPoints: ['propagate/main.ts'],
+  outbase: '.',
+  outdir: beside,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  sourcemap: true,
+  logLevel: 'warning',
+})
 chmodSync(join(beside, 'cli/main.js'), 0o755)
 rmSync(dist, { recursive: true, force: true })
 renameSync(beside, dist)
