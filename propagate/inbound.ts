@@ -41,6 +41,8 @@ function interceptRequests(prototype: object): void {
       const context = contextOf(rawHeaders)
       bind(request as EventEmitter, context)
       if (response instanceof http.ServerResponse) bind(response, context)
+      // What is said over a connection that was given away is no answer that somebody waits so long for.
+      else context.noteAnswered()
       return runIn(context, emit)
     },
   )

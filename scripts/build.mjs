@@ -22,6 +22,7 @@ const entryPoints = [
   'bench/micro/certificates.ts',
   'bench/micro/hpack.ts',
   'bench/micro/outlier.ts',
+  'bench/micro/propagate.ts',
   'bench/micro/rate-limit.ts',
   'bench/reference-engine.ts',
 ].filter((file) => existsSync(join(root, file)))

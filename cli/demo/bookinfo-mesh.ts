@@ -142,7 +142,8 @@ export class BookinfoMesh {
   /** The apps in one process; each sidecar in its own. */
   async #startWorkloads(workloads: readonly Workload[]): Promise<void> {
     const name = `apps-${workloads.map((workload) => workload.name).join('-')}`
-    this.#spawn(name, [this.samples.program, '--exit-with-stdin', ...workloads.map(appSpec)])
+    const { preload, program } = this.samples
+    this.#spawn(name, ['--import', preload, program, '--exit-with-stdin', ...workloads.map(appSpec)])
     await Promise.all([
       ...workloads.map(({ name, app }) => this.#until(waitForOk(name, app, '/health', deadline()))),
       ...workloads.map(({ name, service, version, ip, admin }) =>

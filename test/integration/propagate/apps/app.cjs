@@ -1,0 +1,13 @@
+'use strict'
+const { createServer, get, request, Agent } = require('node:http')
+const { connect, createServer: createServer2 } = require('node:http2')
+const { serve } = require('./ways.cjs')
+
+const m = {
+  http: { createServer, get, request, Agent },
+  http2: { connect, createServer: createServer2 },
+  events: require('node:events'),
+  grpc: require('@grpc/grpc-js'),
+  undici: require('undici'),
+}
+serve(m, JSON.parse(process.argv[2]))
