@@ -1,14 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, request, type Server } from 'node:http'
+import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 import { connect, createServer as createHttp2Server, type Http2Server } from 'node:http2'
+import { createServer as createHttpsServer, type Server as HttpsServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Server as GrpcServer, type Metadata, ServerCredentials } from '@grpc/grpc-js'
+import { TestCa } from './certificates.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 export const PRELOAD = join(root, 'dist/propagate/main.js')
+
+/** What an application is told of its upstream: ports, and the certificate that both show. */
+export interface Upstreams {
+  h1: number
+  h2: number
+  https: number
+  grpc: number
+  cert: string
+  key: string
+}
 
 export type Heard = Record<string, string>
 
@@ -16,6 +28,9 @@ export type Heard = Record<string, string>
 export class HeaderEcho {
   readonly #http1: Server
   readonly #http2: Http2Server
+  readonly #https: HttpsServer
+  readonly #ca = new TestCa('echo')
+  readonly #issued = this.#ca.issue('localhost', { altNames: ['IP:127.0.0.1'] })
   readonly #grpc = new GrpcServer()
   /** What was heard last by HTTP/1.1. */
   readonly heard: Heard[] = []
@@ -27,6 +42,9 @@ export class HeaderEcho {
       setTimeout(() => response.end(JSON.stringify(incoming.headers)), 1)
     })
     this.#http2 = createHttp2Server((incoming, response) => response.end(JSON.stringify(incoming.headers)))
+    this.#https = createHttpsServer(this.#issued, (incoming, response) =>
+      response.end(JSON.stringify(incoming.headers)),
+    )
     const same = (bytes: Buffer) => bytes
     const headers = {
       path: '/test.Echo/headers',
@@ -49,8 +67,8 @@ export class HeaderEcho {
     })
   }
 
-  async listen(): Promise<{ h1: number; h2: number; grpc: number }> {
-    for (const server of [this.#http1, this.#http2]) {
+  async listen(): Promise<Upstreams> {
+    for (const server of [this.#http1, this.#http2, this.#https]) {
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')
     }
@@ -59,17 +77,18 @@ export class HeaderEcho {
         error === null ? resolve(port) : reject(error),
       ),
     )
-    return {
-      h1: (this.#http1.address() as AddressInfo).port,
-      h2: (this.#http2.address() as AddressInfo).port,
-      grpc,
-    }
+    const port = (server: Server | HttpsServer | Http2Server) => (server.address() as AddressInfo).port
+    const { cert, key } = this.#issued
+    return { h1: port(this.#http1), h2: port(this.#http2), https: port(this.#https), grpc, cert, key }
   }
 
   close(): void {
     this.#http1.closeAllConnections()
     this.#http1.close()
     this.#http2.close()
+    this.#https.closeAllConnections()
+    this.#https.close()
+    this.#ca.remove()
     this.#grpc.forceShutdown()
   }
 }
@@ -92,12 +111,12 @@ export class PropagatingApp {
   static async start(
     node: string,
     file: string,
-    ports: object,
+    upstreams: Upstreams,
     preloads: readonly string[],
     env: Record<string, string> = {},
   ): Promise<PropagatingApp> {
     const app = join(root, 'test/integration/propagate/apps', file)
-    const args = [...preloads.flatMap((preload) => ['--import', preload]), app, JSON.stringify(ports)]
+    const args = [...preloads.flatMap((preload) => ['--import', preload]), app, JSON.stringify(upstreams)]
     const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
     const child = spawn(node, args, { stdio: [...stdio], env: { ...process.env, NODE_OPTIONS: '', ...env } })
     const [ready] = await Promise.race([
@@ -112,15 +131,18 @@ export class PropagatingApp {
     return new Promise((resolve, reject) => {
       const target = `/${encodeURIComponent(way)}/${encodeURIComponent(path)}`
       const options = { host: '127.0.0.1', port: this.#ports[0], path: target, method: 'POST', headers }
-      const outgoing = request(options, (answer) => {
-        let text = ''
-        answer.on('data', (chunk) => {
-          text += chunk
-        })
-        answer.on('end', () => (answer.statusCode === 200 ? resolve(JSON.parse(text)) : reject(new Error(text))))
-      })
-      outgoing.on('error', reject)
-      outgoing.end('body')
+      request(options, answered(resolve, reject)).on('error', reject).end('body')
+    })
+  }
+
+  /** The same by HTTP/1.1 over TLS: to a server of https, or to one of HTTP/2 that speaks the old protocol too. */
+  callTls(to: 'https' | 'http2', headers: Record<string, string>): Promise<Heard> {
+    return new Promise((resolve, reject) => {
+      const port = this.#ports[to === 'https' ? 4 : 5]
+      const options = { host: '127.0.0.1', port, path: '/https.get/body', method: 'POST', headers, agent: false }
+      httpsRequest({ ...options, rejectUnauthorized: false }, answered(resolve, reject))
+        .on('error', reject)
+        .end('body')
     })
   }
 
@@ -169,5 +191,15 @@ export class PropagatingApp {
     const ended = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await ended
+  }
+}
+
+function answered(resolve: (heard: Heard) => void, reject: (error: Error) => void) {
+  return (answer: IncomingMessage) => {
+    let text = ''
+    answer.on('data', (chunk) => {
+      text += chunk
+    })
+    answer.on('end', () => (answer.statusCode === 200 ? resolve(JSON.parse(text)) : reject(new Error(text))))
   }
 }

@@ -1,10 +1,12 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { peerOrSkip } from '../../peers/peers.ts'
 import { eventually } from '../../support/eventually.ts'
-import { HeaderEcho, PRELOAD, PropagatingApp } from '../../support/propagating-app.ts'
+import { HeaderEcho, PRELOAD, PropagatingApp, type Upstreams } from '../../support/propagating-app.ts'
+import { freePort } from '../../support/redis-process.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const EXPECTED = 'x-envoy-expected-rq-timeout-ms'
@@ -29,7 +31,7 @@ const TRACE = {
 const OTHERS = { cookie: 'c=1', authorization: 'secret', 'end-user': 'jason', 'x-other': 'x' }
 
 let echo: HeaderEcho
-let ports: Awaited<ReturnType<HeaderEcho['listen']>>
+let ports: Upstreams
 
 beforeAll(async () => {
   echo = new HeaderEcho()
@@ -89,9 +91,11 @@ describe.each(cases)('on %s, %s', (_name, file, node) => {
     60_000,
   )
 
-  onNode('servers of HTTP/2 and of upgrades have contexts too', async () => {
+  onNode('servers of HTTP/2, of TLS and of upgrades have contexts too', async () => {
     expect(await app.callHttp2('requests', TRACE)).toMatchObject(TRACE)
     expect(await app.callHttp2('streams', TRACE)).toMatchObject(TRACE)
+    expect(await app.callTls('https', TRACE)).toMatchObject(TRACE)
+    expect(await app.callTls('http2', TRACE)).toMatchObject(TRACE)
     expect(await app.upgrade(TRACE)).toMatchObject(TRACE)
   })
 
@@ -143,6 +147,27 @@ test('further headers are handed on when they are named', async () => {
   } finally {
     await app.stop()
   }
+})
+
+test('traces join through the services of Bookinfo, which know nothing of them', async () => {
+  const program = join(here, '../../../dist/samples/bookinfo/main.js')
+  const reach = async (preload: readonly string[]) => {
+    echo.heard.length = 0
+    const port = await freePort()
+    const spec = `reviews,version=v2,listen=127.0.0.1:${port},via=127.0.0.1:${ports.h1}`
+    const child = spawn(process.execPath, [...preload, program, spec], { stdio: ['ignore', 'pipe', 'inherit'] })
+    try {
+      await once(child.stdout, 'data')
+      await fetch(`http://127.0.0.1:${port}/reviews/0`, { headers: { ...TRACE, 'end-user': 'jason' } })
+    } finally {
+      child.kill('SIGKILL')
+    }
+    return echo.heard
+  }
+  expect(await reach(['--import', PRELOAD])).toEqual([expect.objectContaining({ ...TRACE, 'end-user': 'jason' })])
+  const [alone] = await reach([])
+  expect(alone?.['end-user']).toBe('jason')
+  expect(alone?.traceparent).toBeUndefined()
 })
 
 test('the same application alone hands on nothing', async () => {

@@ -18,7 +18,7 @@ function read(stream) {
 const heard = (start) =>
   new Promise((resolve, reject) => start((answer) => resolve(read(answer))).on('error', reject)).then((value) => value)
 
-exports.makeWays = (m, { h1, h2, grpc }) => {
+exports.makeWays = (m, { h1, h2, https, grpc }) => {
   const url = `http://127.0.0.1:${h1}/x`
   const keepAlive = new m.http.Agent({ keepAlive: true, maxSockets: 2 })
   const pool = m.undici && new m.undici.Pool(`http://127.0.0.1:${h1}`, { connections: 1 })
@@ -49,6 +49,9 @@ exports.makeWays = (m, { h1, h2, grpc }) => {
     'http.request over a kept connection': () => heard((f) => m.http.request(url, { agent: keepAlive }, f).end()),
     'http.request with its own': () =>
       heard((f) => m.http.get(url, { headers: { Traceparent: 'own', 'x-envoy-expected-rq-timeout-ms': '7' } }, f)),
+    'https.get': () => heard((f) => m.https.get({ host: '127.0.0.1', port: https, rejectUnauthorized: false }, f)),
+    'https.request': () =>
+      heard((f) => m.https.request(`https://127.0.0.1:${https}/`, { rejectUnauthorized: false }, f).end()),
     fetch: async () => (await fetch(url)).json(),
     'fetch with its own': async () =>
       (await fetch(url, { headers: { traceparent: 'own', 'X-Envoy-Expected-Rq-Timeout-Ms': '7' } })).json(),
@@ -140,11 +143,14 @@ exports.serve = (m, ports) => {
       stream.end(JSON.stringify(answer))
     })
   })
+  const { cert, key } = ports
+  const secure = m.https.createServer({ cert, key }, handle).listen(0, '127.0.0.1')
+  const both = m.http2.createSecureServer({ cert, key, allowHTTP1: true }, handle).listen(0, '127.0.0.1')
   // A call outside any request.
   const outside = () => ways.fetch()
   process.on('message', async () => process.send({ outside: await outside() }))
   setImmediate(function wait() {
-    const all = [server, upgraded, compat, streams].map((one) => one.address()?.port)
+    const all = [server, upgraded, compat, streams, secure, both].map((one) => one.address()?.port)
     if (all.every(Boolean)) process.send({ ports: all, ways: Object.keys(ways), paths: Object.keys(paths) })
     else setImmediate(wait)
   })
