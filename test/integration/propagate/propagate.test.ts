@@ -182,6 +182,19 @@ test('the same application alone hands on nothing', async () => {
   }
 })
 
+test('what is loaded again, under another name too, changes nothing more', () => {
+  const script = `import http from 'node:http'
+    import http2 from 'node:http2'
+    const all = () => [http.request, http.get, http2.connect, http.Server.prototype.emit]
+    const before = all()
+    await import(${JSON.stringify(`${PRELOAD}?again`)})
+    console.log(all().every((one, i) => one === before[i]))`
+  const args = ['--import', 'lateen/propagate', '--input-type=module', '-e', script]
+  const run = spawnSync(process.execPath, args, { cwd: join(here, '../../..'), encoding: 'utf8' })
+  expect(run.stderr).toBe('')
+  expect(run.stdout.trim()).toBe('true')
+})
+
 test.each(nodes)(
   'on %s, contexts of 100,000 calls are collected',
   (_name, node) => {
