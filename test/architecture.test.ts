@@ -18,8 +18,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   injector: ['config', 'crds', 'api', 'lib'],
   cli: ['pilot', 'proxy', 'mixer', 'injector', 'config', 'crds', 'api', 'lib', 'samples'],
   console: [],
-  samples: [],
   propagate: ['lib'],
+  samples: [],
   scripts: ['crds', 'api', 'lib'],
 }
 /** Rooms that may import anything: they bring parts together. */

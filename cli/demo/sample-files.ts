@@ -9,7 +9,7 @@ export class SampleFiles {
   readonly #folder: string
   /** What `node` runs. */
   readonly program: string
-  /** What it imports first, so that traces go through applications. */
+  /** What `node --import` gives the program, so that traces join: it hands nothing on itself. */
   readonly preload: string
 
   /** `entry` is the program that runs: the package's root is the nearest folder above that has samples. */
@@ -23,8 +23,8 @@ export class SampleFiles {
     this.#folder = join(root, 'samples/bookinfo')
     this.program = join(root, 'dist/samples/bookinfo/main.js')
     this.preload = join(root, 'dist/propagate/main.js')
-    for (const file of [this.program, this.preload]) {
-      if (!existsSync(file)) throw new CliError(`${file} is missing: run npm run build`, EXIT.internal)
+    for (const built of [this.program, this.preload]) {
+      if (!existsSync(built)) throw new CliError(`${built} is missing: run npm run build`, EXIT.internal)
     }
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What a service hands on with every call it makes, so that routes can see the user. Traces are none of its business. */
+/** What a service hands on with every call it makes, so that routes can see the user. Of traces it knows nothing. */
 const HANDED_ON = ['authorization', 'user-agent', 'end-user']
 
 export function handedOn(headers: IncomingHttpHeaders): Record<string, string> {
