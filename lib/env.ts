@@ -8,10 +8,6 @@ export const ENVIRONMENT = {
   },
   CI: { default: '', doc: 'set by continuous integration: an absent peer then fails its suite instead of skipping it' },
   npm_command: { default: '', doc: 'set by npm and npx: the demo then ends when they do' },
-  LATEEN_PROPAGATE_HEADERS: {
-    default: '',
-    doc: 'fields that lateen/propagate hands on beside those of traces, with commas',
-  },
   LATEEN_TEST_PATIENCE_MS: { default: '10000', doc: 'how long a test waits for something that must happen' },
   LATEEN_TEST_SEED: { default: '', doc: 'seed of the property and differential tests; printed by each run' },
   LATEEN_ISTIO_SAMPLES: { default: '', doc: "folder of Istio's own samples, to test on those instead of ours" },
