@@ -99,6 +99,8 @@ function compileField(
   report: ModelReport,
 ): Build | undefined {
   if (field.kind === 'value') return compileValue(value, field.type, path, types, report)
+  // A map may also be that of an attribute, whole: `spanTags: span.tags`.
+  if (field.kind === 'map' && typeof value === 'string') return compileValue(value, 'STRING_MAP', path, types, report)
   if (!isPlainObject(value)) {
     report.error(path, 'must be an object')
     return undefined
