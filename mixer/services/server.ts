@@ -102,11 +102,9 @@ export class MixerServer {
   }
 
   /** `host:port`; port 0 takes a free one. Returns the port. */
-  listen(address: string): Promise<number> {
+  listen(address: string, credentials: ServerCredentials = ServerCredentials.createInsecure()): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      )
+      this.#server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)))
     })
   }
 

@@ -31,7 +31,9 @@ type Export = (
 ) => void
 
 async function tell(port: number, spans: MessageInitShape<typeof SpanSchema>[]): Promise<ExportTraceServiceResponse> {
-  const client = new TraceClient(`127.0.0.1:${port}`, credentials.createInsecure()) as Client & { export: Export }
+  const client = new TraceClient(`127.0.0.1:${port}`, credentials.createInsecure()) as unknown as Client & {
+    export: Export
+  }
   const attributes = [{ key: 'service.name', value: { value: { case: 'stringValue' as const, value: 'reviews' } } }]
   const request = create(ExportTraceServiceRequestSchema, {
     resourceSpans: [{ resource: { attributes }, scopeSpans: [{ spans }] }],
