@@ -8,6 +8,8 @@ export interface BatchQueueOptions<T> {
   readonly name: string
   /** Rejects when a batch was not taken; it is not sent again. */
   readonly send: (batch: readonly T[]) => Promise<void>
+  /** Is waited for before each batch, however long it takes: what was prepared once is there at once. */
+  readonly prepare?: () => Promise<unknown>
   /** What comes when so many wait is dropped. */
   readonly maxWaiting: number
   readonly maxBatch: number
@@ -85,6 +87,7 @@ export class BatchQueue<T> {
     const { maxBatch } = this.#options
     const batch = this.#waiting.splice(0, maxBatch)
     try {
+      if (this.#options.prepare !== undefined) await this.#options.prepare()
       await this.#inTime(batch)
       this.#sent.add(batch.length)
       this.#is('')

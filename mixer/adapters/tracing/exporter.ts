@@ -58,7 +58,7 @@ export class SpanExportHandler implements Handler {
   readonly #environment: HandlerEnvironment
   readonly #queue: BatchQueue<Instance>
   readonly #resources = new Map<string, Resource>()
-  #exporter: Promise<SpanExporter> | undefined
+  #loaded: Promise<readonly [SpanExporter, typeof import('@opentelemetry/resources')]> | undefined
 
   constructor(name: string, open: () => Promise<SpanExporter>, params: ExportParams, environment: HandlerEnvironment) {
     const { sampleProbability = 1, flushDuration = '1s', maxBatchSize = 512, maxQueueSize = 10_000 } = params
@@ -69,6 +69,7 @@ export class SpanExportHandler implements Handler {
     this.#queue = new BatchQueue(
       {
         name: `${name}_spans`,
+        prepare: () => this.#load(),
         send: (batch) => this.#send(batch),
         maxWaiting: maxQueueSize,
         maxBatch: maxBatchSize,
@@ -87,15 +88,19 @@ export class SpanExportHandler implements Handler {
 
   async close(): Promise<void> {
     await this.#queue.close()
-    const exporter = await this.#exporter?.catch(() => undefined)
+    const loaded = await this.#loaded?.catch(() => undefined)
     // Those who ask it to end need not wait for a peer that says nothing.
-    exporter?.shutdown().catch(() => {})
+    loaded?.[0].shutdown().catch(() => {})
+  }
+
+  /** Many modules, which a busy machine takes its time for. */
+  #load(): Promise<readonly [SpanExporter, typeof import('@opentelemetry/resources')]> {
+    this.#loaded ??= Promise.all([this.#open(), import('@opentelemetry/resources')])
+    return this.#loaded
   }
 
   async #send(batch: readonly Instance[]): Promise<void> {
-    this.#exporter ??= this.#open()
-    const exporter = await this.#exporter
-    const { resourceFromAttributes } = await import('@opentelemetry/resources')
+    const [exporter, { resourceFromAttributes }] = await this.#load()
     const resourceOf = (service: string): Resource => {
       let resource = this.#resources.get(service)
       if (resource === undefined) {

@@ -138,7 +138,7 @@ test('spans go by rules to a collector of OpenTelemetry, which is another mixer,
     { ...span('b7ad6b7169203334', '/'), traceId: new Uint8Array(16) },
   ])
   expect(partialSuccess?.rejectedSpans).toBe(1n)
-  await eventually(() => expect(zipkin.spans).toHaveLength(2))
+  await eventually(() => expect(zipkin.spans).toHaveLength(2), 60_000)
   expect(zipkin.spans).toMatchObject([
     {
       traceId: TRACE_ID,
@@ -157,7 +157,7 @@ test('spans go by rules to a collector of OpenTelemetry, which is another mixer,
   // What counts calls does not count their spans.
   const exposed = await Promise.all(handlers.map((handler) => handler.exposition?.() ?? ''))
   expect(exposed.join('')).not.toContain('istio_calls 1')
-}, 30_000)
+}, 150_000)
 
 test('a collector that is away costs its spans, and is told again when it is back', async () => {
   const zipkin = await zipkinLike()
@@ -168,11 +168,11 @@ test('a collector that is away costs its spans, and is told again when it is bac
   const mixer = await mixerOf(rules('zipkin', { url: `http://127.0.0.1:${port}/api/v2/spans` }))
   await tell(mixer.port, [span('b7ad6b7169203331', '/')])
   const dropped = mixer.mixer.metrics.counter('zipkin_spans_dropped_total')
-  await eventually(() => expect(dropped.value).toBe(1))
+  await eventually(() => expect(dropped.value).toBe(1), 60_000)
   mixer.source.set('spans.yaml', rules('zipkin', { url: zipkin.url }))
   await tell(mixer.port, [span('b7ad6b7169203332', '/')])
-  await eventually(() => expect(zipkin.spans).toMatchObject([{ id: 'b7ad6b7169203332' }]))
-}, 30_000)
+  await eventually(() => expect(zipkin.spans).toMatchObject([{ id: 'b7ad6b7169203332' }]), 60_000)
+}, 150_000)
 
 const jar = peerOrSkip('zipkin.jar')
 const java = findPeer('java')
