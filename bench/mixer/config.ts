@@ -42,21 +42,21 @@ spec:
   params:
     metrics:
 ${[
-  'requests_total COUNTER',
-  'request_duration_seconds DISTRIBUTION',
-  'request_bytes DISTRIBUTION',
-  'response_bytes DISTRIBUTION',
+  'requestcount requests_total COUNTER',
+  'requestduration request_duration_seconds DISTRIBUTION',
+  'requestsize request_bytes DISTRIBUTION',
+  'responsesize response_bytes DISTRIBUTION',
 ]
   .map((metric) => {
-    const [name, kind] = metric.split(' ')
-    return `    - name: ${name}\n      instance_name: ${name}.instance.istio-system\n      kind: ${kind}\n      label_names: [reporter, source_app, source_workload, source_namespace, destination_app, destination_workload, destination_service, destination_service_name, destination_namespace, request_protocol, response_code, response_flags, connection_security_policy]`
+    const [instance, name, kind] = metric.split(' ')
+    return `    - name: ${name}\n      instance_name: ${instance}.instance.istio-system\n      kind: ${kind}\n      label_names: [reporter, source_app, source_workload, source_namespace, destination_app, destination_workload, destination_service, destination_service_name, destination_namespace, request_protocol, response_code, response_flags, connection_security_policy]`
   })
   .join('\n')}
 ${[
-  ['requests_total', '"1"'],
-  ['request_duration_seconds', 'response.duration | "0ms"'],
-  ['request_bytes', 'request.size | 0'],
-  ['response_bytes', 'response.size | 0'],
+  ['requestcount', '"1"'],
+  ['requestduration', 'response.duration | "0ms"'],
+  ['requestsize', 'request.size | 0'],
+  ['responsesize', 'response.size | 0'],
 ]
   .map(
     ([name, value]) => `---
@@ -89,7 +89,7 @@ kind: rule
 metadata: {name: promhttp, namespace: istio-system}
 spec:
   match: (context.protocol == "http" || context.protocol == "grpc") && match((request.useragent | "-"), "kube-probe*") == false
-  actions: [{handler: prometheus, instances: [requests_total, request_duration_seconds, request_bytes, response_bytes]}]
+  actions: [{handler: prometheus, instances: [requestcount, requestduration, requestsize, responsesize]}]
 ---
 apiVersion: v1
 kind: Pod

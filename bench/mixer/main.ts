@@ -14,6 +14,7 @@ const MIXER_CORE = 0
 const LOAD_CORE = 1
 const GRPC_PORT = 7811
 const HTTP_PORT = 7812
+const PAGES = `http://127.0.0.1:${HTTP_PORT}`
 const ROUNDS = 3
 const CHECKS = 40_000
 const MESSAGES = 1_500
@@ -36,15 +37,30 @@ export async function benchMixer(): Promise<void> {
   try {
     await listening(GRPC_PORT)
     await listening(HTTP_PORT)
+    await takesAll()
     const pid = mixer.pid as number
     const h2load = findPeer('h2load')
     if (h2load === undefined) process.stdout.write('checks: h2load is not installed (npm run peers)\n')
     else await show('checks', () => measure(pid, CHECKS, () => loadChecks(h2load, join(dir, 'check.bin'))))
     await show('report entries', () => measure(pid, MESSAGES * ENTRIES_PER_MESSAGE, loadReports))
+    await countsAll((ROUNDS + 1) * MESSAGES * ENTRIES_PER_MESSAGE)
   } finally {
     await stop(mixer)
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** A rule that was refused would cost nothing. */
+async function takesAll(): Promise<void> {
+  const config = (await (await fetch(`${PAGES}/debug/config`)).json()) as { findings: readonly object[] }
+  if (config.findings.length > 0) throw new Error(JSON.stringify(config.findings))
+}
+
+/** What was told must be in the metrics. */
+async function countsAll(entries: number): Promise<void> {
+  const text = await (await fetch(`${PAGES}/metrics`)).text()
+  const counted = [...text.matchAll(/^istio_requests_total\{.*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0)
+  if (counted !== entries) throw new Error(`${counted} of ${entries} entries are counted`)
 }
 
 /** One round warms up; of the others the median counts. */

@@ -37,7 +37,7 @@ export type AttributeManifestSpec = Static<typeof AttributeManifestSpec>
 export const AttributeManifestBody = body(AttributeManifestSpec)
 export type AttributeManifestBody = Static<typeof AttributeManifestBody>
 
-const OUT_OF_PROCESS = 'adapters run within the mixer'
+const OUT_OF_PROCESS = 'adapters run within the mixer; one of your own is asked by the adapter webhook'
 
 export const HandlerSpec = message(
   {

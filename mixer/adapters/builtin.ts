@@ -4,10 +4,13 @@ import { kubernetesenv } from './kubernetesenv/kubernetesenv.ts'
 import { list } from './list/list.ts'
 import { memquota } from './memquota/memquota.ts'
 import { noop } from './noop/noop.ts'
+import { opentelemetry } from './opentelemetry/opentelemetry.ts'
 import { prometheus } from './prometheus/prometheus.ts'
 import { redisquota } from './redisquota/redisquota.ts'
 import { statsd } from './statsd/statsd.ts'
 import { stdio } from './stdio/stdio.ts'
+import { webhook } from './webhook/webhook.ts'
+import { zipkin } from './zipkin/zipkin.ts'
 
 /** Every adapter. A new one is added here and nowhere else. */
 const ADAPTERS: readonly Adapter<never>[] = [
@@ -16,10 +19,13 @@ const ADAPTERS: readonly Adapter<never>[] = [
   list,
   memquota,
   noop,
+  opentelemetry,
   prometheus,
   redisquota,
   statsd,
   stdio,
+  webhook,
+  zipkin,
 ]
 
 const byName = new Map<string, Adapter>()

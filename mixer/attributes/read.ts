@@ -20,12 +20,15 @@ export class ReadBag<Source> implements AttributeBag {
   }
 
   get(name: string): Value | undefined {
-    return this.#told?.get(name) ?? this.#readers.get(name)?.(this.#source) ?? this.#ofHost(name)
+    const told = this.#told?.get(name)
+    if (told !== undefined) return told
+    const reader = this.#readers.get(name)
+    const value = reader === undefined ? undefined : reader(this.#source)
+    return value ?? this.#ofHost(name)
   }
 
   /** What the full name of a service in the cluster says. */
   #ofHost(name: string): string | undefined {
-    if (!name.startsWith('destination.service.')) return undefined
     const isName = name === 'destination.service.name'
     if (!isName && name !== 'destination.service.namespace') return undefined
     const host = this.get('destination.service.host')

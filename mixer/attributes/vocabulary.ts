@@ -91,4 +91,14 @@ export const VOCABULARY: AttributeTypes = new Map<string, ValueType>([
   ['quota.cache_hit', 'BOOL'],
   ['rbac.permissive.response_code', 'STRING'],
   ['rbac.permissive.effective_policy_id', 'STRING'],
+  // Our own: of spans that come as OpenTelemetry's.
+  ['span.trace_id', 'STRING'],
+  ['span.id', 'STRING'],
+  ['span.parent_id', 'STRING'],
+  ['span.name', 'STRING'],
+  ['span.kind', 'STRING'],
+  ['span.status', 'STRING'],
+  ['span.service', 'STRING'],
+  ['span.tags', 'STRING_MAP'],
+  ['span.resource', 'STRING_MAP'],
 ])

@@ -16,6 +16,9 @@ export class Evaluation {
   readonly references: References | undefined
   /** The attribute, or the entry of one, that was absent last. */
   missing = ''
+  /** The map that was made last, and what it was made by: instances that follow each other often have the same dimensions. */
+  madeBy: object | undefined
+  made: Readonly<Record<string, unknown>> | undefined
   /** What went wrong for another reason; '' when nothing did. An absent attribute may be replaced by `|`, this may not. */
   failure = ''
 

@@ -21,7 +21,7 @@ interface Action {
   readonly instances: readonly CompiledInstance[]
 }
 
-/** A rule, as far as it is of one variety. */
+/** A rule, as far as it is of one part. */
 interface Rule {
   readonly plan: RulePlan
   readonly actions: readonly Action[]
@@ -44,6 +44,13 @@ export interface QuotaAnswer {
   readonly problem: string
 }
 
+/**
+ * Which part of a rule is asked: that of one variety; SPANS is what of the reports speaks of spans (tracespan). A span is told beside
+ * the report of its call, and would be counted twice by anything else.
+ */
+type Part = Variety | 'SPANS'
+const SPAN_TEMPLATE = 'tracespan'
+
 /** Reports that go to one handler together. */
 export type Reports = Map<Handler, Instance[]>
 
@@ -51,8 +58,8 @@ export type Reports = Map<Handler, Instance[]>
 export class Dispatcher {
   readonly types: AttributeTypes
   readonly #rootNamespace: string
-  readonly #rules = new Map<Variety, Map<string, readonly Rule[]>>()
-  readonly #namespaced = new Set<Variety>()
+  readonly #rules = new Map<Part, Map<string, readonly Rule[]>>()
+  readonly #namespaced = new Set<Part>()
   readonly #generators = new Map<string, Generator[]>()
   readonly #bindings: readonly CompiledBinding[]
   readonly #chance: Chance
@@ -64,20 +71,20 @@ export class Dispatcher {
     this.#bindings = model.bindings
     this.#chance = chance
     this.#stats = stats
-    for (const variety of ['CHECK', 'QUOTA', 'REPORT'] as const) this.#index(variety, model, handlers)
+    for (const part of ['CHECK', 'QUOTA', 'REPORT', 'SPANS'] as const) this.#index(part, model, handlers)
     for (const rule of rulesOf('ATTRIBUTE_GENERATOR', model, handlers)) this.#addGenerators(rule)
   }
 
-  #index(variety: Variety, model: Model, handlers: ReadonlyMap<string, Handler>): void {
-    const rules = rulesOf(variety, model, handlers)
+  #index(part: Part, model: Model, handlers: ReadonlyMap<string, Handler>): void {
+    const rules = rulesOf(part, model, handlers)
     const ofRoot = rules.filter(({ plan }) => plan.namespace === this.#rootNamespace)
     const byNamespace = new Map<string, readonly Rule[]>([[this.#rootNamespace, ofRoot]])
     for (const { plan } of rules) {
       if (plan.namespace === this.#rootNamespace || byNamespace.has(plan.namespace)) continue
       byNamespace.set(plan.namespace, [...ofRoot, ...rules.filter((one) => one.plan.namespace === plan.namespace)])
-      this.#namespaced.add(variety)
+      this.#namespaced.add(part)
     }
-    this.#rules.set(variety, byNamespace)
+    this.#rules.set(part, byNamespace)
   }
 
   #addGenerators({ plan, actions }: Rule): void {
@@ -199,10 +206,15 @@ export class Dispatcher {
     return next(0)
   }
 
-  /** Makes the reports of one call; hand() gives them to their handlers. */
-  report(told: AttributeBag, reports: Reports): void {
+  /** Whether anybody wants to hear of spans. */
+  get wantsSpans(): boolean {
+    return [...(this.#rules.get('SPANS')?.values() ?? [])].some((rules) => rules.length > 0)
+  }
+
+  /** Makes the reports of one call, or of one span; hand() gives them to their handlers. */
+  report(told: AttributeBag, reports: Reports, part: 'REPORT' | 'SPANS' = 'REPORT'): void {
     const evaluation = new Evaluation(new CallBag(told, this.#generators))
-    for (const rule of this.#rulesFor('REPORT', evaluation)) {
+    for (const rule of this.#rulesFor(part, evaluation)) {
       if (!this.#matches(rule, evaluation)) continue
       const { sampler } = rule.plan
       if (sampler !== undefined && !sampler(evaluation, this.#chance)) continue
@@ -229,10 +241,10 @@ export class Dispatcher {
   }
 
   /** The namespace of a call is that of who is called; of what the caller's proxy tells, the caller's. */
-  #rulesFor(variety: Variety, evaluation: Evaluation): readonly Rule[] {
-    const byNamespace = this.#rules.get(variety) as Map<string, readonly Rule[]>
+  #rulesFor(part: Part, evaluation: Evaluation): readonly Rule[] {
+    const byNamespace = this.#rules.get(part) as Map<string, readonly Rule[]>
     const ofRoot = byNamespace.get(this.#rootNamespace) as readonly Rule[]
-    if (!this.#namespaced.has(variety)) return ofRoot
+    if (!this.#namespaced.has(part)) return ofRoot
     const outbound = read(evaluation, 'context.reporter.kind') === 'outbound'
     const namespace = outbound
       ? read(evaluation, 'source.namespace')
@@ -265,17 +277,19 @@ function read(evaluation: Evaluation, name: string): Value | undefined {
   return value
 }
 
-function rulesOf(variety: Variety, { rules }: Model, handlers: ReadonlyMap<string, Handler>): Rule[] {
+function rulesOf(part: Part, { rules }: Model, handlers: ReadonlyMap<string, Handler>): Rule[] {
   return rules.flatMap((plan): Rule[] => {
     const actions = plan.actions.flatMap(({ name, handler, instances }): Action[] => {
-      const ofVariety = instances.filter(({ template }) => template.variety === variety)
+      const ofPart = instances.filter(({ template }) =>
+        part === 'SPANS' ? template.name === SPAN_TEMPLATE : template.variety === part,
+      )
       const open = handlers.get(handler.key)
-      if (ofVariety.length === 0 || open === undefined) return []
-      return [{ name, key: handler.key, handler: open, instances: ofVariety }]
+      if (ofPart.length === 0 || open === undefined) return []
+      return [{ name, key: handler.key, handler: open, instances: ofPart }]
     })
     // Header operations need no action.
     const changesHeaders = plan.requestOperations.length + plan.responseOperations.length > 0
-    return actions.length > 0 || (variety === 'CHECK' && changesHeaders) ? [{ plan, actions }] : []
+    return actions.length > 0 || (part === 'CHECK' && changesHeaders) ? [{ plan, actions }] : []
   })
 }
 

@@ -79,9 +79,41 @@ function compileFields(
   return gathered(parts)
 }
 
+/** Inherits nothing, so that any key may be written; an object without a prototype of its own would be a slow one. */
+class Values {
+  [field: string]: InstanceValues | Value
+}
+Object.setPrototypeOf(Values.prototype, null)
+Reflect.deleteProperty(Values.prototype, 'constructor')
+
+/** What is written alike is made once for each call, if the instances that have it follow each other. */
+const writings = new Map<string, object>()
+/** Of many configurations, one after the other. */
+const MAX_WRITINGS = 10_000
+
+function madeOnce(written: object, build: Build): Build {
+  const text = JSON.stringify(written)
+  let key = writings.get(text)
+  if (key === undefined) {
+    if (writings.size >= MAX_WRITINGS) writings.clear()
+    key = {}
+    writings.set(text, key)
+  }
+  return (evaluation) => {
+    if (evaluation.madeBy === key) return evaluation.made as InstanceValues
+    const made = build(evaluation)
+    // What had no value says so each time.
+    if (made !== undefined) {
+      evaluation.madeBy = key
+      evaluation.made = made as InstanceValues
+    }
+    return made
+  }
+}
+
 function gathered(parts: readonly (readonly [string, Build])[]): Build {
   return (evaluation) => {
-    const values: Record<string, InstanceValues | Value> = Object.create(null)
+    const values = new Values()
     for (const [name, build] of parts) {
       const value = build(evaluation)
       if (value === undefined) return undefined
@@ -99,6 +131,8 @@ function compileField(
   report: ModelReport,
 ): Build | undefined {
   if (field.kind === 'value') return compileValue(value, field.type, path, types, report)
+  // A map may also be that of an attribute, whole: `spanTags: span.tags`.
+  if (field.kind === 'map' && typeof value === 'string') return compileValue(value, 'STRING_MAP', path, types, report)
   if (!isPlainObject(value)) {
     report.error(path, 'must be an object')
     return undefined
@@ -109,7 +143,7 @@ function compileField(
     const build = compileValue(one, field.type, [...path, key], types, report)
     if (build !== undefined) parts.push([key, build])
   }
-  return gathered(parts)
+  return madeOnce(value, gathered(parts))
 }
 
 function compileValue(

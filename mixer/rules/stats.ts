@@ -10,6 +10,9 @@ export class MixerStats {
   readonly quotasFailed: Metric
   readonly reportEntries: Metric
   readonly reportMessages: Metric
+  readonly spans: Metric
+  readonly spanMessages: Metric
+  readonly spansRejected: Metric
   readonly shed: Metric
   readonly underWay: Metric
   readonly matchErrors: Metric
@@ -27,6 +30,9 @@ export class MixerStats {
     this.quotasFailed = metrics.counter('quotas_failed_total')
     this.reportEntries = metrics.counter('report_entries_total')
     this.reportMessages = metrics.counter('report_messages_total')
+    this.spans = metrics.counter('spans_total')
+    this.spanMessages = metrics.counter('span_messages_total')
+    this.spansRejected = metrics.counter('spans_rejected_total')
     this.shed = metrics.counter('requests_shed_total')
     this.underWay = metrics.gauge('requests_under_way')
     this.matchErrors = metrics.counter('rule_match_errors_total')

@@ -55,6 +55,8 @@ const ALL: readonly Template[] = [
       startTime: of('TIMESTAMP'),
       endTime: of('TIMESTAMP'),
       spanTags: mapOf(),
+      // Our own: a word of OpenTelemetry's each, before what clientSpan and httpStatusCode say.
+      ...strings('spanKind', 'spanStatus'),
       httpStatusCode: of('INT64'),
       clientSpan: of('BOOL'),
       rewriteClientSpanId: of('BOOL'),

@@ -20,6 +20,11 @@ import {
   type RateLimitResponse,
   RateLimitService,
 } from '../../api/gen/envoy/service/ratelimit/v3/rls_pb.js'
+import {
+  type ExportTraceServiceRequest,
+  type ExportTraceServiceResponse,
+  TraceService,
+} from '../../api/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.js'
 import { serviceDefinition } from '../../api/grpc.ts'
 import type { Timer } from '../../lib/clock.ts'
 import { errorText } from '../../lib/errors.ts'
@@ -33,12 +38,14 @@ import { Admission, type AdmissionOptions } from './admission.ts'
 import { CheckEncoder } from './check-answer.ts'
 import { HealthService } from './health.ts'
 import { rateLimitResponse } from './rate-limit-answer.ts'
+import { takeSpans } from './spans.ts'
 
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 const MAX_STREAMS = 1024
 /** So long may calls that are under way go on when the mixer stops. */
 const DRAIN_MS = 5_000
 
+const SERVICES = [Authorization, RateLimitService, AccessLogService, TraceService]
 const TOO_BUSY = { code: status.UNAVAILABLE, details: 'too much is under way' }
 
 const { check: CHECK, ...others } = serviceDefinition(Authorization)
@@ -48,12 +55,12 @@ const AUTHORIZATION = {
   check: { ...(CHECK as MethodDefinition<unknown, unknown>), responseSerialize: (bytes: unknown) => bytes as Buffer },
 }
 
-/** Envoy's three services over gRPC, and the health service. */
+/** Envoy's three services over gRPC, OpenTelemetry's of spans, and the health service. */
 export class MixerServer {
   readonly #mixer: Mixer
   readonly #admission: Admission
   readonly #encoder = new CheckEncoder()
-  readonly #health = new HealthService([Authorization.typeName, RateLimitService.typeName, AccessLogService.typeName])
+  readonly #health = new HealthService(SERVICES.map(({ typeName }) => typeName))
   readonly #logs = new Set<ServerReadableStream<StreamAccessLogsMessage, StreamAccessLogsResponse>>()
   readonly #server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -80,15 +87,24 @@ export class MixerServer {
         callback: sendUnaryData<StreamAccessLogsResponse>,
       ) => this.#takeLogs(call, callback),
     })
+    this.#server.addService(serviceDefinition(TraceService), {
+      export: (
+        call: ServerUnaryCall<ExportTraceServiceRequest, ExportTraceServiceResponse>,
+        callback: sendUnaryData<ExportTraceServiceResponse>,
+      ) =>
+        this.#admit(
+          () => takeSpans(mixer, call.request),
+          (response) => callback(null, response),
+          callback,
+        ),
+    })
     this.#server.addService(HealthService.definition, this.#health.handlers)
   }
 
   /** `host:port`; port 0 takes a free one. Returns the port. */
-  listen(address: string): Promise<number> {
+  listen(address: string, credentials: ServerCredentials = ServerCredentials.createInsecure()): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      )
+      this.#server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)))
     })
   }
 

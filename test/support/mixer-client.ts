@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
+  type ChannelCredentials,
   type Client,
   type ClientWritableStream,
   credentials,
@@ -40,8 +41,8 @@ const Whole = makeClientConstructor(WHOLE, 'Mixer')
 export class MixerClient {
   readonly #client: Client & Methods
 
-  constructor(port: number) {
-    this.#client = new Whole(`127.0.0.1:${port}`, credentials.createInsecure()) as never
+  constructor(port: number, how: ChannelCredentials = credentials.createInsecure()) {
+    this.#client = new Whole(`127.0.0.1:${port}`, how) as never
   }
 
   /** Of the attributes that the configuration of a proxy tells, and a request of HTTP. */

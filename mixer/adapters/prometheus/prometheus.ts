@@ -5,7 +5,7 @@ import type { Timer } from '../../../lib/clock.ts'
 import type { Adapter, Handler, HandlerEnvironment, Instance } from '../adapter.ts'
 import { valuesOf, valueText } from '../value-text.ts'
 import { type ExposedMetric, expose } from './exposition.ts'
-import { SeriesTable } from './series.ts'
+import { SeriesTable, seriesKey } from './series.ts'
 
 const Buckets = message({
   linearBuckets: Type.Optional(
@@ -104,8 +104,13 @@ class PrometheusHandler implements Handler {
 
   constructor({ metrics = [], metricsExpirationPolicy: expiry }: Params, environment: HandlerEnvironment) {
     this.#environment = environment
+    const lists = new Map<string, readonly string[]>()
     for (const metric of metrics) {
-      const exposed = exposedOf(metric)
+      // Metrics with the same labels share the list of them.
+      const { labelNames = [] } = metric
+      const text = JSON.stringify(labelNames)
+      lists.set(text, lists.get(text) ?? labelNames)
+      const exposed = exposedOf(metric, lists.get(text) as readonly string[])
       const known = this.#byInstance.get(metric.instanceName)
       if (known === undefined) this.#byInstance.set(metric.instanceName, [exposed])
       else known.push(exposed)
@@ -117,13 +122,23 @@ class PrometheusHandler implements Handler {
 
   report(instances: readonly Instance[]): void {
     const nowMs = this.#environment.clock.nowMs()
+    // Metrics of one call mostly have the same dimensions, made once.
+    let madeOf: object | undefined
+    let madeFor: readonly string[] | undefined
+    let labels: readonly string[] = []
+    let key = ''
     for (const instance of instances) {
       const value = Number(instance.values.value)
       const dimensions = valuesOf(instance, 'dimensions')
       for (const { type, labelNames, table } of this.#byInstance.get(instance.key) ?? []) {
-        const labels = labelNames.map((label) => valueText(dimensions[label]))
+        if (dimensions !== madeOf || labelNames !== madeFor) {
+          labels = labelNames.map((label) => valueText(dimensions[label]))
+          key = seriesKey(labels)
+          madeOf = dimensions
+          madeFor = labelNames
+        }
         const before = table.overflowed
-        const series = table.at(labels, nowMs)
+        const series = table.at(labels, key, nowMs)
         if (table.overflowed > before) this.#environment.metrics.counter('prometheus_series_overflow_total').inc()
         if (type === 'histogram') table.observe(series, value)
         else if (type === 'gauge') series.value = value
@@ -151,8 +166,8 @@ class PrometheusHandler implements Handler {
   }
 }
 
-function exposedOf(metric: MetricInfo): ExposedMetric {
-  const { kind, labelNames = [], description } = metric
+function exposedOf(metric: MetricInfo, labelNames: readonly string[]): ExposedMetric {
+  const { kind, description } = metric
   const type = kind === 'DISTRIBUTION' ? 'histogram' : kind === 'COUNTER' ? 'counter' : 'gauge'
   const bounds = type === 'histogram' ? boundsOf(metric.buckets) : undefined
   const name = nameOf(metric)

@@ -11,6 +11,11 @@ export interface Series {
 /** The labels of the series into which goes what is beyond the bound. */
 export const OVERFLOW = 'overflow'
 
+/** Labels are joined by a character that none needs. */
+export function seriesKey(labels: readonly string[]): string {
+  return labels.length === 1 ? (labels[0] as string) : labels.join('\u0000')
+}
+
 /** The series of one metric, by their labels. There are never more than `maxSeries` and one for all others together. */
 export class SeriesTable {
   readonly #maxSeries: number
@@ -27,9 +32,8 @@ export class SeriesTable {
     this.#bounds = bounds
   }
 
-  /** `labels` in the order of the metric's. They are joined by a character that no label needs. */
-  at(labels: readonly string[], nowMs: number): Series {
-    const key = labels.length === 1 ? (labels[0] as string) : labels.join('\u0000')
+  /** `labels` in the order of the metric's, and what seriesKey() makes of them. */
+  at(labels: readonly string[], key: string, nowMs: number): Series {
     let series = this.#byKey.get(key)
     if (series === undefined) {
       if (this.#byKey.size >= this.#maxSeries) {
