@@ -10,6 +10,7 @@ import type { HttpFilter } from './filter.ts'
 import { grpcWeb } from './grpc-web/filter.ts'
 import { jwtAuthn } from './jwt-authn/filter.ts'
 import { localRateLimit } from './local-ratelimit/filter.ts'
+import { rateLimit } from './ratelimit/filter.ts'
 import { rbac } from './rbac/filter.ts'
 
 /** Every HTTP filter that ships. The router is not in the list: it is what decide() does when the others let a call pass. */
@@ -20,6 +21,7 @@ export const BUILTIN_FILTERS: readonly HttpFilter[] = [
   grpcWeb as HttpFilter,
   jwtAuthn as HttpFilter,
   localRateLimit as HttpFilter,
+  rateLimit as HttpFilter,
   rbac as HttpFilter,
 ]
 

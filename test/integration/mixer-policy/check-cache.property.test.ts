@@ -229,7 +229,7 @@ test('what is kept is said only of calls of which the server would say it', () =
         const [field] = httpResponse.case === 'okResponse' ? httpResponse.value.headers : []
         return `allowed ${field?.header?.value}`
       })
-      expect([seed, round, i, allowed.includes(at), at, allowed]).toEqual([seed, round, i, true, at, allowed])
+      if (!allowed.includes(at)) expect([seed, round, i, at]).toEqual([seed, round, i, allowed])
       const id = decision.responseHeaders?.find(({ name }) => name === 'x-answer')?.value ?? ''
       uses.set(id, (uses.get(id) ?? 1) + 1)
     }
