@@ -15,6 +15,7 @@ import { danglingReferences } from './dangling.ts'
 import { type DestinationRuleIndex, indexDestinationRules } from './destination-rule.ts'
 import { unknownProviders } from './extension-providers.ts'
 import { type InstanceIndex, instanceIndex } from './instances.ts'
+import { type MixerPolicy, mixerPolicy } from './mixer-policy.ts'
 import type { MeshOptions } from './options.ts'
 import { indexSecrets, type SecretIndex } from './secrets.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
@@ -44,6 +45,8 @@ export interface Generation {
   readonly envoyFilters: readonly ConfigObject<EnvoyFilterBody>[]
   /** By age. */
   readonly rateLimits: readonly ConfigObject<RateLimitBody>[]
+  /** The mixer that is asked about calls; undefined for none. */
+  readonly mixer: MixerPolicy | undefined
   readonly secrets: SecretIndex
   /** By which keys tokens are checked. */
   readonly keys: KeyTable
@@ -81,6 +84,7 @@ export function buildGeneration(
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
     envoyFilters: byKind.of('networking.istio.io/EnvoyFilter'),
     rateLimits: byKind.of('lateen.mesh/RateLimit'),
+    mixer: mixerPolicy(byKind, options, memo),
     secrets: indexSecrets(byKind.of('/Secret'), memo),
     keys,
     instances: instanceIndex(registry, memo),

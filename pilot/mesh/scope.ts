@@ -10,6 +10,7 @@ import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
 import type { Generation } from './generation.ts'
 import type { ServiceInstance } from './instances.ts'
 import { localityNeeds } from './locality-setting.ts'
+import { type WorkloadPolicy, workloadPolicy } from './mixer-policy.ts'
 import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
@@ -42,6 +43,8 @@ export interface NodeScope {
   readonly security: WorkloadSecurity
   /** How much it may be called, and call. */
   readonly limits: WorkloadLimits
+  /** What is told of it to the mixer that is asked about its calls; undefined for none. */
+  readonly policy: WorkloadPolicy | undefined
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -61,7 +64,7 @@ export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo)
   const limits = [generation.envoyFilters, generation.rateLimits]
   const policies = [peerAuthentications, requestAuthentications, authorizationPolicies, ...limits]
   const rules = [virtualServices, destinationRules, gateways, sidecars, ...policies]
-  const inputs = [node, instances, options, registry.services, ...rules]
+  const inputs = [node, instances, options, registry.services, generation.mixer, ...rules]
   const make = node.type === 'router' ? gatewayScope : sidecarScope
   return memo.get('scope of node', inputs, () => make(node, instances, generation, memo))
 }
@@ -96,9 +99,12 @@ function sidecarScope(
   const security = workloadSecurity(node.namespace, node.labels, generation)
   const limits = workloadLimits(node.namespace, node.labels, generation)
   const policies = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
-  const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies])
+  const policy = workloadPolicy(generation.mixer, node.labels, served)
+  const told = policy === undefined ? '' : ` ${JSON.stringify([policy.labels, policy.served])}`
+  const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies]) + told
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
-  const inputs = [key, sidecar, rules, registry.services, options, ...policies, ...identity.instances]
+  const { mixer } = generation
+  const inputs = [key, sidecar, rules, registry.services, options, mixer, ...policies, ...identity.instances]
   return memo.get('sidecar scope', inputs, () => {
     const visible = generation.visibleServices(node.namespace)
     const egress = egressScopes(sidecar, node.namespace, visible, rules, registry.services, memo)
@@ -107,6 +113,7 @@ function sidecarScope(
       key,
       security,
       limits,
+      policy,
       sidecar,
       outboundTrafficPolicy:
         spec?.outboundTrafficPolicy === undefined
@@ -114,7 +121,7 @@ function sidecarScope(
           : policyMode(spec.outboundTrafficPolicy),
       egress,
       gatewayPorts: [],
-      services: callableServices(egress, visible, memo),
+      services: withHost(mixer?.host, callableServices(egress, visible, memo), visible, memo),
     }
   })
 }
@@ -147,6 +154,7 @@ function gatewayScope(
     key,
     security,
     limits,
+    policy: undefined,
     sidecar: undefined,
     outboundTrafficPolicy: options.outboundTrafficPolicy,
     egress: [],
@@ -229,6 +237,13 @@ function callableServices(egress: readonly EgressScope[], visible: ServiceScope,
     if (service !== undefined) byHost.set(host, service)
   }
   return scopeOf([...byHost.values()], memo)
+}
+
+/** Whom a proxy itself asks, it can call, whatever a Sidecar imports. */
+function withHost(host: string | undefined, services: ServiceScope, visible: ServiceScope, memo: Memo): ServiceScope {
+  const asked = host === undefined ? undefined : visible.byHost.get(host)
+  if (asked === undefined || services.byHost.has(asked.host)) return services
+  return scopeOf([...services.services, asked], memo)
 }
 
 /** The same service as two listeners see it, each perhaps with one port only. */

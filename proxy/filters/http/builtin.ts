@@ -51,7 +51,7 @@ export function compileHttpFilters(
     if (known === undefined) {
       if (!filter.isOptional) refuse(at, `HTTP filter ${filter.name} (${any.typeUrl}) is not supported`)
     } else if (!filter.disabled)
-      plans.push({ filter: known, config: known.compile(any, `${at}.typed_config`, origins) })
+      plans.push({ filter: known, name: filter.name, config: known.compile(any, `${at}.typed_config`, origins) })
   }
   if (!routed) refuse(path, 'the chain must end with envoy.filters.http.router')
   return plans
@@ -67,7 +67,7 @@ export function compileFilterConfigs(configs: Readonly<Record<string, Any>>, pat
     const known = BUILTIN_FILTERS.find((f) => f.name === name || f.routeTypeName === typeNameOf(any))
     const at = `${path}.typed_per_filter_config[${name}]`
     if (known === undefined) refuse(at, `HTTP filter ${name} is not supported`)
-    else compiled.set(known.name, known.compileForRoute(any, at))
+    else compiled.set(name, known.compileForRoute(any, at))
   }
   return compiled
 }

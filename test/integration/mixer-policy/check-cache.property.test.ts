@@ -32,8 +32,8 @@ import { HeaderBlock } from '../../../proxy/stream/header-block.ts'
  */
 
 const FRAME_HEADER_BYTES = 5
-const ROUNDS = 40
-const CALLS = 1_500
+const ROUNDS = 25
+const CALLS = 600
 
 /** What policies read; some of it is in no call, and one is another in each. */
 const ATTRIBUTES = [
