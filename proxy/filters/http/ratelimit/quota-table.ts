@@ -37,8 +37,8 @@ interface Entry {
   /** Makes the question, to be asked ahead. */
   request: (wanted: number) => SideRequest
   isAsking: boolean
-  /** The last answer granted more than one. */
-  isAhead: boolean
+  /** How many the last answer granted. */
+  lastGranted: number
   closedUntilMs: number
   horizonMs: number
   /** Calls in the window that is measured, and in the one before. */
@@ -138,11 +138,12 @@ export class QuotaTable {
 
   /** Asks for more while there is some left, so that no call has to wait. */
   #askAhead(entry: Entry, nowMs: number): void {
-    if (!entry.isAhead || entry.isAsking || nowMs < entry.closedUntilMs) return
+    if (entry.lastGranted <= 1 || entry.isAsking || nowMs < entry.closedUntilMs) return
     const wanted = wantedBy(entry)
     let left = 0
     for (const grant of entry.grants) if (nowMs < grant.untilMs) left += grant.left
-    if (left * 2 >= wanted) return
+    // A server that gives less than is wanted is not asked again before half of that is used.
+    if (left * 2 >= Math.min(wanted, entry.lastGranted)) return
     this.#prefetches.inc()
     const asking = this.#asking(entry, nowMs, wanted)
     this.#send(entry.request(wanted), (side) => asking.end(readLimitAnswer(side), 0))
@@ -180,7 +181,7 @@ function newEntry(request: Entry['request'], nowMs: number): Entry {
     refusedUntilMs: 0,
     request,
     isAsking: false,
-    isAhead: false,
+    lastGranted: 0,
     closedUntilMs: 0,
     horizonMs: WINDOW_MS,
     windowStartMs: nowMs,
@@ -204,7 +205,7 @@ function learn(entry: Entry, result: LimitResult, used: number, askedMs: number,
   }
   const said = readQuota(result)
   if (said === undefined) {
-    entry.isAhead = false
+    entry.lastGranted = 0
     return
   }
   const untilMs = askedMs + said.validDurationMs
@@ -216,7 +217,7 @@ function learn(entry: Entry, result: LimitResult, used: number, askedMs: number,
   }
   entry.granted = result
   entry.refusedUntilMs = 0
-  entry.isAhead = said.granted > 1
+  entry.lastGranted = said.granted
   entry.horizonMs = Math.min(said.validDurationMs, MAX_HORIZON_MS)
   const left = said.granted - used
   if (left > 0 && nowMs < untilMs) entry.grants.push({ left, untilMs })
