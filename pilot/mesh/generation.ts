@@ -15,7 +15,7 @@ import { danglingReferences } from './dangling.ts'
 import { type DestinationRuleIndex, indexDestinationRules } from './destination-rule.ts'
 import { unknownProviders } from './extension-providers.ts'
 import { type InstanceIndex, instanceIndex } from './instances.ts'
-import { type MixerPolicy, mixerPolicy } from './mixer-policy.ts'
+import { type MixerPolicy, mixerPolicy, unknownMixer } from './mixer-policy.ts'
 import type { MeshOptions } from './options.ts'
 import { indexSecrets, type SecretIndex } from './secrets.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
@@ -69,6 +69,7 @@ export function buildGeneration(
   const registry = buildRegistry(byKind, options, memo)
   const virtualServices = indexVirtualServices(byKind.of('networking.istio.io/VirtualService'), options, memo)
   const destinationRules = indexDestinationRules(byKind.of('networking.istio.io/DestinationRule'), options, memo)
+  const mixer = mixerPolicy(byKind, options, memo)
   const visible = (namespace: string) => visibleServices(registry.services, namespace, memo)
   return {
     number,
@@ -84,7 +85,7 @@ export function buildGeneration(
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
     envoyFilters: byKind.of('networking.istio.io/EnvoyFilter'),
     rateLimits: byKind.of('lateen.mesh/RateLimit'),
-    mixer: mixerPolicy(byKind, options, memo),
+    mixer,
     secrets: indexSecrets(byKind.of('/Secret'), memo),
     keys,
     instances: instanceIndex(registry, memo),
@@ -93,6 +94,7 @@ export function buildGeneration(
       ...memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>
         danglingReferences(virtualServices.all, visible, destinationRules, memo),
       ),
+      ...unknownMixer(mixer, registry.services),
       ...unknownProviders(byKind.of('security.istio.io/AuthorizationPolicy'), options),
     ],
   }

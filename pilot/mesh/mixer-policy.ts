@@ -1,8 +1,11 @@
+import type { Finding } from '../../config/finding.ts'
 import type { ConfigObject } from '../../config/object.ts'
 import type { IstioService, QuotaSpecBindingBody } from '../../crds/kinds/mixer.ts'
 import type { Memo } from '../memo.ts'
 import type { Labels } from '../registry/labels.ts'
 import type { ObjectsByKind } from '../registry/objects.ts'
+import type { Service } from '../registry/service.ts'
+import { REFERENCE_NOT_FOUND } from './dangling.ts'
 import type { ServiceInstance } from './instances.ts'
 import type { MeshOptions } from './options.ts'
 
@@ -58,6 +61,22 @@ export function mixerPolicy(byKind: ObjectsByKind, options: MeshOptions, memo: M
 }
 
 const LABELS = 'destination.labels'
+
+/** A mixer that no service is: its clients cannot ask it. */
+export function unknownMixer(mixer: MixerPolicy | undefined, services: readonly Service[]): Finding[] {
+  if (mixer === undefined || services.some(({ host }) => host === mixer.host)) return []
+  const becomes = mixer.failOpen ? 'passes unasked' : 'is answered 503'
+  return [
+    {
+      code: REFERENCE_NOT_FOUND,
+      severity: 'error',
+      object: { kind: 'MeshConfig', namespace: '', name: '' },
+      file: 'MeshConfig',
+      line: 1,
+      message: `mixerCheckServer: no service is "${mixer.host}", so every call to a sidecar ${becomes}`,
+    },
+  ]
+}
 
 /** What of a workload the mixer's configuration may speak of. */
 export function workloadPolicy(

@@ -106,6 +106,7 @@ export class CheckCache {
       countIn(decision, 'ext_authz.cache_not_kept')
       return
     }
+    this.#uses++
     // The call that has asked is the first of those it holds for.
     if (validity.useCount <= 1 || validity.durationMs <= 0) return
     const key = keyOf(shape, this.#extensionId(extensions), call, decision)
