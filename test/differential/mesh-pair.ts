@@ -57,6 +57,11 @@ export class MeshPair {
     })
   }
 
+  /** Another proxy of ours in the same mesh. */
+  async addProxy(workload: Workload): Promise<void> {
+    await this.#mesh.addProxy(workload)
+  }
+
   /** What a real Envoy has its own certificate of. */
   async #agentOf(workload: Workload): Promise<object | undefined> {
     if (this.#authority === undefined) return undefined

@@ -1,12 +1,20 @@
 import type { MeshOptions } from '../../../pilot/mesh/options.ts'
 import { MeshPair, PLANES, type Plane } from '../../differential/mesh-pair.ts'
 import { EchoServer } from '../../support/echo-server.ts'
-import { loopbackBlock } from '../../support/mesh.ts'
+import { loopbackBlock, type Workload } from '../../support/mesh.ts'
+import type { MeshAuthority } from '../../support/mesh-authority.ts'
 import { type RawResponse, sendRaw } from '../../support/raw-http.ts'
 
 const APPLICATION_PORT = 8000
 export const SERVICE_PORT = 9080
-const MIXER_HOST = 'istio-policy.istio-system.svc.cluster.local'
+export const MIXER_HOST = 'istio-policy.istio-system.svc.cluster.local'
+
+/** Where proxies find the mixer: an endpoint of its service. */
+export interface MixerEndpoint {
+  readonly address: string
+  readonly port: number
+  readonly labels?: Record<string, string>
+}
 
 /** A workload of a service twice, behind real Envoy and behind our proxy, whose pilot has them ask this mixer. */
 export class PolicedWorkload {
@@ -16,13 +24,26 @@ export class PolicedWorkload {
   readonly #upstreams: EchoServer[] = []
 
   /** `policy` is what the mixer has been given too. */
-  constructor(app: string, mixerPort: number, policy: string, options: Partial<MeshOptions> = {}) {
+  constructor(
+    app: string,
+    mixer: number | MixerEndpoint,
+    policy: string,
+    options: Partial<MeshOptions> = {},
+    authority?: MeshAuthority,
+  ) {
     this.#app = app
-    const objects = meshOf(app, mixerPort).map((object) => JSON.stringify(object))
-    this.#pair = new MeshPair(`${objects.join('\n---\n')}\n---\n${policy}`, undefined, {
+    const objects = meshOf(app, typeof mixer === 'number' ? { address: '127.0.0.1', port: mixer } : mixer).map(
+      (object) => JSON.stringify(object),
+    )
+    this.#pair = new MeshPair(`${objects.join('\n---\n')}\n---\n${policy}`, authority, {
       mixerCheckServer: `${MIXER_HOST}:9091`,
       ...options,
     })
+  }
+
+  /** Another proxy of ours in the same mesh; it comes once this one's pilot runs. */
+  addProxy(workload: Workload): Promise<void> {
+    return this.#pair.addProxy(workload)
   }
 
   async start(envoy: string | undefined): Promise<void> {
@@ -61,7 +82,7 @@ export class PolicedWorkload {
   }
 }
 
-function meshOf(app: string, mixerPort: number): object[] {
+function meshOf(app: string, { address, port, labels = {} }: MixerEndpoint): object[] {
   const networking = (kind: string, name: string, spec: object) => ({
     apiVersion: 'networking.istio.io/v1',
     kind,
@@ -85,12 +106,23 @@ function meshOf(app: string, mixerPort: number): object[] {
       ],
       egress: [{ hosts: ['~/*'] }],
     }),
-    networking('ServiceEntry', 'mixer', {
-      hosts: [MIXER_HOST],
-      ports: [{ number: 9091, name: 'grpc-mixer', protocol: 'GRPC' }],
-      location: 'MESH_INTERNAL',
-      resolution: 'STATIC',
-      endpoints: [{ address: '127.0.0.1', ports: { 'grpc-mixer': mixerPort } }],
-    }),
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { name: 'mixer', namespace: 'istio-system' },
+      spec: {
+        hosts: [MIXER_HOST],
+        ports: [{ number: 9091, name: 'grpc-mixer', protocol: 'GRPC', targetPort: port }],
+        location: 'MESH_INTERNAL',
+        resolution: 'STATIC',
+        workloadSelector: { labels: { app: 'policy' } },
+      },
+    },
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'WorkloadEntry',
+      metadata: { name: 'mixer', namespace: 'istio-system' },
+      spec: { address, labels: { app: 'policy', ...labels }, serviceAccount: 'default' },
+    },
   ]
 }
