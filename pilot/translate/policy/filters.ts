@@ -82,7 +82,7 @@ export function withPolicy(host: VirtualHost, policy: InboundPolicy | undefined)
   if (policy.quotaReads === undefined) return host
   const own = create(RateLimitPerRouteSchema, { vhRateLimits: VhOptions.INCLUDE })
   host.typedPerFilterConfig[QUOTA_FILTER] = any(RateLimitPerRouteSchema, own)
-  const actions = [...Object.entries(policy.told).map(toldAction), ...policy.quotaReads.flatMap(readAction)]
+  const actions = [...Object.entries(policy.told).flatMap(toldAction), ...policy.quotaReads.flatMap(readAction)]
   const unique = [...new Map(actions.map((action) => [JSON.stringify(action), action])).values()]
   host.rateLimits.push(
     fromJson(RateLimitActionsSchema, { stage: QUOTA_STAGE, actions: unique }, { registry: REGISTRY }),
@@ -101,10 +101,13 @@ function grpcService({ host, port }: InboundPolicy): GrpcService {
   })
 }
 
-function toldAction([descriptor_key, descriptor_value]: [string, string]): JsonObject {
-  return { generic_key: { descriptor_key, descriptor_value } }
+/** A descriptor has no empty values: what is empty is absent. */
+function toldAction([descriptor_key, descriptor_value]: [string, string]): JsonObject[] {
+  return descriptor_value === '' ? [] : [{ generic_key: { descriptor_key, descriptor_value } }]
 }
 
+/** What no request can have would make Envoy refuse the whole listener. */
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Names that a caller's certificate says. */
 const OF_PEER = /^source\.(principal|user|namespace|serviceAccount)$/
 const PSEUDO: Readonly<Record<string, string>> = {
@@ -120,7 +123,7 @@ function readAction(reference: string): JsonObject[] {
   const open = reference.indexOf('[')
   const name = open < 0 ? reference : reference.slice(0, open)
   const key = open < 0 ? '' : reference.slice(open + 1, -1)
-  const header = name === 'request.headers' && key !== '' ? key.toLowerCase() : PSEUDO[name]
+  const header = name === 'request.headers' && FIELD_NAME.test(key) ? key.toLowerCase() : PSEUDO[name]
   if (header !== undefined) {
     return [{ request_headers: { header_name: header, descriptor_key: reference, skip_if_absent: true } }]
   }

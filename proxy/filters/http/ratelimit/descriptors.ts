@@ -11,56 +11,51 @@ import { Descriptor, type RateLimitPlan, takesHostLimits, type VirtualHostLimits
 const filled = new Descriptor()
 const NONE: readonly RateLimitPlan[] = []
 
-/** Of a stage: what a call is counted under, by its route, its virtual host or both. */
-export class CallDescriptors {
-  readonly #stage: number
-  readonly #option: VirtualHostLimits
-
-  constructor(stage: number, option: VirtualHostLimits) {
-    this.#stage = stage
-    this.#option = option
-  }
-
-  /** One text for all of them; '' when there is none. Calls with the same text are counted under the same. */
-  text(call: Call, decision: Decision): string {
-    let text = ''
-    this.#each(call, decision, () => {
-      text += ';'
-      for (let i = 0; i < filled.length; i++) {
-        const key = filled.keys[i] as string
-        const value = filled.values[i] as string
-        text += `${key.length}:${key}${value.length}:${value}`
-      }
-    })
-    return text
-  }
-
-  all(call: Call, decision: Decision): RateLimitDescriptor[] {
-    const all: RateLimitDescriptor[] = []
-    this.#each(call, decision, () => {
-      const entries = filled.keys.slice(0, filled.length).map((key, i) => ({
-        key,
-        // Text of protobuf is UTF-8; what came as bytes is read as such.
-        value: Buffer.from(filled.values[i] as string, 'latin1').toString('utf8'),
-      }))
-      all.push(create(RateLimitDescriptorSchema, { entries }))
-    })
-    return all
-  }
-
-  #each(call: Call, decision: Decision, take: () => void): void {
-    const action = decision.route?.action
-    if (action?.kind !== 'forward') return
-    this.#fill(action.rateLimits, call, decision, take)
-    if (takesHostLimits(this.#option, action.rateLimits)) {
-      this.#fill(decision.virtualHost?.rateLimits ?? NONE, call, decision, take)
+/**
+ * One text for all that a call is counted under in this stage, by its route, its virtual host or both; '' for nothing. Calls with the
+ * same text are counted under the same.
+ */
+export function descriptorText(stage: number, option: VirtualHostLimits, call: Call, decision: Decision): string {
+  const ofRoute = limitsOfRoute(decision)
+  const ofHost = limitsOfHost(option, decision)
+  let text = ''
+  for (let i = 0; i < ofRoute.length + ofHost.length; i++) {
+    const limit = (i < ofRoute.length ? ofRoute[i] : ofHost[i - ofRoute.length]) as RateLimitPlan
+    if (limit.stage !== stage || !filled.fill(limit, call, decision)) continue
+    text += ';'
+    for (let entry = 0; entry < filled.length; entry++) {
+      const key = filled.keys[entry] as string
+      const value = filled.values[entry] as string
+      text += `${key.length}:${key}${value.length}:${value}`
     }
   }
+  return text
+}
 
-  #fill(limits: readonly RateLimitPlan[], call: Call, decision: Decision, take: () => void): void {
-    for (let i = 0; i < limits.length; i++) {
-      const limit = limits[i] as RateLimitPlan
-      if (limit.stage === this.#stage && filled.fill(limit, call, decision)) take()
-    }
-  }
+/** The same, as a server is told. */
+export function descriptorsOf(
+  stage: number,
+  option: VirtualHostLimits,
+  call: Call,
+  decision: Decision,
+): RateLimitDescriptor[] {
+  return [...limitsOfRoute(decision), ...limitsOfHost(option, decision)].flatMap((limit) => {
+    if (limit.stage !== stage || !filled.fill(limit, call, decision)) return []
+    const entries = filled.keys.slice(0, filled.length).map((key, i) => ({
+      key,
+      // Text of protobuf is UTF-8; what came as bytes is read as such.
+      value: Buffer.from(filled.values[i] as string, 'latin1').toString('utf8'),
+    }))
+    return [create(RateLimitDescriptorSchema, { entries })]
+  })
+}
+
+function limitsOfRoute({ route }: Decision): readonly RateLimitPlan[] {
+  return route?.action.kind === 'forward' ? route.action.rateLimits : NONE
+}
+
+/** Only a call that goes somewhere is counted. */
+function limitsOfHost(option: VirtualHostLimits, { route, virtualHost }: Decision): readonly RateLimitPlan[] {
+  if (route?.action.kind !== 'forward' || !takesHostLimits(option, route.action.rateLimits)) return NONE
+  return virtualHost?.rateLimits ?? NONE
 }

@@ -8,7 +8,7 @@ import type { RequestHead } from '../../../stream/message.ts'
 import type { HttpFilter } from '../filter.ts'
 import type { LimitAnswer, LimitResult } from './answer.ts'
 import { compileRateLimit, compileRateLimitRoute, type RateLimitConfig, type RateLimitRouteConfig } from './config.ts'
-import { CallDescriptors } from './descriptors.ts'
+import { descriptorsOf, descriptorText } from './descriptors.ts'
 import { LimitQuestion } from './question.ts'
 import { newQuotaTable } from './quota-table.ts'
 
@@ -30,15 +30,16 @@ export const rateLimit: HttpFilter<RateLimitConfig | RateLimitRouteConfig> = {
     if (result !== undefined) return obey(config, result as LimitResult, call, decision)
     if (!isMeant(config, call.head)) return false
     const forRoute = mostSpecific === ofChain ? undefined : (mostSpecific as RateLimitRouteConfig)
-    const descriptors = new CallDescriptors(config.stage, forRoute?.virtualHostLimits ?? 'override')
-    const text = descriptors.text(call, decision)
+    const option = forRoute?.virtualHostLimits ?? 'override'
+    const text = descriptorText(config.stage, option, call, decision)
     if (text === '') return false
     const domain = forRoute?.domain || config.domain
     const quotas = call.around.memory?.of(config, newQuotaTable)
     const key = domain + text
     const known = quotas?.take(key)
     if (known === undefined) {
-      ask(decision, new LimitQuestion(config, domain, descriptors.all(call, decision), quotas, key))
+      const descriptors = descriptorsOf(config.stage, option, call, decision)
+      ask(decision, new LimitQuestion(config, domain, descriptors, quotas, key))
       return true
     }
     return obey(config, known, call, decision)

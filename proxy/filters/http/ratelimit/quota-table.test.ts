@@ -151,4 +151,6 @@ test('tables are bounded', () => {
   for (let i = 0; i < MAX_ENTRIES + 5; i++) ask(answered(5), `k${i}`)
   expect([table.size, metrics.counter('ratelimit.quota_evicted').value]).toEqual([MAX_ENTRIES, 5])
   expect([table.take('k4'), table.take('k5')?.kind]).toEqual([undefined, 'ok'])
+  const long = 'k'.repeat(5_000)
+  expect([ask(answered(5), long), table.take(long), table.size]).toEqual([1, undefined, MAX_ENTRIES])
 })

@@ -10,6 +10,8 @@ export const WANTED_FIELD = 'lateen-quota-wanted'
 const QUOTA_METADATA = 'lateen.mesh/quota'
 
 export const MAX_ENTRIES = 10_000
+/** Callers write what descriptors are made of. Of longer ones nothing is kept. */
+export const MAX_KEY_LENGTH = 4096
 /** Over which the need is measured, and at least foreseen. */
 const WINDOW_MS = 1_000
 /** No further than this is the need foreseen. */
@@ -109,6 +111,7 @@ export class QuotaTable {
   /** Before a question about a call. `request` makes it for so many. */
   begin(key: string, request: Entry['request']): QuotaAsking {
     this.#misses.inc()
+    if (key.length > MAX_KEY_LENGTH) return ONE_CALL
     const nowMs = this.#clock.nowMs()
     let entry = this.#entries.get(key)
     if (entry === undefined) {
@@ -167,6 +170,8 @@ export class QuotaTable {
     this.#entries.set(key, entry)
   }
 }
+
+const ONE_CALL: QuotaAsking = { wanted: 1, end() {} }
 
 /** What a FilterMemory keeps of such a configuration. */
 export function newQuotaTable(context: StreamContext): QuotaTable {

@@ -75,13 +75,15 @@ test.each([
   ['names all headers', { ...byPath, present: ['request.headers'] }, ['ext_authz.cache_not_kept']],
   ['names the time', { ...byPath, present: ['context.time'] }, ['ext_authz.cache_not_kept']],
   ['names too much', { ...byPath, present: Array(65).fill('request.path') }, ['ext_authz.cache_not_kept']],
+  ['has too long a key', { ...byPath, present: ['request.headers[x-long]'] }, ['ext_authz.cache_not_kept']],
   ['has no count', { validDurationMs: 5, present: [] }, ['ext_authz.cache_not_kept']],
   ['has names that are none', { ...byPath, present: [1] }, ['ext_authz.cache_not_kept']],
   ['holds for one call', { ...byPath, validUseCount: 1 }, []],
   ['holds for no time', { ...byPath, validDurationMs: 0 }, []],
 ] as const)('an answer is not kept that %s', (_name, said, counted) => {
   const { cache, keep } = keeper()
-  expect(keep(said as JsonObject | undefined, callOf('/a'))).toEqual(counted)
+  const call = callOf('/a', [['x-long', 'a'.repeat(5_000)]])
+  expect(keep(said as JsonObject | undefined, call)).toEqual(counted)
   expect(cache.size).toBe(0)
 })
 

@@ -14,6 +14,8 @@ export const MAX_ENTRIES = 10_000
 /** Sets of attributes that answers have named. */
 export const MAX_SHAPES = 32
 const MAX_NAMES = 64
+/** Callers write what keys are made of. */
+const MAX_KEY_LENGTH = 4096
 
 type Extensions = Readonly<Record<string, string>>
 type Kept = Extract<CheckResult, { kind: 'ok' | 'denied' }>
@@ -110,6 +112,10 @@ export class CheckCache {
     // The call that has asked is the first of those it holds for.
     if (validity.useCount <= 1 || validity.durationMs <= 0) return
     const key = keyOf(shape, this.#extensionId(extensions), call, decision)
+    if (key.length > MAX_KEY_LENGTH) {
+      countIn(decision, 'ext_authz.cache_not_kept')
+      return
+    }
     const untilMs = this.#clock.nowMs() + validity.durationMs
     this.#place(key, { result, untilMs, usesLeft: validity.useCount - 1, placedAt: 0 })
     if (this.#entries.size <= MAX_ENTRIES) return
