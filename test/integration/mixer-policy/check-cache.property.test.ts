@@ -16,6 +16,7 @@ import type { Call } from '../../../proxy/decide/call.ts'
 import { connectionFacts } from '../../../proxy/decide/connection-facts.ts'
 import { type Decision, newDecision } from '../../../proxy/decide/decision.ts'
 import { SYMBOLIC_SURROUNDINGS } from '../../../proxy/decide/surroundings.ts'
+import { attributeReader } from '../../../proxy/filters/http/ext-authz/cache/attributes.ts'
 import { newCheckCache } from '../../../proxy/filters/http/ext-authz/cache/check-cache.ts'
 import { compileExtAuthz } from '../../../proxy/filters/http/ext-authz/config.ts'
 import { extAuthz } from '../../../proxy/filters/http/ext-authz/filter.ts'
@@ -165,6 +166,13 @@ function answered(message: Uint8Array) {
 function outcome(decision: Decision, { head }: Call): string {
   return decision.outcome === 'local_reply' ? `${decision.body}` : `allowed ${head.get('x-sum')}`
 }
+
+test('the proxy knows every attribute of the mixer, but for those that each call has of its own', () => {
+  const json = { grpc_service: { envoy_grpc: { cluster_name: 'authz' } } } as JsonValue
+  const config = compileExtAuthz(anyPack(ExtAuthzSchema, fromJson(ExtAuthzSchema, json)), 'at')
+  const unknown = [...VOCABULARY.keys()].filter((name) => attributeReader(name, config, {}) === undefined)
+  expect(unknown.sort()).toEqual(['context.time', 'context.timestamp', 'request.headers', 'request.id', 'request.time'])
+})
 
 test('what is kept is said only of calls of which the server would say it', () => {
   const seed = Number(env('LATEEN_TEST_SEED') || randomInt(systemRandom, 1e9))

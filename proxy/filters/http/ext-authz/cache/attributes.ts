@@ -43,6 +43,7 @@ const NEVER_TOLD = new Set([
   ...sideNames('connection', ['sent.bytes', 'sent.bytes_total', 'duration']),
   ...sideNames('context', ['reporter.kind', 'reporter.local', 'reporter.uid', 'proxy_version', 'proxy_error_code']),
   ...sideNames('check', ['error_code', 'error_message', 'cache_hit']),
+  ...sideNames('rbac.permissive', ['response_code', 'effective_policy_id']),
   'quota.cache_hit',
   'request.reason',
   'request.total_size',
