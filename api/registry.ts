@@ -12,6 +12,7 @@ import { file_envoy_extensions_filters_http_fault_v3_fault } from './gen/envoy/e
 import { file_envoy_extensions_filters_http_grpc_web_v3_grpc_web } from './gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
 import { file_envoy_extensions_filters_http_jwt_authn_v3_config } from './gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { file_envoy_extensions_filters_http_local_ratelimit_v3_local_rate_limit } from './gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js'
+import { file_envoy_extensions_filters_http_ratelimit_v3_rate_limit } from './gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js'
 import { file_envoy_extensions_filters_http_rbac_v3_rbac } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { file_envoy_extensions_filters_http_router_v3_router } from './gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector } from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
@@ -63,6 +64,7 @@ export const REGISTRY: Registry = createRegistry(
     file_envoy_extensions_upstreams_http_v3_http_protocol_options,
     file_envoy_extensions_filters_http_ext_authz_v3_ext_authz,
     file_envoy_extensions_filters_http_jwt_authn_v3_config,
+    file_envoy_extensions_filters_http_ratelimit_v3_rate_limit,
     file_envoy_extensions_filters_http_rbac_v3_rbac,
     file_envoy_extensions_filters_network_ext_authz_v3_ext_authz,
     file_envoy_extensions_filters_network_rbac_v3_rbac,

@@ -15,6 +15,7 @@ export const RESPONSE_FLAGS = {
   DI: 'DelayInjected',
   FI: 'FaultInjected',
   RL: 'RateLimited',
+  RLSE: 'RateLimitServiceError',
   SI: 'StreamIdleTimeout',
   UAEX: 'UnauthorizedExternalService',
   OM: 'OverloadManagerTerminated',

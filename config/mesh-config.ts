@@ -32,6 +32,7 @@ export function loadMeshConfig(file: string, text: string): LoadedMeshConfig {
   const known = isPlainObject(value) ? knownFields(MeshConfig, withoutNulls(MeshConfig, value), [], report) : {}
   if (!report.hasErrors) checkSchema(SCHEMA, known, report)
   if (!report.hasErrors) checkProviders(known as MeshConfig, report)
+  if (!report.hasErrors) checkMixer(known as MeshConfig, report)
   if (!report.hasErrors)
     checkLocalitySetting((known as MeshConfig).localityLbSetting, ['localityLbSetting'], true, report)
   const findings = report.problems.map((problem) => placed(file, composed.lines, problem))
@@ -83,6 +84,17 @@ function checkProviders({ extensionProviders = [] }: MeshConfig, report: Report)
       }
     }
   })
+}
+
+function checkMixer({ mixerCheckServer = '' }: MeshConfig, report: Report): void {
+  if (mixerCheckServer === '') return
+  const colon = mixerCheckServer.lastIndexOf(':')
+  const host = mixerCheckServer.slice(0, Math.max(colon, 0))
+  const port = mixerCheckServer.slice(colon + 1)
+  const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535
+  if (!isHostPattern(host) || host.startsWith('*') || !isPort) {
+    report.error(['mixerCheckServer'], `"${mixerCheckServer}" is not host:port`)
+  }
 }
 
 function placed(file: string, lines: LineTree, { code, severity, path, message }: Problem): Finding {

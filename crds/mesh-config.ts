@@ -153,5 +153,14 @@ export const MeshConfig = message({
   proxyListenPort: Type.Optional(portNumber()),
   proxyInboundListenPort: Type.Optional(portNumber()),
   extensionProviders: Type.Optional(Type.Array(ExtensionProvider)),
+  mixerCheckServer: Type.Optional(
+    Type.String({
+      description: 'host:port of the mixer that inbound sidecars ask about calls; nobody is asked when absent.',
+    }),
+  ),
+  disablePolicyChecks: Type.Optional(Type.Boolean()),
+  policyCheckFailOpen: Type.Optional(
+    Type.Boolean({ description: 'Calls pass while the mixer cannot be asked; else they are answered 503.' }),
+  ),
 })
 export type MeshConfig = Static<typeof MeshConfig>

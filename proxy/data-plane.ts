@@ -94,7 +94,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       this.breakers.countsOf('\0listeners'),
     )
     this.#faults = this.breakers.countsOf('\0faults')
-    this.around = surroundingsOf(options, this.clock, this.random, this.#faults)
+    this.around = surroundingsOf(options, this, this.#faults)
     this.overload = new OverloadMonitor(this.clock, this.log, this.metrics, options.readMemory ?? memoryReader())
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)

@@ -171,6 +171,18 @@ test('a descriptor', () => {
   })
 })
 
+test('a descriptor tells who calls as the certificate does', () => {
+  const told = (value: string) => create(RateLimitDescriptorSchema, { entries: [{ key: 'source.principal', value }] })
+  expect(all(descriptorBag(told('spiffe://cluster.local/ns/a/sa/b'), VOCABULARY))).toEqual({
+    'context.reporter.kind': 'inbound',
+    'source.principal': 'cluster.local/ns/a/sa/b',
+    'source.user': 'cluster.local/ns/a/sa/b',
+    'source.namespace': 'a',
+    'source.serviceAccount': 'b',
+  })
+  expect(descriptorBag(told('ann'), VOCABULARY).get('source.principal')).toBe('ann')
+})
+
 const NODE = create(NodeSchema, {
   id: 'sidecar~10.0.0.2~web-1.a~a.svc.cluster.local',
   metadata: { LABELS: { app: 'web' }, WORKLOAD_NAME: 'web', SERVICE_ACCOUNT: 'web', OWNER: 'o', ISTIO_VERSION: '1.4' },

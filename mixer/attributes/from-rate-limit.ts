@@ -1,6 +1,6 @@
 import type { RateLimitDescriptor } from '../../api/gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.js'
 import { parseClusterName } from '../../api/names.ts'
-import { ReadBag } from './read.ts'
+import { namespaceOf, principalOf, ReadBag, serviceAccountOf } from './read.ts'
 import { parseValue, toldAttributes } from './text.ts'
 import type { AttributeBag, AttributeTypes, Value } from './value.ts'
 
@@ -30,5 +30,20 @@ export function descriptorBag({ entries }: RateLimitDescriptor, types: Attribute
     }
   }
   const named = entries.map(({ key, value }) => [key, value] as const)
-  return new ReadBag(undefined, NO_READERS, toldAttributes(named, types, told))
+  return new ReadBag(undefined, NO_READERS, withCaller(toldAttributes(named, types, told)))
+}
+
+/** What a certificate says, a descriptor tells as it is written there. */
+function withCaller(told: Map<string, Value>): Map<string, Value> {
+  const identity = told.get('source.principal')
+  if (typeof identity !== 'string') return told
+  for (const [name, value] of [
+    ['source.principal', principalOf(identity)],
+    ['source.user', principalOf(identity)],
+    ['source.namespace', namespaceOf(identity)],
+    ['source.serviceAccount', serviceAccountOf(identity)],
+  ] as const) {
+    if (value !== undefined && (name === 'source.principal' || !told.has(name))) told.set(name, value)
+  }
+  return told
 }

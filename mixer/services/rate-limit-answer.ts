@@ -7,6 +7,7 @@ import {
   RateLimitResponse_RateLimit_Unit as Unit,
 } from '../../api/gen/envoy/service/ratelimit/v3/rls_pb.js'
 import type { QuotaAnswer } from '../rules/dispatcher.ts'
+import { type Grant, QUOTA_METADATA } from './quota-grant.ts'
 
 /** Windows that the protocol has a word for. */
 const UNITS: ReadonlyMap<number, Unit> = new Map([
@@ -17,12 +18,13 @@ const UNITS: ReadonlyMap<number, Unit> = new Map([
 ])
 const UINT32_MAX = 4_294_967_295
 
-/** One status for each descriptor; over the limit when one of them is. */
-export function rateLimitResponse(answers: readonly QuotaAnswer[]): RateLimitResponse {
+/** One status for each descriptor; over the limit when one of them is. `grant` is told to proxies that have asked for one. */
+export function rateLimitResponse(answers: readonly QuotaAnswer[], grant?: Grant): RateLimitResponse {
   const isOver = answers.some(({ granted }) => !granted)
   return create(RateLimitResponseSchema, {
     overallCode: isOver ? Code.OVER_LIMIT : Code.OK,
     statuses: answers.map(statusOf),
+    ...(grant !== undefined && { dynamicMetadata: { [QUOTA_METADATA]: { ...grant } } }),
   })
 }
 

@@ -37,6 +37,7 @@ import { AccessLogStream } from './access-logs.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
 import { CheckEncoder } from './check-answer.ts'
 import { HealthService } from './health.ts'
+import { inTurn, type QuotaTaking, takeAhead, wantedOf } from './quota-grant.ts'
 import { rateLimitResponse } from './rate-limit-answer.ts'
 import { takeSpans } from './spans.ts'
 
@@ -79,7 +80,7 @@ export class MixerServer {
       shouldRateLimit: (
         call: ServerUnaryCall<RateLimitRequest, RateLimitResponse>,
         callback: sendUnaryData<RateLimitResponse>,
-      ) => this.#limit(call.request, callback),
+      ) => this.#limit(call.request, wantedOf(call.metadata, call.request), callback),
     })
     this.#server.addService(serviceDefinition(AccessLogService), {
       streamAccessLogs: (
@@ -139,15 +140,21 @@ export class MixerServer {
     this.#admit(() => dispatcher.check(checkBag(request, dispatcher.types)), answer, callback)
   }
 
-  #limit({ descriptors, hitsAddend }: RateLimitRequest, callback: sendUnaryData<RateLimitResponse>): void {
+  /** `wanted`: how many calls the proxy would like to let pass, this one among them; 0 where it says nothing of it. */
+  #limit(
+    { descriptors, hitsAddend }: RateLimitRequest,
+    wanted: number,
+    callback: sendUnaryData<RateLimitResponse>,
+  ): void {
     const { dispatcher, stats } = this.#mixer
     stats.quotas.inc()
-    const hits = hitsAddend === 0 ? 1 : hitsAddend
-    const ask = () => {
+    const take = (hits: number) => {
       const answers = descriptors.map((one) => dispatcher.quota(descriptorBag(one, dispatcher.types), hits))
       return answers.some((one) => one instanceof Promise) ? Promise.all(answers) : (answers as QuotaAnswer[])
     }
-    const answer = (answers: QuotaAnswer[]) => {
+    const hits = hitsAddend === 0 ? 1 : hitsAddend
+    const ask = () => (wanted === 0 ? inTurn(take(hits), (answers) => ({ answers })) : takeAhead(take, hits, wanted))
+    const answer = ({ answers, grant }: QuotaTaking) => {
       const isOver = answers.some(({ granted }) => !granted)
       const problem = answers.find((one) => one.problem !== '')?.problem
       if (isOver) stats.quotasOverLimit.inc()
@@ -156,7 +163,7 @@ export class MixerServer {
         callback({ code: status.UNAVAILABLE, details: problem })
         return
       }
-      callback(null, rateLimitResponse(answers))
+      callback(null, rateLimitResponse(answers, grant))
     }
     this.#admit(ask, answer, callback)
   }

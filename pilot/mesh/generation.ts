@@ -16,6 +16,7 @@ import { danglingReferences } from './dangling.ts'
 import { type DestinationRuleIndex, indexDestinationRules } from './destination-rule.ts'
 import { unknownProviders } from './extension-providers.ts'
 import { type InstanceIndex, instanceIndex } from './instances.ts'
+import { type MixerPolicy, mixerPolicy, unknownMixer } from './mixer-policy.ts'
 import type { MeshOptions } from './options.ts'
 import { indexSecrets, type SecretIndex } from './secrets.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
@@ -47,6 +48,8 @@ export interface Generation {
   readonly rateLimits: readonly ConfigObject<RateLimitBody>[]
   /** By age. */
   readonly telemetries: readonly ConfigObject<TelemetryBody>[]
+  /** The mixer that is asked about calls; undefined for none. */
+  readonly mixer: MixerPolicy | undefined
   readonly secrets: SecretIndex
   /** By which keys tokens are checked. */
   readonly keys: KeyTable
@@ -69,6 +72,7 @@ export function buildGeneration(
   const registry = buildRegistry(byKind, options, memo)
   const virtualServices = indexVirtualServices(byKind.of('networking.istio.io/VirtualService'), options, memo)
   const destinationRules = indexDestinationRules(byKind.of('networking.istio.io/DestinationRule'), options, memo)
+  const mixer = mixerPolicy(byKind, options, memo)
   const visible = (namespace: string) => visibleServices(registry.services, namespace, memo)
   return {
     number,
@@ -85,6 +89,7 @@ export function buildGeneration(
     envoyFilters: byKind.of('networking.istio.io/EnvoyFilter'),
     rateLimits: byKind.of('lateen.mesh/RateLimit'),
     telemetries: byKind.of('telemetry.istio.io/Telemetry'),
+    mixer,
     secrets: indexSecrets(byKind.of('/Secret'), memo),
     keys,
     instances: instanceIndex(registry, memo),
@@ -93,6 +98,7 @@ export function buildGeneration(
       ...memo.get('dangling', [registry.services, virtualServices, destinationRules], () =>
         danglingReferences(virtualServices.all, visible, destinationRules, memo),
       ),
+      ...unknownMixer(mixer, registry.services),
       ...unknownProviders(byKind.of('security.istio.io/AuthorizationPolicy'), options),
     ],
   }

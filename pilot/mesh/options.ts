@@ -42,6 +42,11 @@ export interface MeshOptions {
   readonly trustDomainAliases: readonly string[]
   /** Whom policies may ask, by name. */
   readonly extensionProviders: readonly ExtensionProvider[]
+  /** `host:port` of the mixer that inbound sidecars ask about calls, by Istio 1.4's names; '' for none. */
+  readonly mixerCheckServer: string
+  readonly disablePolicyChecks: boolean
+  /** Calls pass while it cannot be asked. */
+  readonly policyCheckFailOpen: boolean
   /** How workloads are called that no PeerAuthentication speaks of. PERMISSIVE needs proxies with an identity. */
   readonly defaultMtlsMode: MtlsMode
   /** Workloads whose labels say that they have a proxy with an identity are called by mutual TLS, unless a rule says how. */
@@ -83,6 +88,9 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   trustDomain: 'cluster.local',
   trustDomainAliases: [],
   extensionProviders: [],
+  mixerCheckServer: '',
+  disablePolicyChecks: false,
+  policyCheckFailOpen: false,
   defaultMtlsMode: 'DISABLE',
   enableAutoMtls: false,
   trustBundleFrom: 'agent',

@@ -11,6 +11,7 @@ import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
 import type { Generation } from './generation.ts'
 import type { ServiceInstance } from './instances.ts'
 import { localityNeeds } from './locality-setting.ts'
+import { type WorkloadPolicy, workloadPolicy } from './mixer-policy.ts'
 import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
@@ -46,6 +47,8 @@ export interface NodeScope {
   readonly limits: WorkloadLimits
   /** What is told of its calls, and to whom. */
   readonly telemetry: WorkloadTelemetry
+  /** What is told of it to the mixer that is asked about its calls; undefined for none. */
+  readonly policy: WorkloadPolicy | undefined
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -65,7 +68,7 @@ export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo)
   const limits = [generation.envoyFilters, generation.rateLimits, generation.telemetries]
   const policies = [peerAuthentications, requestAuthentications, authorizationPolicies, ...limits]
   const rules = [virtualServices, destinationRules, gateways, sidecars, ...policies]
-  const inputs = [node, instances, options, registry.services, ...rules]
+  const inputs = [node, instances, options, registry.services, generation.mixer, ...rules]
   const make = node.type === 'router' ? gatewayScope : sidecarScope
   return memo.get('scope of node', inputs, () => make(node, instances, generation, memo))
 }
@@ -102,9 +105,12 @@ function sidecarScope(
   const telemetry = workloadTelemetry(node.namespace, node.labels, generation)
   const rulesOfCalls = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
   const policies = [...rulesOfCalls, ...telemetry.objects]
-  const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies])
+  const policy = workloadPolicy(generation.mixer, node.labels, served)
+  const told = policy === undefined ? '' : ` ${JSON.stringify([policy.labels, policy.served])}`
+  const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies]) + told
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
-  const inputs = [key, sidecar, rules, registry.services, options, ...policies, ...identity.instances]
+  const { mixer } = generation
+  const inputs = [key, sidecar, rules, registry.services, options, mixer, ...policies, ...identity.instances]
   return memo.get('sidecar scope', inputs, () => {
     const visible = generation.visibleServices(node.namespace)
     const egress = egressScopes(sidecar, node.namespace, visible, rules, registry.services, memo)
@@ -114,6 +120,7 @@ function sidecarScope(
       security,
       limits,
       telemetry,
+      policy,
       sidecar,
       outboundTrafficPolicy:
         spec?.outboundTrafficPolicy === undefined
@@ -123,7 +130,7 @@ function sidecarScope(
       gatewayPorts: [],
       services: withHosts(
         callableServices(egress, visible, memo),
-        providerHosts(security, telemetry, options),
+        [...providerHosts(security, telemetry, options), ...(mixer === undefined ? [] : [mixer.host])],
         visible,
         memo,
       ),
@@ -162,6 +169,7 @@ function gatewayScope(
     security,
     limits,
     telemetry,
+    policy: undefined,
     sidecar: undefined,
     outboundTrafficPolicy: options.outboundTrafficPolicy,
     egress: [],

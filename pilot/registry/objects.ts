@@ -6,6 +6,7 @@ import type { EndpointSliceBody } from '../../crds/kinds/endpoint-slice.ts'
 import type { EndpointsBody } from '../../crds/kinds/endpoints.ts'
 import type { EnvoyFilterBody } from '../../crds/kinds/envoy-filter.ts'
 import type { GatewayBody } from '../../crds/kinds/gateway.ts'
+import type { InstanceBody, QuotaSpecBindingBody, QuotaSpecBody, RuleBody, TypedBody } from '../../crds/kinds/mixer.ts'
 import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authentication.ts'
 import type { PodBody } from '../../crds/kinds/pod.ts'
 import type { RateLimitBody } from '../../crds/kinds/rate-limit.ts'
@@ -42,6 +43,11 @@ interface Bodies {
   'networking.istio.io/EnvoyFilter': EnvoyFilterBody
   'lateen.mesh/RateLimit': RateLimitBody
   'telemetry.istio.io/Telemetry': TelemetryBody
+  'config.istio.io/rule': RuleBody
+  'config.istio.io/instance': InstanceBody
+  'config.istio.io/quota': TypedBody
+  'config.istio.io/QuotaSpec': QuotaSpecBody
+  'config.istio.io/QuotaSpecBinding': QuotaSpecBindingBody
 }
 
 /** The objects by kind, each list ordered by age: the oldest wins conflicts, everywhere. */

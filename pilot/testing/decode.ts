@@ -6,10 +6,17 @@ import { VirtualHostSchema } from '../../api/gen/envoy/config/route/v3/route_com
 import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/route_pb.js'
 import { FileAccessLogSchema } from '../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
 import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
-import { ExtAuthzSchema } from '../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from '../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { JwtAuthenticationSchema } from '../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { LocalRateLimitSchema } from '../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js'
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from '../../api/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js'
 import { RBACSchema } from '../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { OriginalDstSchema } from '../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
@@ -43,6 +50,9 @@ const SCHEMAS: Partial<Record<TypeUrl, DescMessage>> = {
 
 /** The messages that are packed inside others. */
 const PACKED = createRegistry(
+  ExtAuthzPerRouteSchema,
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
   CorsPolicySchema,
   CorsSchema,
   LocalRateLimitSchema,

@@ -9,6 +9,7 @@ import type { MtlsMode } from '../mesh/peer-authentication.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import { effectivePolicy } from '../mesh/traffic-policy.ts'
 import { type Protocol, parseProtocol } from '../registry/protocol.ts'
+import { type InboundPolicy, inboundPolicy } from './policy/plan.ts'
 
 /** One port on which the workload is called. */
 export interface InboundPlan {
@@ -25,6 +26,8 @@ export interface InboundPlan {
   readonly connectionPool: ConnectionPoolSettings | undefined
   /** How it is called. */
   readonly mtls: MtlsMode
+  /** What the mixer is asked about; undefined for nothing. */
+  readonly policy?: InboundPolicy | undefined
   readonly origin: Origin
 }
 
@@ -52,6 +55,7 @@ function instancePlans(scope: NodeScope, rules: DestinationRuleIndex): InboundPl
       endpoint: undefined,
       connectionPool: scope.sidecar?.body.spec.inboundConnectionPool ?? pool,
       mtls: mtlsOf(targetPort, scope),
+      policy: inboundPolicy(scope.policy, scope.namespace, targetPort, service.host),
       origin: service.origin,
     })
   }
@@ -73,6 +77,7 @@ function ingressPlan(listener: IstioIngressListener, index: number, scope: NodeS
     endpoint: defaultEndpoint(listener, scope.address),
     connectionPool: listener.connectionPool ?? sidecar.body.spec.inboundConnectionPool,
     mtls: mtlsOf(number, scope),
+    policy: inboundPolicy(scope.policy, scope.namespace, number),
     origin: originAt(sidecar, ['spec', 'ingress', index]),
   }
 }

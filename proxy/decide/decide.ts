@@ -166,8 +166,7 @@ function judgeFilters(
   const { filters } = manager
   let answerToFirst = found
   for (let i = decision.filterIndex; i < filters.length; i++) {
-    const { filter, config: ofChain } = filters[i] as HttpFilterPlan
-    const { name } = filter
+    const { filter, name, config: ofChain } = filters[i] as HttpFilterPlan
     decision.filterIndex = i
     const config =
       decision.choice?.filterConfigs.get(name) ??

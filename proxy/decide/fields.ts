@@ -19,6 +19,15 @@ export function fieldOf(head: RequestHead, name: string): string | undefined {
   }
 }
 
+/** The same, of a field that comes more than once the first value. */
+export function firstFieldOf(head: RequestHead, name: string): string | undefined {
+  if (name.charCodeAt(0) === 58) return fieldOf(head, name)
+  const received = head.find(name)
+  if (received >= 0) return head.value(received)
+  for (let i = 0; i < head.addedCount; i++) if (head.addedName(i).toLowerCase() === name) return head.addedValue(i)
+  return undefined
+}
+
 /**
  * Envoy's rule for one header: a missing field matches only an inverted `present`, unless it is to be treated as
  * empty; else any of its values must match, or none when the match is inverted.

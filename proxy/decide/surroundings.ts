@@ -1,3 +1,4 @@
+import type { FilterMemory } from '../filters/memory.ts'
 import { SymbolicTokens } from '../limits/symbolic-tokens.ts'
 import type { TokenSource } from '../limits/token-bucket.ts'
 
@@ -9,7 +10,14 @@ export interface Surroundings {
   readonly localCluster: string
   /** Faults that are under way, over all threads. */
   readonly activeFaults: number
+  /** What filters have learnt from earlier calls; undefined where nothing is to be learnt, so that all is asked. */
+  readonly memory: FilterMemory | undefined
 }
 
 /** For calls that nobody makes. */
-export const SYMBOLIC_SURROUNDINGS: Surroundings = { tokens: new SymbolicTokens(), localCluster: '', activeFaults: 0 }
+export const SYMBOLIC_SURROUNDINGS: Surroundings = {
+  tokens: new SymbolicTokens(),
+  localCluster: '',
+  activeFaults: 0,
+  memory: undefined,
+}

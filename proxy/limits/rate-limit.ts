@@ -1,7 +1,7 @@
 import { formatPrefix } from '../../lib/ip.ts'
 import type { Call } from '../decide/call.ts'
 import type { Decision } from '../decide/decision.ts'
-import { fieldOf, headerMatches, queryOf } from '../decide/fields.ts'
+import { firstFieldOf, headerMatches, queryOf } from '../decide/fields.ts'
 import { metadataAt } from '../decide/metadata.ts'
 import { peerNames } from '../filters/rbac/peer-names.ts'
 import { type HeaderMatcher, type QueryMatcher, queryValue } from '../plan/matchers.ts'
@@ -10,6 +10,13 @@ import { type HeaderMatcher, type QueryMatcher, queryValue } from '../plan/match
 export interface RateLimitPlan {
   readonly stage: number
   readonly actions: readonly ActionPlan[]
+}
+
+/** Whether the limits of a virtual host count beside those of a route, in their place, or not at all. */
+export type VirtualHostLimits = 'override' | 'include' | 'ignore'
+
+export function takesHostLimits(option: VirtualHostLimits, ofRoute: readonly RateLimitPlan[]): boolean {
+  return option === 'include' || (option === 'override' && ofRoute.length === 0)
 }
 
 /** Each gives one entry of a descriptor. */
@@ -79,7 +86,7 @@ function entryValue(action: ActionPlan, call: Call, decision: Decision): string 
     case 'generic_key':
       return action.value
     case 'request_headers':
-      return fieldOf(head, action.name)
+      return firstFieldOf(head, action.name)
     case 'remote_address':
       return clientAddress(call, decision)
     case 'header_value_match':

@@ -190,6 +190,8 @@ export interface HttpManagerPlan {
 /** One filter of a connection manager's chain. */
 export interface HttpFilterPlan {
   readonly filter: HttpFilter
+  /** In its chain: under it routes say what is different for them. */
+  readonly name: string
   /** The filter's compiled configuration; its shape is the filter's own. */
   readonly config: unknown
 }

@@ -1,4 +1,4 @@
-import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
+import type { Metric, MetricLabels, MetricStore } from '../../lib/metrics/store.ts'
 import { type Http2Stats, http2Stats } from '../http2/stats.ts'
 
 /** Envoy's counters and gauges of one connection manager, without their `http.<prefix>.` prefix. */
@@ -26,7 +26,10 @@ type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
 export type ManagerStats = Record<Name, Metric> & {
   readonly http2: Http2Stats
   status(code: number): Metric
-  /** A counter of a filter, such as `jwt_authn.denied`. One that begins with a dot is not below the connection manager. */
+  /**
+   * A counter of a filter, such as `jwt_authn.denied`. One that begins with a dot is not below the connection manager, and
+   * `@cluster name` is that cluster's.
+   */
   named(name: string): Metric
   /** A gauge of a filter. */
   namedGauge(name: string): Metric
@@ -43,7 +46,7 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
     named(name: string): Metric {
       let metric = ofFilters.get(name)
       if (metric === undefined) {
-        metric = name.startsWith('.') ? store.counter(name.slice(1)) : store.counter(`http.${name}`, labels)
+        metric = counterOf(store, name, labels)
         ofFilters.set(name, metric)
       }
       return metric
@@ -57,4 +60,11 @@ export function managerStats(store: MetricStore, statPrefix: string): ManagerSta
       return code < 500 ? metrics.downstream_rq_4xx : metrics.downstream_rq_5xx
     },
   })
+}
+
+function counterOf(store: MetricStore, name: string, ofManager: MetricLabels): Metric {
+  if (name.startsWith('.')) return store.counter(name.slice(1))
+  if (!name.startsWith('@')) return store.counter(`http.${name}`, ofManager)
+  const space = name.lastIndexOf(' ')
+  return store.counter(`cluster.${name.slice(space + 1)}`, { cluster_name: name.slice(1, space) })
 }

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemorySource } from '../../config/sources/memory.ts'
+import type { MeshOptions } from '../../pilot/mesh/options.ts'
+import type { Agent } from '../../proxy/agent/agent.ts'
 import { EnvoyProcess } from '../support/envoy-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { accountOf, canConnect, Mesh, type Workload } from '../support/mesh.ts'
@@ -20,22 +22,30 @@ export class MeshPair {
   readonly #closing: (() => void)[] = []
   readonly #dir = mkdtempSync(join(tmpdir(), 'lateen-pair-'))
   #envoy: EnvoyProcess | undefined
+  #lateen: Agent | undefined
 
   /** With an authority both come over TLS. */
-  constructor(configuration: string, authority?: MeshAuthority) {
+  constructor(configuration: string, authority?: MeshAuthority, options?: Partial<MeshOptions>) {
     this.source = new MemorySource({ 'mesh.yaml': configuration })
     this.#authority = authority
-    this.#mesh = new Mesh(this.source, authority)
+    this.#mesh = new Mesh(this.source, authority, options)
   }
 
   get caPort(): number {
     return this.#mesh.pilot.caPort
   }
 
+  /** The sum of all metrics of our proxy with this name. */
+  metric(name: string): number {
+    let sum = 0
+    for (const metric of this.#lateen?.planes.metrics.all() ?? []) if (metric.name === name) sum += metric.value
+    return sum
+  }
+
   /** Resolves when both listen on this port. `envoy` is the path of the real one; without it only ours runs. */
   async start(envoy: string | undefined, workloads: Record<Plane, Workload>, port: number): Promise<void> {
     await this.#mesh.start()
-    await this.#mesh.addProxy(workloads.lateen)
+    this.#lateen = await this.#mesh.addProxy(workloads.lateen)
     await eventually(() => canConnect(workloads.lateen.ip, port))
     if (envoy === undefined) return
     const file = join(this.#dir, 'envoy.yaml')
@@ -45,6 +55,11 @@ export class MeshPair {
     await eventually(() => canConnect(workloads.envoy.ip, port), 30_000).catch((thrown) => {
       throw new Error(`envoy does not listen: ${thrown}\n${running.log}`)
     })
+  }
+
+  /** Another proxy of ours in the same mesh. */
+  async addProxy(workload: Workload): Promise<void> {
+    await this.#mesh.addProxy(workload)
   }
 
   /** What a real Envoy has its own certificate of. */

@@ -4,6 +4,7 @@ import { planOfView } from '../../cli/explain/plan-of-view.ts'
 import type { ConfigSource } from '../../config/store.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { type Random, randomInt, systemRandom } from '../../lib/random.ts'
+import type { MeshOptions } from '../../pilot/mesh/options.ts'
 import { Pilot } from '../../pilot/pilot.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
@@ -31,15 +32,17 @@ export function accountOf({ namespace = 'default', account = 'default' }: Worklo
 export class Mesh {
   readonly #source: ConfigSource
   readonly #authority: MeshAuthority | undefined
+  readonly #options: Partial<MeshOptions>
   readonly #agents: Agent[] = []
   pilot: Pilot
 
   /** With an authority proxies come over TLS, each by the token of its account. */
-  constructor(source: ConfigSource, authority?: MeshAuthority) {
+  constructor(source: ConfigSource, authority?: MeshAuthority, options: Partial<MeshOptions> = {}) {
     const errors = source.current().findings.filter((finding) => finding.severity === 'error')
     if (errors.length > 0) throw new Error(JSON.stringify(errors, null, 1))
     this.#source = source
     this.#authority = authority
+    this.#options = options
     this.pilot = this.#newPilot(0)
   }
 
@@ -102,6 +105,7 @@ export class Mesh {
       log: silentLogger,
       debounceMs: DEBOUNCE_MS,
       ca: this.#authority?.options,
+      mesh: this.#options,
     })
   }
 }

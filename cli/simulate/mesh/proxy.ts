@@ -80,7 +80,7 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
       .toString(16)
       .padStart(8, '0')}-0000-4000-8000-`
     this.plan = group.plan
-    this.around = surroundingsOf({ localCluster: group.owner }, this.clock, random, this.#faults)
+    this.around = surroundingsOf({ localCluster: group.owner }, this, this.#faults)
     this.#filters = new PreparedFilters(this)
     this.#filters.setPlan(this.plan)
   }

@@ -20,6 +20,7 @@ import type { ModeTelemetry } from '../../mesh/telemetry.ts'
 import { applyToVirtualHost, withHttpLimits } from '../limits/apply.ts'
 import type { PlacedPatch } from '../limits/plan.ts'
 import { adsSource, any, duration, metadata } from '../messages.ts'
+import { policyFilters, withPolicy } from '../policy/filters.ts'
 import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
 import { accessLogs } from '../telemetry/access-logs.ts'
 import { NO_TELEMETRY } from '../telemetry/plan.ts'
@@ -41,7 +42,7 @@ export function httpConnectionManager(
   return create(HttpConnectionManagerSchema, {
     statPrefix: target.statPrefix,
     routeSpecifier: routeSpecifier(target, limits),
-    httpFilters: withHttpLimits([...firstFilters, ...httpFilters()], limits),
+    httpFilters: withHttpLimits([...firstFilters, ...policyFilters(target.policy), ...httpFilters()], limits),
     upgradeConfigs: [create(HttpConnectionManager_UpgradeConfigSchema, { upgradeType: 'websocket' })],
     normalizePath: true,
     mergeSlashes: true,
@@ -52,27 +53,34 @@ export function httpConnectionManager(
 }
 
 function routeSpecifier(
-  { routes }: HttpTarget,
+  { routes, policy }: HttpTarget,
   limits: readonly PlacedPatch[],
 ): HttpConnectionManager['routeSpecifier'] {
   if ('rds' in routes) {
     return { case: 'rds', value: create(RdsSchema, { configSource: adsSource(), routeConfigName: routes.rds }) }
   }
-  return { case: 'routeConfig', value: inlineRoutes(routes, limits) }
+  return { case: 'routeConfig', value: inlineRoutes(routes, limits, policy) }
 }
 
-function inlineRoutes({ name, virtualHost, cluster, origin }: InlineRoutes, limits: readonly PlacedPatch[]) {
+function inlineRoutes(
+  { name, virtualHost, cluster, origin }: InlineRoutes,
+  limits: readonly PlacedPatch[],
+  policy: HttpTarget['policy'],
+) {
   return create(RouteConfigurationSchema, {
     name,
     validateClusters: false,
     virtualHosts: [
       applyToVirtualHost(
-        create(VirtualHostSchema, {
-          name: virtualHost,
-          domains: ['*'],
-          routes: [clusterRoute('default', cluster)],
-          metadata: metadata(origin),
-        }),
+        withPolicy(
+          create(VirtualHostSchema, {
+            name: virtualHost,
+            domains: ['*'],
+            routes: [clusterRoute('default', cluster)],
+            metadata: metadata(origin),
+          }),
+          policy,
+        ),
         limits,
       ),
     ],

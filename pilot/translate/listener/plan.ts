@@ -2,6 +2,7 @@ import type { Origin } from '../../../api/origin.ts'
 import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import type { ModeTelemetry } from '../../mesh/telemetry.ts'
 import type { PlacedPatch } from '../limits/plan.ts'
+import type { InboundPolicy } from '../policy/plan.ts'
 import type { SecurityPlan } from '../security/plan.ts'
 
 /** A listener before it is made. Plain data: the same content makes the same listener. */
@@ -58,6 +59,8 @@ export interface HttpTarget {
   readonly statPrefix: string
   /** By name over the aggregated stream, or, of an inbound port, everything to one cluster. */
   readonly routes: { readonly rds: string } | InlineRoutes
+  /** What the mixer is asked about its calls. */
+  readonly policy?: InboundPolicy | undefined
 }
 
 /** Who the HTTP connection manager works for; several of its settings follow from that. */

@@ -70,6 +70,7 @@ function inboundChain(plan: InboundPlan, match: ChainMatch): ChainPlan {
         cluster: plan.cluster,
         origin: plan.origin,
       },
+      ...(plan.policy && { policy: plan.policy }),
     },
   }
 }

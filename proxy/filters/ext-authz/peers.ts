@@ -16,8 +16,12 @@ export function sourcePeer(facts: ConnectionFacts, includesCertificate: boolean)
   const identity = facts.tls?.peer
   const certificate =
     includesCertificate && identity !== undefined ? encodeURIComponent(toPem('CERTIFICATE', identity.raw)) : ''
-  const principal = facts.tls?.isPeerVerified === true ? principalOf(identity) : ''
-  return peer(facts.sourceAddress, facts.sourcePort, principal, certificate)
+  return peer(facts.sourceAddress, facts.sourcePort, sourcePrincipal(facts), certificate)
+}
+
+/** The caller's name, as far as it was verified; '' for none. */
+export function sourcePrincipal({ tls }: ConnectionFacts): string {
+  return tls?.isPeerVerified === true ? principalOf(tls.peer) : ''
 }
 
 export function destinationPeer({ destinationAddress, destinationPort, tls }: ConnectionFacts): AttributeContext_Peer {

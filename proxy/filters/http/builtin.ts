@@ -10,6 +10,7 @@ import type { HttpFilter } from './filter.ts'
 import { grpcWeb } from './grpc-web/filter.ts'
 import { jwtAuthn } from './jwt-authn/filter.ts'
 import { localRateLimit } from './local-ratelimit/filter.ts'
+import { rateLimit } from './ratelimit/filter.ts'
 import { rbac } from './rbac/filter.ts'
 
 /** Every HTTP filter that ships. The router is not in the list: it is what decide() does when the others let a call pass. */
@@ -20,6 +21,7 @@ export const BUILTIN_FILTERS: readonly HttpFilter[] = [
   grpcWeb as HttpFilter,
   jwtAuthn as HttpFilter,
   localRateLimit as HttpFilter,
+  rateLimit as HttpFilter,
   rbac as HttpFilter,
 ]
 
@@ -49,7 +51,7 @@ export function compileHttpFilters(
     if (known === undefined) {
       if (!filter.isOptional) refuse(at, `HTTP filter ${filter.name} (${any.typeUrl}) is not supported`)
     } else if (!filter.disabled)
-      plans.push({ filter: known, config: known.compile(any, `${at}.typed_config`, origins) })
+      plans.push({ filter: known, name: filter.name, config: known.compile(any, `${at}.typed_config`, origins) })
   }
   if (!routed) refuse(path, 'the chain must end with envoy.filters.http.router')
   return plans
@@ -65,7 +67,7 @@ export function compileFilterConfigs(configs: Readonly<Record<string, Any>>, pat
     const known = BUILTIN_FILTERS.find((f) => f.name === name || f.routeTypeName === typeNameOf(any))
     const at = `${path}.typed_per_filter_config[${name}]`
     if (known === undefined) refuse(at, `HTTP filter ${name} is not supported`)
-    else compiled.set(known.name, known.compileForRoute(any, at))
+    else compiled.set(name, known.compileForRoute(any, at))
   }
   return compiled
 }

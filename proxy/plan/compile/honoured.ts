@@ -6,6 +6,7 @@ import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/
 import { GrpcWebSchema } from '../../../api/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
 import { JwtAuthenticationSchema } from '../../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { LocalRateLimitSchema } from '../../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js'
+import { RateLimitSchema } from '../../../api/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js'
 import { RBACPerRouteSchema, RBACSchema } from '../../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { HttpInspectorSchema } from '../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
@@ -181,6 +182,11 @@ const HONOURED: Readonly<Record<string, string>> = {
     'stat_prefix token_bucket runtime_enabled share_key',
   'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',
 
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimit': `domain stage request_type timeout failure_mode_deny
+    rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header
+    rate_limited_status response_headers_to_add status_on_error stat_prefix`,
+  'envoy.config.ratelimit.v3.RateLimitServiceConfig': 'grpc_service transport_api_version',
+
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': `providers rules filter_state_rules
     bypass_cors_preflight requirement_map strip_failure_response`,
   'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider': `issuer audiences subjects require_expiration max_lifetime
@@ -247,6 +253,7 @@ const HONOURED: Readonly<Record<string, string>> = {
 const PACKED: readonly DescMessage[] = [
   GrpcWebSchema,
   LocalRateLimitSchema,
+  RateLimitSchema,
   NetworkLocalRateLimitSchema,
   ListenerLocalRateLimitSchema,
   JwtAuthenticationSchema,

@@ -60,6 +60,8 @@ export interface ExtAuthzConfig {
   readonly includePeerCertificate: boolean
   readonly allowedHeaders: NameMatchers
   readonly disallowedHeaders: NameMatchers
+  /** Answers may be given again, if they say so: not where they may be about a body. */
+  readonly mayKeep: boolean
 }
 
 /** What a route says otherwise. */
@@ -89,6 +91,7 @@ export function compileExtAuthz(any: Any, path: string): ExtAuthzConfig {
     allowedHeaders:
       names(config.allowedHeaders, `${path}.allowed_headers`) ?? olderAllowedHeaders(config, `${path}.http_service`),
     disallowedHeaders: names(config.disallowedHeaders, `${path}.disallowed_headers`),
+    mayKeep: config.services.case === 'grpcService' && config.withRequestBody === undefined,
   }
 }
 

@@ -4,6 +4,7 @@ import { pathname, queryOf } from '../../../decide/fields.ts'
 import { metadataMatches, setMetadata } from '../../../decide/metadata.ts'
 import type { RequestHead } from '../../../stream/message.ts'
 import type { HttpFilter } from '../filter.ts'
+import { newCheckCache } from './cache/check-cache.ts'
 import { compileExtAuthz, compileExtAuthzRoute, type ExtAuthzConfig, type ExtAuthzRouteConfig } from './config.ts'
 import { CheckQuestion } from './question.ts'
 import type { CheckResult } from './result.ts'
@@ -28,8 +29,15 @@ export const extAuthz: HttpFilter<ExtAuthzConfig | ExtAuthzRouteConfig> = {
     if (forRoute?.disabled === true) return false
     if (result === undefined) {
       if (config.enabledBy !== undefined && !metadataMatches(config.enabledBy, decision)) return false
-      ask(decision, new CheckQuestion(config, forRoute?.contextExtensions ?? NO_EXTENSIONS))
-      return true
+      const extensions = forRoute?.contextExtensions ?? NO_EXTENSIONS
+      const cache = config.mayKeep ? call.around.memory?.of(config, newCheckCache) : undefined
+      const kept = cache?.find(call, decision, extensions)
+      if (kept === undefined) {
+        ask(decision, new CheckQuestion(config, extensions, cache))
+        return true
+      }
+      countIn(decision, 'ext_authz.cache_hit')
+      return obey(config, kept, call.head, decision)
     }
     return obey(config, result as CheckResult, call.head, decision)
   },

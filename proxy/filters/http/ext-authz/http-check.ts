@@ -2,7 +2,7 @@ import type { FieldAction, FieldChange } from '../../../decide/field-change.ts'
 import type { Asker } from '../../../decide/question.ts'
 import type { HeaderBlock } from '../../../stream/header-block.ts'
 import type { SideRequest, SideResult } from '../../../stream/side-call.ts'
-import { MAX_ANSWER_BYTES } from '../../ext-authz/check-call.ts'
+import { MAX_ANSWER_BYTES } from '../../grpc-call.ts'
 import { type ExtAuthzConfig, type HttpServicePlan, isNamed } from './config.ts'
 import { type CheckResult, fieldChange, mayRemove } from './result.ts'
 

@@ -9,7 +9,7 @@ import {
   LocalRateLimitSchema,
 } from '../../../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js'
 import type { Origin } from '../../../../api/origin.ts'
-import type { RateLimitPlan } from '../../../limits/rate-limit.ts'
+import type { RateLimitPlan, VirtualHostLimits } from '../../../limits/rate-limit.ts'
 import { compileTokenBucket, type TokenBucketPlan } from '../../../limits/token-bucket.ts'
 import { compileFractionOrNever } from '../../../plan/compile/common.ts'
 import { compileMutation } from '../../../plan/compile/mutations.ts'
@@ -29,7 +29,7 @@ export interface LocalRateLimitConfig {
   readonly descriptors: readonly DescriptorPlan[]
   /** The filter's own, which take the place of those of routes; undefined: those of routes. */
   readonly rateLimits: readonly RateLimitPlan[] | undefined
-  readonly virtualHostLimits: 'override' | 'include' | 'ignore'
+  readonly virtualHostLimits: VirtualHostLimits
   readonly stage: number
   /** undefined: always. */
   readonly enabled: Fraction | undefined

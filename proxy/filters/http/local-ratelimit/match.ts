@@ -1,6 +1,6 @@
 import type { Call } from '../../../decide/call.ts'
 import type { Decision } from '../../../decide/decision.ts'
-import { Descriptor, type RateLimitPlan } from '../../../limits/rate-limit.ts'
+import { Descriptor, type RateLimitPlan, takesHostLimits } from '../../../limits/rate-limit.ts'
 import type { DescriptorPlan, LocalRateLimitConfig } from './config.ts'
 
 const NONE: readonly RateLimitPlan[] = []
@@ -26,9 +26,7 @@ export class MatchedLimits {
     const action = route?.action
     if (action?.kind !== 'forward') return
     this.#addAll(action.rateLimits, config.stage, config, call, decision)
-    const { virtualHostLimits } = config
-    const takesHost =
-      virtualHostLimits === 'include' || (virtualHostLimits === 'override' && action.rateLimits.length === 0)
+    const takesHost = takesHostLimits(config.virtualHostLimits, action.rateLimits)
     if (takesHost) this.#addAll(virtualHost?.rateLimits ?? NONE, config.stage, config, call, decision)
   }
 

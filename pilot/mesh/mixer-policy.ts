@@ -1,0 +1,145 @@
+import type { Finding } from '../../config/finding.ts'
+import type { ConfigObject } from '../../config/object.ts'
+import type { IstioService, QuotaSpecBindingBody } from '../../crds/kinds/mixer.ts'
+import type { Memo } from '../memo.ts'
+import type { Labels } from '../registry/labels.ts'
+import type { ObjectsByKind } from '../registry/objects.ts'
+import type { Service } from '../registry/service.ts'
+import { REFERENCE_NOT_FOUND } from './dangling.ts'
+import type { ServiceInstance } from './instances.ts'
+import type { MeshOptions } from './options.ts'
+
+/** What proxies must know of a mesh's mixer and of its configuration. */
+export interface MixerPolicy {
+  /** Where it is asked. */
+  readonly host: string
+  readonly port: number
+  readonly failOpen: boolean
+  /** The labels of workloads that its configuration speaks of; undefined where all may matter. */
+  readonly labels: readonly string[] | undefined
+  /** What quotas may depend on, as attributes with their keys: `request.headers[cookie]`. */
+  readonly quotaReads: readonly string[]
+  readonly bindings: readonly ConfigObject<QuotaSpecBindingBody>[]
+  readonly domain: string
+}
+
+/** What a workload's proxy tells of it. */
+export interface WorkloadPolicy {
+  readonly mixer: MixerPolicy
+  readonly labels: Labels
+  /** What it serves: the host of each port, by the workload's own port and by the service's. */
+  readonly served: readonly { readonly host: string; readonly port: number; readonly targetPort: number }[]
+}
+
+/** undefined where no mixer is to be asked. */
+export function mixerPolicy(byKind: ObjectsByKind, options: MeshOptions, memo: Memo): MixerPolicy | undefined {
+  const { mixerCheckServer, disablePolicyChecks, policyCheckFailOpen, domain } = options
+  if (mixerCheckServer === '' || disablePolicyChecks) return undefined
+  const rules = byKind.of('config.istio.io/rule')
+  const instances = byKind.of('config.istio.io/instance')
+  const older = byKind.of('config.istio.io/quota')
+  const specs = byKind.of('config.istio.io/QuotaSpec')
+  const bindings = byKind.of('config.istio.io/QuotaSpecBinding')
+  const lists = [rules, instances, older, specs, bindings]
+  return memo.get('mixer policy', [options, ...lists], () => {
+    const quotas = [...instances.filter(({ body: { spec } }) => isQuota(spec)), ...older]
+    const all = references(lists.flat())
+    const labelled = bindings
+      .flatMap(({ body }) => body.spec.services ?? [])
+      .map(({ labels = {} }) => Object.keys(labels))
+    const colon = mixerCheckServer.lastIndexOf(':')
+    return {
+      host: mixerCheckServer.slice(0, colon),
+      port: Number(mixerCheckServer.slice(colon + 1)),
+      failOpen: policyCheckFailOpen,
+      labels: all.includes(LABELS) ? undefined : [...new Set([...keysOf(LABELS, all), ...labelled.flat()])].sort(),
+      quotaReads: references([...rules, ...quotas, ...specs]),
+      bindings,
+      domain,
+    }
+  })
+}
+
+const LABELS = 'destination.labels'
+
+/** A mixer that no service is: its clients cannot ask it. */
+export function unknownMixer(mixer: MixerPolicy | undefined, services: readonly Service[]): Finding[] {
+  if (mixer === undefined || services.some(({ host }) => host === mixer.host)) return []
+  const becomes = mixer.failOpen ? 'passes unasked' : 'is answered 503'
+  return [
+    {
+      code: REFERENCE_NOT_FOUND,
+      severity: 'error',
+      object: { kind: 'MeshConfig', namespace: '', name: '' },
+      file: 'MeshConfig',
+      line: 1,
+      message: `mixerCheckServer: no service is "${mixer.host}", so every call to a sidecar ${becomes}`,
+    },
+  ]
+}
+
+/** What of a workload the mixer's configuration may speak of. */
+export function workloadPolicy(
+  mixer: MixerPolicy | undefined,
+  labels: Labels,
+  served: readonly ServiceInstance[],
+): WorkloadPolicy | undefined {
+  if (mixer === undefined) return undefined
+  const told = (mixer.labels ?? Object.keys(labels).sort()).flatMap((key) => {
+    const value = labels[key]
+    return value === undefined ? [] : [[key, value] as const]
+  })
+  return {
+    mixer,
+    labels: Object.fromEntries(told),
+    served: served.map(({ service: { host }, port: { number: port }, targetPort }) => ({ host, port, targetPort })),
+  }
+}
+
+/** Whether some QuotaSpec is bound to a service. */
+export function isQuotaBound({ bindings, domain }: MixerPolicy, host: string, labels: Labels): boolean {
+  return bindings.some(({ metadata: { namespace }, body }) =>
+    (body.spec.services ?? []).some((service) => {
+      const wanted = hostOf(service, namespace, domain)
+      if (wanted !== undefined && wanted !== host) return false
+      return Object.entries(service.labels ?? {}).every(([key, value]) => labels[key] === value)
+    }),
+  )
+}
+
+/** undefined: any. */
+function hostOf({ name, namespace, domain, service }: IstioService, own: string, cluster: string): string | undefined {
+  if (service) return service === '*' ? undefined : service
+  if (!name || name === '*') return undefined
+  return `${name}.${namespace || own}.${domain || `svc.${cluster}`}`
+}
+
+function isQuota({ compiledTemplate, template }: { compiledTemplate?: string; template?: string }): boolean {
+  return (compiledTemplate ?? template) === 'quota'
+}
+
+const REFERENCE =
+  /\b((?:source|destination|request|origin|connection|api|context)(?:\.[A-Za-z_]+)+)(?:\[\s*"?([^"\]]+)"?\s*\])?/g
+
+/** Every attribute that a text in these objects names, sorted. */
+function references(objects: readonly ConfigObject<{ readonly spec: unknown }>[]): string[] {
+  const found = new Set<string>()
+  const visit = (value: unknown): void => {
+    if (typeof value === 'string') {
+      for (const [, name, key] of value.matchAll(REFERENCE))
+        found.add(key === undefined ? `${name}` : `${name}[${key}]`)
+    } else if (Array.isArray(value)) value.forEach(visit)
+    else if (typeof value === 'object' && value !== null) {
+      for (const [key, child] of Object.entries(value)) {
+        visit(key)
+        visit(child)
+      }
+    }
+  }
+  for (const { body } of objects) visit(body.spec)
+  return [...found].sort()
+}
+
+function keysOf(name: string, all: readonly string[]): string[] {
+  return all.flatMap((one) => (one.startsWith(`${name}[`) ? [one.slice(name.length + 1, -1)] : []))
+}
