@@ -59,6 +59,7 @@ const ROOTS = [
   'envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto',
   'envoy/extensions/path/match/uri_template/v3/uri_template_match.proto',
   'envoy/extensions/request_id/uuid/v3/uuid.proto',
+  'envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector.proto',
   'envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector.proto',
   'envoy/extensions/rate_limit_descriptors/expr/v3/expr.proto',
   'envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.proto',

@@ -180,8 +180,9 @@ export class Tracer implements CallObserver {
     })
   }
 
-  /** Envoy's, where no route and no header names the operation. */
+  /** Those of Envoy's tracers, where no route and no header names the operation. */
   #defaultName({ head }: CallRecord): string {
+    if (this.#plan.provider.kind === 'zipkin') return head.authority
     return this.#plan.direction === 'inbound' ? 'ingress' : `egress ${head.authority}`
   }
 }
