@@ -23,6 +23,7 @@ import { adsSource, any, duration, metadata } from '../messages.ts'
 import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
 import { accessLogs } from '../telemetry/access-logs.ts'
 import { NO_TELEMETRY } from '../telemetry/plan.ts'
+import { tracingFields } from '../telemetry/tracing.ts'
 import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
 
 const ROUTER_FILTER = 'envoy.filters.http.router'
@@ -47,6 +48,7 @@ export function httpConnectionManager(
     mergeSlashes: true,
     streamIdleTimeout: duration(0),
     accessLog: accessLogs(telemetry),
+    ...tracingFields(telemetry),
     ...roleFields(target.role, options),
   })
 }

@@ -171,7 +171,7 @@ function compileOpenTelemetry(config: OpenTelemetryConfig, path: string): OpenTe
 
 /** Later detectors go over earlier ones, and service_name over all (OpenTelemetry's "Resource SDK"). */
 function compileResource({ serviceName, resourceDetectors }: OpenTelemetryConfig, path: string): [string, string][] {
-  const attributes = new Map([['service.name', 'unknown_service:lateen']])
+  const attributes = new Map<string, string>()
   resourceDetectors.forEach((detector, i) => {
     for (const [name, value] of detected(detector, `${path}.resource_detectors[${i}]`)) attributes.set(name, value)
   })

@@ -9,7 +9,8 @@ import { zipkinExport } from './zipkin.ts'
 export function spanSink(provider: ProviderPlan, context: ObserverContext): SpanSink {
   const key = `spans ${JSON.stringify(provider)}`
   return context.sink(key, () => {
-    const export_ = provider.kind === 'zipkin' ? zipkinExport(provider, context.node) : otlpExport(provider)
+    const export_ =
+      provider.kind === 'zipkin' ? zipkinExport(provider, context.node) : otlpExport(provider, context.node)
     return new SpanQueue(export_, context.stream)
   })
 }

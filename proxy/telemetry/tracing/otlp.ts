@@ -12,6 +12,7 @@ import {
   Status_StatusCode,
   StatusSchema,
 } from '../../../api/gen/opentelemetry/proto/trace/v1/trace_pb.js'
+import type { NodeFacts } from '../../node-facts.ts'
 import type { SideResult } from '../../stream/side-call.ts'
 import type { OpenTelemetryPlan } from './plan.ts'
 import type { Span } from './span.ts'
@@ -23,10 +24,10 @@ const FRAME_HEADER_BYTES = 5
 const GRPC_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
 
 /** OTLP, by gRPC or by HTTP with the same messages (opentelemetry.io/docs/specs/otlp). */
-export function otlpExport(plan: OpenTelemetryPlan): SpanExport {
+export function otlpExport(plan: OpenTelemetryPlan, node: NodeFacts): SpanExport {
   const { cluster, authority, timeoutMs } = plan
   const common = { cluster, method: 'POST', authority, timeoutMs, maxResponseBytes: MAX_ANSWER_BYTES }
-  const resource = create(ResourceSchema, { attributes: plan.resource.map(([key, value]) => attribute(key, value)) })
+  const resource = create(ResourceSchema, { attributes: resourceOf(plan, node) })
   const messageOf = (spans: readonly Span[]) =>
     toBinary(
       ExportTraceServiceRequestSchema,
@@ -53,6 +54,13 @@ export function otlpExport(plan: OpenTelemetryPlan): SpanExport {
     requestOf: (spans) => ({ ...common, path: GRPC_PATH, headers, body: grpcFrame(messageOf(spans)) }),
     verdictOf: grpcVerdict,
   }
+}
+
+/** A service that the configuration does not name is called as the proxy's own. */
+function resourceOf({ resource }: OpenTelemetryPlan, node: NodeFacts) {
+  const isNamed = resource.some(([name]) => name === 'service.name')
+  const own = isNamed ? [] : [['service.name', node.cluster || 'unknown_service:lateen'] as const]
+  return [...own, ...resource].map(([key, value]) => attribute(key, value))
 }
 
 function grpcFrame(message: Uint8Array): Buffer {

@@ -1,3 +1,4 @@
+import type { NodeFacts } from '../../node-facts.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
@@ -5,7 +6,7 @@ import { TRACE_NOTE, type TraceNote } from '../trace-note.ts'
 import { FORM, type OutgoingContext, readContext, TraceContext, writeContext } from './context.ts'
 import { spanSink } from './exporters.ts'
 import { newSpanId, newTraceId } from './ids.ts'
-import type { ProviderPlan, TracingPlan } from './plan.ts'
+import type { CustomTagPlan, ProviderPlan, TracingPlan } from './plan.ts'
 import { drawTraced } from './sampling.ts'
 import type { Span } from './span.ts'
 import { downstreamTags, isErroneous, momentsOf, TAGGED_RESPONSE_FIELDS, upstreamTags } from './tags.ts'
@@ -26,8 +27,30 @@ export class TracerPlan implements CallObserverPlan {
   }
 
   create(context: ObserverContext): CallObserver {
-    return new Tracer(this.plan, context, spanSink(this.plan.provider, context))
+    const customTags = this.plan.customTags.map((tag) => ofNode(tag, context.node))
+    return new Tracer({ ...this.plan, customTags }, context, spanSink(this.plan.provider, context))
   }
+}
+
+/** Istio's tags of the workload, where the environment does not tell them. */
+function ofNode(custom: CustomTagPlan, { metadata }: NodeFacts): CustomTagPlan {
+  if (custom.kind !== 'literal' || custom.value !== '') return custom
+  const { NAMESPACE, CLUSTER_ID, MESH_ID, WORKLOAD_NAME, LABELS } = metadata
+  const labels = (typeof LABELS === 'object' ? LABELS : null) as Readonly<Record<string, unknown>> | null
+  const known: Readonly<Record<string, unknown>> = {
+    'istio.canonical_service':
+      labels?.['service.istio.io/canonical-name'] ?? labels?.['app.kubernetes.io/name'] ?? labels?.app ?? WORKLOAD_NAME,
+    'istio.canonical_revision':
+      labels?.['service.istio.io/canonical-revision'] ??
+      labels?.['app.kubernetes.io/version'] ??
+      labels?.version ??
+      'latest',
+    'istio.cluster_id': CLUSTER_ID,
+    'istio.mesh_id': MESH_ID,
+    'istio.namespace': NAMESPACE,
+  }
+  const value = Object.hasOwn(known, custom.tag) ? known[custom.tag] : undefined
+  return typeof value === 'string' ? { ...custom, value } : custom
 }
 
 /** What is known of a call that is kept. */
