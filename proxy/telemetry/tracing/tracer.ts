@@ -1,8 +1,10 @@
+import { createLogger } from '../../../lib/log.ts'
 import type { NodeFacts } from '../../node-facts.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
 import { TRACE_NOTE, type TraceNote } from '../trace-note.ts'
+import { ChainWatch } from './chain-watch.ts'
 import { FORM, type OutgoingContext, readContext, TraceContext, writeContext } from './context.ts'
 import { spanSink } from './exporters.ts'
 import { newSpanId, newTraceId } from './ids.ts'
@@ -28,7 +30,8 @@ export class TracerPlan implements CallObserverPlan {
 
   create(context: ObserverContext): CallObserver {
     const customTags = this.plan.customTags.map((tag) => ofNode(tag, context.node))
-    return new Tracer({ ...this.plan, customTags }, context, spanSink(this.plan.provider, context))
+    const chains = context.sink('trace chains', () => new ChainWatch(context.stream, createLogger('tracing')))
+    return new Tracer({ ...this.plan, customTags }, context, spanSink(this.plan.provider, context), chains)
   }
 }
 
@@ -92,13 +95,15 @@ export class Tracer implements CallObserver {
   readonly #plan: TracingPlan
   readonly #context: ObserverContext
   readonly #sink: SpanSink
+  readonly #chains: ChainWatch
   readonly #incoming = new TraceContext()
   readonly #preferred: 'w3c' | 'b3'
   readonly #forms: number
   readonly #is128Bit: boolean
   readonly #kind: Span['kind']
 
-  constructor(plan: TracingPlan, context: ObserverContext, sink: SpanSink) {
+  constructor(plan: TracingPlan, context: ObserverContext, sink: SpanSink, chains: ChainWatch) {
+    this.#chains = chains
     this.#plan = plan
     this.#context = context
     this.#sink = sink
@@ -113,6 +118,9 @@ export class Tracer implements CallObserver {
     const { head } = record
     const incoming = this.#incoming
     readContext(head, this.#preferred, incoming)
+    if (this.#plan.direction === 'inbound') this.#chains.onInbound(1)
+    // An identifier that was not made here was passed on, or made, by the application: it may belong to a call that came.
+    else this.#chains.onOutbound(incoming.forms !== 0 || head.find('x-request-id') >= 0)
     const { random } = this.#context.stream
     const isDrawn = drawTraced(head, this.#plan.sampling, random)
     const isSampled = incoming.isSampled ?? isDrawn
@@ -167,6 +175,8 @@ export class Tracer implements CallObserver {
 
   onEnd(record: CallRecord): void {
     const call = record.notes.get(TRACE_NOTE)
+    // Without a note it was refused before anybody was told.
+    if (call !== undefined && this.#plan.direction === 'inbound') this.#chains.onInbound(-1)
     if (!(call instanceof KeptCall)) return
     const plan = this.#plan
     const isError = isErroneous(record)

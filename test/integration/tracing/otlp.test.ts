@@ -173,6 +173,22 @@ test('by HTTP, with a span of what is sent on and an answer that failed', async 
   expect(apps[0].headers.traceparent).toContain(hex(spans[1]?.spanId ?? new Uint8Array()))
 })
 
+test('who does not pass contexts on is counted, and who does is not', async () => {
+  const { apps, port, first } = await chain(await freePort(), tracing(BY_GRPC), [])
+  const breaks = () => metric(first, 'lateen_trace_chain_breaks_total')
+  for (let i = 0; i < 3; i++) await fetch(`http://127.0.0.1:${port}/x`)
+  expect(breaks()).toBe(0)
+  apps[0].passesOn = ['x-request-id']
+  await fetch(`http://127.0.0.1:${port}/x`)
+  expect(breaks()).toBe(0)
+  apps[0].passesOn = []
+  for (let i = 0; i < 3; i++) await fetch(`http://127.0.0.1:${port}/x`)
+  expect(breaks()).toBe(3)
+  // Of its own accord, while nobody calls it.
+  await fetch(`http://127.0.0.1:${first.outPort}/x`)
+  expect(breaks()).toBe(3)
+})
+
 function metric({ agent }: TracedSidecar, name: string): number {
   let sum = 0
   for (const one of agent?.planes.metrics.all() ?? []) if (one.name === name) sum += one.value
