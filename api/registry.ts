@@ -4,6 +4,8 @@ import { file_envoy_admin_v3_config_dump_shared } from './gen/envoy/admin/v3/con
 import { file_envoy_config_bootstrap_v3_bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
 import { file_envoy_config_endpoint_v3_endpoint } from './gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { file_envoy_config_route_v3_route } from './gen/envoy/config/route/v3/route_pb.js'
+import { file_envoy_config_trace_v3_opentelemetry } from './gen/envoy/config/trace/v3/opentelemetry_pb.js'
+import { file_envoy_config_trace_v3_zipkin } from './gen/envoy/config/trace/v3/zipkin_pb.js'
 import { file_envoy_extensions_access_loggers_file_v3_file } from './gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
 import { file_envoy_extensions_access_loggers_stream_v3_stream } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js'
 import { file_envoy_extensions_filters_http_cors_v3_cors } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
@@ -28,9 +30,12 @@ import { file_envoy_extensions_filters_network_rbac_v3_rbac } from './gen/envoy/
 import { file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { file_envoy_extensions_path_match_uri_template_v3_uri_template_match } from './gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
 import { file_envoy_extensions_rate_limit_descriptors_expr_v3_expr } from './gen/envoy/extensions/rate_limit_descriptors/expr/v3/expr_pb.js'
+import { file_envoy_extensions_request_id_uuid_v3_uuid } from './gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js'
 import { file_envoy_extensions_resource_monitors_downstream_connections_v3_downstream_connections } from './gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js'
 import { file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import { file_envoy_extensions_retry_priority_previous_priorities_v3_previous_priorities_config } from './gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js'
+import { file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_environment_resource_detector } from './gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.js'
+import { file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_static_config_resource_detector } from './gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.js'
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import { file_envoy_extensions_transport_sockets_tls_v3_tls } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
@@ -73,6 +78,11 @@ export const REGISTRY: Registry = createRegistry(
     file_envoy_extensions_filters_network_local_ratelimit_v3_local_rate_limit,
     file_envoy_extensions_rate_limit_descriptors_expr_v3_expr,
     file_envoy_extensions_path_match_uri_template_v3_uri_template_match,
+    file_envoy_config_trace_v3_opentelemetry,
+    file_envoy_config_trace_v3_zipkin,
+    file_envoy_extensions_request_id_uuid_v3_uuid,
+    file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_static_config_resource_detector,
+    file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_environment_resource_detector,
   ]),
 )
 

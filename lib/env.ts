@@ -25,3 +25,8 @@ export type EnvironmentName = keyof typeof ENVIRONMENT
 export function env(name: EnvironmentName): string {
   return process.env[name] ?? ENVIRONMENT[name].default
 }
+
+/** A variable that the configuration of a proxy names, whatever it is called; undefined where it is not set. */
+export function namedVariable(name: string): string | undefined {
+  return process.env[name]
+}

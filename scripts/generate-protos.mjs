@@ -58,6 +58,9 @@ const ROOTS = [
   'envoy/extensions/load_balancing_policies/random/v3/random.proto',
   'envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto',
   'envoy/extensions/path/match/uri_template/v3/uri_template_match.proto',
+  'envoy/extensions/request_id/uuid/v3/uuid.proto',
+  'envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector.proto',
+  'envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector.proto',
   'envoy/extensions/rate_limit_descriptors/expr/v3/expr.proto',
   'envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.proto',
   'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto',
@@ -109,6 +112,15 @@ const ADDITIONS = [
     'envoy/config/route/v3/route_components.proto',
     '      SourceCluster source_cluster = 1;',
     '      QueryParameters query_parameters = 12;\n\n',
+  ],
+  [
+    'envoy/config/trace/v3/zipkin.proto',
+    '  bool split_spans_for_request = 7',
+    `  enum TraceContextOption {
+    USE_B3 = 0;
+    USE_B3_WITH_W3C_PROPAGATION = 1;
+  }
+  TraceContextOption trace_context_option = 8;\n`,
   ],
 ]
 

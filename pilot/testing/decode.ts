@@ -4,6 +4,8 @@ import { ClusterLoadAssignmentSchema } from '../../api/gen/envoy/config/endpoint
 import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_pb.js'
 import { VirtualHostSchema } from '../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/route_pb.js'
+import { OpenTelemetryConfigSchema } from '../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js'
+import { ZipkinConfigSchema } from '../../api/gen/envoy/config/trace/v3/zipkin_pb.js'
 import { FileAccessLogSchema } from '../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
 import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import {
@@ -27,6 +29,7 @@ import { RBACSchema as NetworkRbacSchema } from '../../api/gen/envoy/extensions/
 import { TcpProxySchema } from '../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { UriTemplateMatchConfigSchema } from '../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
 import { DescriptorSchema } from '../../api/gen/envoy/extensions/rate_limit_descriptors/expr/v3/expr_pb.js'
+import { UuidRequestIdConfigSchema } from '../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js'
 import { PreviousHostsPredicateSchema } from '../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import { SecretSchema } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import {
@@ -66,6 +69,7 @@ const PACKED = createRegistry(
   HTTPFaultSchema,
   HttpConnectionManagerSchema,
   HttpProtocolOptionsSchema,
+  OpenTelemetryConfigSchema,
   OriginalDstSchema,
   PreviousHostsPredicateSchema,
   JwtAuthenticationSchema,
@@ -74,6 +78,8 @@ const PACKED = createRegistry(
   TlsInspectorSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
+  UuidRequestIdConfigSchema,
+  ZipkinConfigSchema,
 )
 
 export function decode(type: TypeUrl, resource: EncodedResource): JsonValue {

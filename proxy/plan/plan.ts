@@ -57,7 +57,7 @@ export interface ListenerPlan {
   /** false for listeners that only take connections handed over by their original destination. */
   readonly bindToPort: boolean
   readonly useOriginalDst: boolean
-  readonly trafficDirection: 'inbound' | 'outbound' | 'unspecified'
+  readonly trafficDirection: TrafficDirectionPlan
   /** What looks at a connection's first bytes, in order. */
   readonly listenerFilters: readonly ListenerFilterPlan[]
   /** 0 means never. */
@@ -144,6 +144,9 @@ export interface ClientCertificatePlan {
   readonly uri: boolean
   readonly dns: boolean
 }
+
+/** envoy.config.core.v3.TrafficDirection. */
+export type TrafficDirectionPlan = 'inbound' | 'outbound' | 'unspecified'
 
 export interface HttpManagerPlan {
   readonly kind: 'http'
@@ -257,12 +260,20 @@ export interface VirtualHostPlan {
   readonly origin: Origin | undefined
 }
 
+/** What spans of a route's calls are called. */
+export interface DecoratorPlan {
+  readonly operation: string
+  /** The upstream is told of it. */
+  readonly propagate: boolean
+}
+
 export interface RoutePlan {
   readonly name: string
   readonly match: RouteMatchPlan
   readonly action: RouteActionPlan
   readonly mutations: HeaderMutations
   readonly filterConfigs: FilterConfigs
+  readonly decorator?: DecoratorPlan | undefined
   readonly origin: Origin | undefined
 }
 

@@ -24,6 +24,7 @@ import { policyFilters, withPolicy } from '../policy/filters.ts'
 import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
 import { accessLogs } from '../telemetry/access-logs.ts'
 import { NO_TELEMETRY } from '../telemetry/plan.ts'
+import { tracingFields } from '../telemetry/tracing.ts'
 import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
 
 const ROUTER_FILTER = 'envoy.filters.http.router'
@@ -48,6 +49,7 @@ export function httpConnectionManager(
     mergeSlashes: true,
     streamIdleTimeout: duration(0),
     accessLog: accessLogs(telemetry),
+    ...tracingFields(telemetry),
     ...roleFields(target.role, options),
   })
 }

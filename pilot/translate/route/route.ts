@@ -18,6 +18,7 @@ import type { MeshOptions } from '../../mesh/options.ts'
 import type { HttpRule, VirtualService } from '../../mesh/virtual-service.ts'
 import type { Service, ServicePort } from '../../registry/service.ts'
 import { any, duration, metadata } from '../messages.ts'
+import { withDecorator } from '../telemetry/decorator.ts'
 import { forward } from './action.ts'
 import { isRelevant, type RouteContext } from './context.ts'
 import { corsPolicy } from './cors.ts'
@@ -55,13 +56,14 @@ export function virtualServiceRoutes(virtualService: VirtualService, context: Ro
 
 function ruleRoute(rule: HttpRule, match: HTTPMatchRequest | undefined, origin: Origin, context: RouteContext): Route {
   const { route } = rule
-  return create(RouteSchema, {
+  const made = create(RouteSchema, {
     name: routeName(route, match),
     match: routeMatch(match),
     metadata: routeMetadata(route, origin, context.options),
     typedPerFilterConfig: filterConfigs(route),
     ...outcome(route, match, context),
   })
+  return withDecorator(made)
 }
 
 function routeMetadata(route: HTTPRoute, origin: Origin, { defaultHttpRetryPolicy }: MeshOptions): Metadata {
@@ -118,7 +120,7 @@ export function clusterRoute(
 ): Route {
   const fallback = options?.defaultHttpRetryPolicy
   const retries = fallback && retryPolicy(undefined, fallback)
-  return create(RouteSchema, {
+  const made = create(RouteSchema, {
     name,
     ...(fallback &&
       isOwnChoice(undefined, fallback) && { metadata: create(MetadataSchema, { filterMetadata: OWN_CHOICE }) }),
@@ -133,4 +135,5 @@ export function clusterRoute(
       }),
     },
   })
+  return withDecorator(made)
 }

@@ -6,6 +6,7 @@ import { clustersJson, clustersText } from './clusters.ts'
 import { configDump } from './config-dump.ts'
 import { serverInfo, serverState } from './server-info.ts'
 import { statsJson, statsText } from './stats.ts'
+import { tracingText } from './tracing.ts'
 
 export interface AdminReply {
   status?: number
@@ -35,6 +36,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     body: `${serverState(agent)}\n`,
   })),
   get('/server_info', 'version, state, node and uptime', (agent) => json(serverInfo(agent))),
+  get('/tracing', 'whether the application passes on the context of traces', (agent) => ({ body: tracingText(agent) })),
   get('/config_dump', 'everything that was accepted (?resource=, ?include_eds)', (agent, query) =>
     json(configDump(agent, query)),
   ),

@@ -1,5 +1,7 @@
 import { type DescField, type DescMessage, fromBinary, isFieldSet, type Message } from '@bufbuild/protobuf'
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt'
+import { OpenTelemetryConfigSchema } from '../../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js'
+import { ZipkinConfigSchema } from '../../../api/gen/envoy/config/trace/v3/zipkin_pb.js'
 import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { ExtAuthzSchema } from '../../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
@@ -20,6 +22,7 @@ import { HttpConnectionManagerSchema } from '../../../api/gen/envoy/extensions/f
 import { LocalRateLimitSchema as NetworkLocalRateLimitSchema } from '../../../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js'
 import { RBACSchema as NetworkRbacSchema } from '../../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { UuidRequestIdConfigSchema } from '../../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js'
 import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
@@ -147,7 +150,15 @@ const HONOURED: Readonly<Record<string, string>> = {
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
     preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
     request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port codec_type
-    http2_protocol_options forward_client_cert_details set_current_client_cert_details`,
+    http2_protocol_options forward_client_cert_details set_current_client_cert_details tracing request_id_extension`,
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing': `client_sampling
+    random_sampling overall_sampling verbose max_path_tag_length custom_tags provider spawn_upstream_span`,
+  'envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension': 'typed_config',
+  'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': 'pack_trace_reason use_request_id_for_trace_sampling',
+  'envoy.config.trace.v3.Tracing.Http': 'name typed_config',
+  'envoy.config.trace.v3.ZipkinConfig': `collector_cluster collector_endpoint trace_id_128bit shared_span_context
+    collector_endpoint_version collector_hostname trace_context_option`,
+  'envoy.config.trace.v3.OpenTelemetryConfig': 'grpc_service http_service service_name resource_detectors',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert chain dns uri',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig':
@@ -218,7 +229,8 @@ const HONOURED: Readonly<Record<string, string>> = {
     include_attempt_count_in_response include_is_timeout_retry_header hedge_policy
     typed_per_filter_config matcher require_tls metadata`,
   'envoy.config.route.v3.Route': `name match route redirect direct_response metadata request_headers_to_add
-    request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config`,
+    request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config decorator`,
+  'envoy.config.route.v3.Decorator': 'operation propagate',
   'envoy.config.route.v3.RouteMatch': `prefix path path_separated_prefix safe_regex connect_matcher case_sensitive headers
     query_parameters runtime_fraction grpc tls_context dynamic_metadata`,
   'envoy.config.route.v3.RouteAction': `cluster weighted_clusters cluster_not_found_response_code prefix_rewrite
@@ -275,6 +287,9 @@ const PACKED: readonly DescMessage[] = [
   ProxyProtocolSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
+  ZipkinConfigSchema,
+  OpenTelemetryConfigSchema,
+  UuidRequestIdConfigSchema,
 ]
 
 interface Reading {

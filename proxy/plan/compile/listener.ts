@@ -12,7 +12,13 @@ import {
 } from '../../filters/network/local-ratelimit/config.ts'
 import { compileNetworkRbac, NETWORK_RBAC } from '../../filters/network/rbac/config.ts'
 import type { RuleOrigins } from '../../filters/rbac/policy.ts'
-import type { ConnectionLimitPlan, FilterChainPlan, ListenerFilterPlan, ListenerPlan } from '../plan.ts'
+import type {
+  ConnectionLimitPlan,
+  FilterChainPlan,
+  ListenerFilterPlan,
+  ListenerPlan,
+  TrafficDirectionPlan,
+} from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { compileAddress, durationMs, originOf, ruleOriginsOf } from './common.ts'
 import { indexFilterChains } from './filter-chain-index.ts'
@@ -46,17 +52,20 @@ function compile(listener: Listener): ListenerPlan {
     else filters.push(plan)
   })
   const origins = ruleOriginsOf(listener.metadata)
-  const chains = listener.filterChains.map((chain, i) => compileFilterChain(chain, `filter_chains[${i}]`, origins))
+  const direction = DIRECTION[listener.trafficDirection]
+  const chains = listener.filterChains.map((chain, i) =>
+    compileFilterChain(chain, `filter_chains[${i}]`, origins, direction),
+  )
   const fallback = listener.defaultFilterChain
   if (chains.length === 0 && fallback === undefined) refuse('filter_chains', 'at least one filter chain is needed')
-  const defaultFilterChain = fallback && compileFilterChain(fallback, 'default_filter_chain', origins)
+  const defaultFilterChain = fallback && compileFilterChain(fallback, 'default_filter_chain', origins, direction)
   return {
     name: listener.name,
     address: place.address,
     port: place.port,
     bindToPort: listener.bindToPort ?? true,
     useOriginalDst: listener.useOriginalDst ?? false,
-    trafficDirection: DIRECTION[listener.trafficDirection],
+    trafficDirection: direction,
     listenerFilters: filters,
     rateLimits,
     listenerFiltersTimeoutMs: durationMs(listener.listenerFiltersTimeout, DEFAULT_LISTENER_FILTERS_TIMEOUT_MS),
@@ -94,7 +103,12 @@ function plainChain(
   return second === undefined && matchesAll(first.match) ? first : undefined
 }
 
-function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigins | undefined): FilterChainPlan {
+function compileFilterChain(
+  chain: FilterChain,
+  path: string,
+  origins: RuleOrigins | undefined,
+  direction: TrafficDirectionPlan,
+): FilterChainPlan {
   if (chain.useProxyProto === true) refuse(`${path}.use_proxy_proto`, 'use the listener filter proxy_protocol')
   const filters = chain.filters
   const last = filters.at(-1)
@@ -120,7 +134,7 @@ function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigi
     if (connectionLimit !== undefined) refuse(at, 'one connection limit is enough')
     connectionLimit = limit
   })
-  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`, origins)
+  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`, origins, direction)
   return {
     name: chain.name,
     match: compileFilterChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`),
@@ -146,10 +160,11 @@ function compileNetworkFilter(
   filter: Filter,
   path: string,
   origins: RuleOrigins | undefined,
+  direction: TrafficDirectionPlan,
 ): FilterChainPlan['filter'] {
   const any = configOf(filter, path)
   const at = `${path}.typed_config`
-  if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at, origins)
+  if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at, origins, direction)
   if (anyIs(any, TCP_PROXY)) return compileTcpProxy(any, at)
   return refuse(path, `network filter ${filter.name} (${any.typeUrl}) is not supported`)
 }

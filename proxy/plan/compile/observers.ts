@@ -1,10 +1,18 @@
 import type { HttpConnectionManager } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { TcpProxy } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import type { CallObserverPlan, ConnectionObserverPlan } from '../../telemetry/observer.ts'
+import { compileTracing } from '../../telemetry/tracing/config.ts'
+import type { TrafficDirectionPlan } from '../plan.ts'
 
 /** Who observes the calls of a connection manager: each kind of configuration that makes observers has a line here. */
-export function compileCallObservers(_config: HttpConnectionManager, _path: string): CallObserverPlan[] {
-  return []
+export function compileCallObservers(
+  config: HttpConnectionManager,
+  path: string,
+  direction: TrafficDirectionPlan,
+): CallObserverPlan[] {
+  // Envoy takes a listener that does not say for one of calls that come in.
+  const tracing = compileTracing(config, path, direction === 'outbound' ? 'outbound' : 'inbound')
+  return [tracing].filter((one) => one !== undefined)
 }
 
 /** Who observes the connections of a TCP proxy. */

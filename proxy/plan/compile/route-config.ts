@@ -1,4 +1,5 @@
 import {
+  type Decorator,
   type Route,
   type VirtualHost,
   VirtualHostSchema,
@@ -7,9 +8,17 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../../../api/
 import type { Origin } from '../../../api/origin.ts'
 import { PROXY_METADATA_KEY, REPEATS_IDEMPOTENT_KEY } from '../../../api/proxy-metadata.ts'
 import { compileFilterConfigs } from '../../filters/http/builtin.ts'
-import type { DomainIndex, RouteActionPlan, RouteConfigPlan, RoutePlan, VirtualHostPlan } from '../plan.ts'
+import type {
+  DecoratorPlan,
+  DomainIndex,
+  RouteActionPlan,
+  RouteConfigPlan,
+  RoutePlan,
+  VirtualHostPlan,
+} from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { RouteIndex } from '../route-index.ts'
+import { wireText } from '../wire-text.ts'
 import { originOf } from './common.ts'
 import { notHonoured } from './honoured.ts'
 import { compileMutations } from './mutations.ts'
@@ -76,6 +85,11 @@ function withOwnRetries(action: RouteActionPlan, { metadata }: Route): RouteActi
   return repeatsIdempotent ? { ...action, retry: { ...action.retry, repeatsIdempotent } } : action
 }
 
+function compileDecorator({ operation, propagate }: Decorator, path: string): DecoratorPlan {
+  if (operation === '') return refuse(`${path}.operation`, 'is needed')
+  return { operation: wireText(operation, `${path}.operation`), propagate: propagate ?? true }
+}
+
 function compileRoute(route: Route, path: string, hostOrigin: Origin | undefined): RoutePlan {
   return {
     name: route.name,
@@ -83,6 +97,7 @@ function compileRoute(route: Route, path: string, hostOrigin: Origin | undefined
     action: withOwnRetries(compileAction(route.action, path), route),
     mutations: compileMutations(route, path),
     filterConfigs: compileFilterConfigs(route.typedPerFilterConfig, path),
+    decorator: route.decorator && compileDecorator(route.decorator, `${path}.decorator`),
     origin: originOf(route.metadata) ?? hostOrigin,
   }
 }
