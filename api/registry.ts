@@ -33,6 +33,8 @@ import { file_envoy_extensions_retry_priority_previous_priorities_v3_previous_pr
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import { file_envoy_extensions_transport_sockets_tls_v3_tls } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import { file_istio_peer_metadata_config } from './gen/istio/peer_metadata/config_pb.js'
+import { file_istio_stats_config } from './gen/istio/stats/config_pb.js'
 
 /** Every message that may stand in an Any: what lets bootstrap files be read and config dumps be written as JSON. */
 export const REGISTRY: Registry = createRegistry(
@@ -71,6 +73,8 @@ export const REGISTRY: Registry = createRegistry(
     file_envoy_extensions_filters_network_local_ratelimit_v3_local_rate_limit,
     file_envoy_extensions_rate_limit_descriptors_expr_v3_expr,
     file_envoy_extensions_path_match_uri_template_v3_uri_template_match,
+    file_istio_peer_metadata_config,
+    file_istio_stats_config,
   ]),
 )
 

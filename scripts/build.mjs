@@ -21,6 +21,7 @@ const entryPoints = [
   'bench/micro/balancing.ts',
   'bench/micro/certificates.ts',
   'bench/micro/hpack.ts',
+  'bench/micro/istio-metrics.ts',
   'bench/micro/outlier.ts',
   'bench/micro/rate-limit.ts',
   'bench/reference-engine.ts',

@@ -99,6 +99,11 @@ export class WorkerPool implements Planes {
     for (const { worker } of this.#members.values()) post(worker, { kind: 'resources', order: this.#order, resources })
   }
 
+  noteScrape(): void {
+    this.#options.metrics.scrapes++
+    for (const { worker } of this.#members.values()) post(worker, { kind: 'scraped' })
+  }
+
   listeners(): readonly ListenerStatus[] {
     const [first] = this.#members.values()
     return first?.listeners ?? []
@@ -171,6 +176,10 @@ export class WorkerPool implements Planes {
     switch (message.kind) {
       case 'metrics':
         for (const metric of message.metrics) this.metrics.add(thread, metric)
+        break
+      case 'released':
+        for (const metric of message.metrics) this.metrics.forget(thread, metric)
+        post(member.worker, { kind: 'forgotten', metrics: message.metrics })
         break
       case 'state':
         member.connections = message.connections

@@ -11,7 +11,7 @@ import {
 import { PrefixTable } from '../../../lib/prefix-table.ts'
 import { compileHttpFilters } from '../../filters/http/builtin.ts'
 import type { RuleOrigins } from '../../filters/rbac/policy.ts'
-import type { ClientCertificatePlan, HttpManagerPlan } from '../plan.ts'
+import type { ClientCertificatePlan, HttpManagerPlan, ListenerPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { wireText } from '../wire-text.ts'
 import { durationMs } from './common.ts'
@@ -30,7 +30,12 @@ const DEFAULT_MAX_CONCURRENT_STREAMS = 256
 /** The Server header's name when the configuration gives none. */
 const DEFAULT_SERVER_NAME = 'lateen'
 
-export function compileHttpManager(any: Any, path: string, origins?: RuleOrigins): HttpManagerPlan {
+export function compileHttpManager(
+  any: Any,
+  path: string,
+  origins: RuleOrigins | undefined,
+  direction: ListenerPlan['trafficDirection'],
+): HttpManagerPlan {
   const config = anyUnpack(any, HttpConnectionManagerSchema)
   if (config === undefined) return refuse(path, 'is not an HttpConnectionManager')
   const routes = routesOf(config, path)
@@ -64,7 +69,7 @@ export function compileHttpManager(any: Any, path: string, origins?: RuleOrigins
     maxRequestHeadersBytes: (config.maxRequestHeadersKb ?? DEFAULT_MAX_REQUEST_HEADERS_KB) * 1024,
     codec: CODEC[config.codecType] ?? refuse(`${path}.codec_type`, 'HTTP/3 is not supported'),
     maxConcurrentStreams: config.http2ProtocolOptions?.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
-    observers: compileCallObservers(config, path),
+    observers: compileCallObservers(config, path, direction),
     stripHostPort: config.stripPortMode.case === 'stripAnyHostPort' && config.stripPortMode.value,
   }
 }

@@ -19,6 +19,7 @@ import { indexFilterChains } from './filter-chain-index.ts'
 import { compileFilterChainMatch, matchesAll } from './filter-chain-match.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHttpManager, HTTP_MANAGER } from './http-manager.ts'
+import { ISTIO_STATS } from './istio-stats.ts'
 import { compileListenerFilter } from './listener-filters.ts'
 import { compilingResource } from './resource-name.ts'
 import { compileTcpProxy, TCP_PROXY } from './tcp-proxy.ts'
@@ -46,17 +47,20 @@ function compile(listener: Listener): ListenerPlan {
     else filters.push(plan)
   })
   const origins = ruleOriginsOf(listener.metadata)
-  const chains = listener.filterChains.map((chain, i) => compileFilterChain(chain, `filter_chains[${i}]`, origins))
+  const direction = DIRECTION[listener.trafficDirection]
+  const chains = listener.filterChains.map((chain, i) =>
+    compileFilterChain(chain, `filter_chains[${i}]`, origins, direction),
+  )
   const fallback = listener.defaultFilterChain
   if (chains.length === 0 && fallback === undefined) refuse('filter_chains', 'at least one filter chain is needed')
-  const defaultFilterChain = fallback && compileFilterChain(fallback, 'default_filter_chain', origins)
+  const defaultFilterChain = fallback && compileFilterChain(fallback, 'default_filter_chain', origins, direction)
   return {
     name: listener.name,
     address: place.address,
     port: place.port,
     bindToPort: listener.bindToPort ?? true,
     useOriginalDst: listener.useOriginalDst ?? false,
-    trafficDirection: DIRECTION[listener.trafficDirection],
+    trafficDirection: direction,
     listenerFilters: filters,
     rateLimits,
     listenerFiltersTimeoutMs: durationMs(listener.listenerFiltersTimeout, DEFAULT_LISTENER_FILTERS_TIMEOUT_MS),
@@ -94,13 +98,19 @@ function plainChain(
   return second === undefined && matchesAll(first.match) ? first : undefined
 }
 
-function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigins | undefined): FilterChainPlan {
+function compileFilterChain(
+  chain: FilterChain,
+  path: string,
+  origins: RuleOrigins | undefined,
+  direction: ListenerPlan['trafficDirection'],
+): FilterChainPlan {
   if (chain.useProxyProto === true) refuse(`${path}.use_proxy_proto`, 'use the listener filter proxy_protocol')
   const filters = chain.filters
   const last = filters.at(-1)
   if (last === undefined) return refuse(`${path}.filters`, 'at least one network filter is needed')
   let connectionLimit: ConnectionLimitPlan | undefined
   const authorization: NetworkAuthorizationPlan[] = []
+  const stats: Any[] = []
   filters.slice(0, -1).forEach((filter, i) => {
     const at = `${path}.filters[${i}]`
     const any = configOf(filter, at)
@@ -116,11 +126,15 @@ function compileFilterChain(chain: FilterChain, path: string, origins: RuleOrigi
       authorization.push(compileNetworkRateLimit(any, `${at}.typed_config`, origins))
       return
     }
+    if (anyIs(any, ISTIO_STATS)) {
+      stats.push(any)
+      return
+    }
     const limit = compileConnectionLimit(filter, at)
     if (connectionLimit !== undefined) refuse(at, 'one connection limit is enough')
     connectionLimit = limit
   })
-  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`, origins)
+  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`, origins, direction, stats)
   return {
     name: chain.name,
     match: compileFilterChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`),
@@ -146,11 +160,13 @@ function compileNetworkFilter(
   filter: Filter,
   path: string,
   origins: RuleOrigins | undefined,
+  direction: ListenerPlan['trafficDirection'],
+  stats: readonly Any[],
 ): FilterChainPlan['filter'] {
   const any = configOf(filter, path)
   const at = `${path}.typed_config`
-  if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at, origins)
-  if (anyIs(any, TCP_PROXY)) return compileTcpProxy(any, at)
+  if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at, origins, direction)
+  if (anyIs(any, TCP_PROXY)) return compileTcpProxy(any, at, direction, stats)
   return refuse(path, `network filter ${filter.name} (${any.typeUrl}) is not supported`)
 }
 
