@@ -43,5 +43,5 @@ export function compileConnectionStats(
 function compileStats(any: Any, path: string, direction: Direction): StatsPlan {
   const config = anyUnpack(any, PluginConfigSchema)
   if (config === undefined) return refuse(path, `is not a ${STATS_TYPE}`)
-  return statsPlan(config, direction)
+  return statsPlan(config, direction, path)
 }

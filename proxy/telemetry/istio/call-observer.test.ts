@@ -254,11 +254,15 @@ test('metrics and labels are left out where the configuration says so', () => {
   const config = {
     metrics: [
       { name: 'request_bytes', drop: true },
-      { tagsToRemove: ['source_principal'] },
+      {
+        tagsToRemove: ['source_principal'],
+        dimensions: { method: 'request.method', none: 'request.headers["x-none"]' },
+      },
       { name: 'response_bytes', drop: true },
     ],
   }
   const observer = istioCallObserver('inbound', stats('inbound', config), false).create(context)
+  observer.onEnd?.(callOf(''))
   observer.onEnd?.(callOf(''))
   expect(metrics.histograms().map(({ name }) => name)).toEqual([
     'istio_request_bytes',
@@ -266,5 +270,5 @@ test('metrics and labels are left out where the configuration says so', () => {
   ])
   const labels = metrics.all().find(({ name }) => name === 'istio_requests_total')?.labels
   expect(labels).not.toHaveProperty('source_principal')
-  expect(labels).toHaveProperty('destination_principal')
+  expect(labels).toMatchObject({ destination_principal: OWN, method: 'GET', none: 'unknown' })
 })

@@ -1,3 +1,4 @@
+import type { NodeFacts } from '../../node-facts.ts'
 import { UNKNOWN_WORKLOAD, type WorkloadFacts } from '../../plan/workload.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import { spells } from '../../stream/header-block.ts'
@@ -5,6 +6,7 @@ import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
 import type { StatsPlan } from './config.ts'
 import { PeerExchange } from './exchange.ts'
+import { tagValues } from './labels.ts'
 import { type Outcome, OutcomeCache } from './outcome-cache.ts'
 import { ownPrincipal } from './own-principal.ts'
 import { peerOfPrincipal } from './peer-metadata.ts'
@@ -51,6 +53,8 @@ abstract class IstioObserver implements CallObserver {
   protected readonly own: WorkloadFacts
   protected readonly stats: StatsPlan | undefined
   protected readonly exchange: PeerExchange | undefined
+  readonly responseFields: readonly string[]
+  readonly #node: NodeFacts
   readonly #table: SeriesTable | undefined
   readonly #cache = new OutcomeCache()
   protected readonly draft: Draft = {
@@ -65,10 +69,13 @@ abstract class IstioObserver implements CallObserver {
     flag: '',
     retryFlag: '',
     ending: '',
+    tags: [],
   }
 
   constructor(context: ObserverContext, stats: StatsPlan | undefined, exchange: PeerExchange | undefined) {
     this.own = workloadOfMetadata(context.node.metadata)
+    this.#node = context.node
+    this.responseFields = stats?.expressions.flatMap(({ responseFields }) => responseFields) ?? []
     this.stats = stats
     this.exchange = exchange
     this.#table = stats && seriesTable(context)
@@ -101,6 +108,7 @@ abstract class IstioObserver implements CallObserver {
       draft.host = ''
       draft.routeName = ''
     }
+    if (stats.expressions.length > 0) draft.tags = tagValues(stats.expressions, record, this.#node)
     const peer = this.identify(record, draft)
     let series = this.#cache.find(peer, draft)
     if (series === undefined) {
@@ -135,6 +143,7 @@ abstract class IstioObserver implements CallObserver {
         answer: { status: draft.status, grpcStatus: draft.grpcStatus },
       },
       stats,
+      draft.tags,
     )
   }
 }

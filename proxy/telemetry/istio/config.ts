@@ -1,5 +1,7 @@
 import type { MetricConfig, PluginConfig } from '../../../api/gen/istio/stats/config_pb.js'
 import { durationMs } from '../../plan/compile/common.ts'
+import { refuse } from '../../plan/plan-error.ts'
+import { type CelExpression, compileCel } from '../cel/compile.ts'
 import { METRIC_NAMES, type MetricName } from './metrics.ts'
 
 /** stats.PluginConfig, with what the chain around it says. */
@@ -13,6 +15,8 @@ export interface StatsPlan {
   readonly idleMs: number
   /** By metric; what is not there is as Istio has it. */
   readonly changes: ReadonlyMap<MetricName, MetricChange>
+  /** The expressions behind labels, each once. */
+  readonly expressions: readonly CelExpression[]
   /** Tells configurations apart that make other series of the same call. */
   readonly key: string
 }
@@ -20,6 +24,8 @@ export interface StatsPlan {
 export interface MetricChange {
   readonly isDropped: boolean
   readonly removed: ReadonlySet<string>
+  /** Labels by the place of their expression. */
+  readonly tags: ReadonlyMap<string, number>
 }
 
 const DEFAULT_REPORT_MS = 5_000
@@ -28,8 +34,13 @@ const DEFAULT_IDLE_MS = 3_600_000
 /** Nobody scrapes more often. */
 const MIN_IDLE_MS = 60_000
 
-export function statsPlan(config: PluginConfig, direction: 'inbound' | 'outbound' | 'unspecified'): StatsPlan {
-  const changes = changesOf(config.metrics)
+export function statsPlan(
+  config: PluginConfig,
+  direction: 'inbound' | 'outbound' | 'unspecified',
+  path = '',
+): StatsPlan {
+  const texts: string[] = []
+  const changes = changesOf(config.metrics, texts, path)
   const idleMs = durationMs(config.rotationInterval, 0) + durationMs(config.gracefulDeletionInterval, 0)
   return {
     reporter: direction === 'inbound' ? 'destination' : 'source',
@@ -37,22 +48,38 @@ export function statsPlan(config: PluginConfig, direction: 'inbound' | 'outbound
     reportMs: Math.max(MIN_REPORT_MS, durationMs(config.tcpReportingDuration, DEFAULT_REPORT_MS)),
     idleMs: Math.max(MIN_IDLE_MS, idleMs || DEFAULT_IDLE_MS),
     changes,
-    key: JSON.stringify([...changes].map(([name, { isDropped, removed }]) => [name, isDropped, [...removed]])),
+    expressions: texts.map((text) => compileCel(text, `${path}.metrics`)),
+    key: JSON.stringify([
+      texts,
+      [...changes].map(([name, { isDropped, removed, tags }]) => [name, isDropped, [...removed], [...tags]]),
+    ]),
   }
 }
 
 /** One without a name is about all; later ones go over earlier. */
-function changesOf(configs: readonly MetricConfig[]): Map<MetricName, MetricChange> {
+function changesOf(configs: readonly MetricConfig[], texts: string[], path: string): Map<MetricName, MetricChange> {
   const changes = new Map<MetricName, MetricChange>()
-  for (const config of configs) {
+  configs.forEach((config, i) => {
+    const tags = tagsOf(config.dimensions, texts, `${path}.metrics[${i}].dimensions`)
     const names = config.name === '' ? METRIC_NAMES : METRIC_NAMES.has(config.name) ? [config.name] : []
     for (const name of names as Iterable<MetricName>) {
       const before = changes.get(name)
       changes.set(name, {
         isDropped: config.drop,
         removed: new Set([...(before?.removed ?? []), ...config.tagsToRemove]),
+        tags: new Map([...(before?.tags ?? []), ...tags]),
       })
     }
-  }
+  })
   return changes
+}
+
+const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+
+function tagsOf(dimensions: Readonly<Record<string, string>>, texts: string[], path: string): [string, number][] {
+  return Object.entries(dimensions).map(([label, text]) => {
+    if (!LABEL.test(label)) refuse(path, `${label} is no label`)
+    if (!texts.includes(text)) texts.push(text)
+    return [label, texts.indexOf(text)]
+  })
 }

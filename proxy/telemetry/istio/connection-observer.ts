@@ -4,7 +4,7 @@ import type { ConnectionRecord } from '../connection-record.ts'
 import type { ConnectionObserver, ConnectionObserverPlan, ObserverContext } from '../observer.ts'
 import type { Sink } from '../sinks.ts'
 import type { StatsPlan } from './config.ts'
-import type { SeriesSubject } from './labels.ts'
+import { type SeriesSubject, tagValues } from './labels.ts'
 import { ownPrincipal } from './own-principal.ts'
 import { peerOfPrincipal } from './peer-metadata.ts'
 import { seriesTable } from './series-sink.ts'
@@ -84,12 +84,14 @@ class OpenConnections implements Sink {
 
 class IstioConnectionObserver implements ConnectionObserver {
   readonly #own
+  readonly #node
   readonly #stats: StatsPlan
   readonly #table: SeriesTable
   readonly #open: OpenConnections
 
   constructor(context: ObserverContext, stats: StatsPlan) {
     const { reportMs } = stats
+    this.#node = context.node
     this.#own = workloadOfMetadata(context.node.metadata)
     this.#stats = stats
     this.#table = seriesTable(context)
@@ -134,6 +136,6 @@ class IstioConnectionObserver implements ConnectionObserver {
       security: !isInbound ? 'unknown' : isMutual ? 'mutual_tls' : 'none',
       answer: undefined,
     }
-    return this.#table.find(subject, this.#stats)
+    return this.#table.find(subject, this.#stats, tagValues(this.#stats.expressions, record, this.#node))
   }
 }

@@ -12,9 +12,9 @@ const MESH_ALPN = 'istio'
 
 /** What a connection's peer said last: the next request says the same. */
 interface Heard {
-  id: string
-  value: string
-  peer: WorkloadFacts | undefined
+  readonly id: Buffer
+  readonly value: Buffer
+  readonly peer: WorkloadFacts | undefined
 }
 
 /**
@@ -34,22 +34,28 @@ export class PeerExchange {
   /** A request that comes to the workload. */
   onRequest(record: CallRecord): void {
     const { head, facts } = record
-    const hasValue = head.has(PEER_FIELD)
-    const hasId = head.has(PEER_ID_FIELD)
-    if (!hasValue && !hasId) return
+    const value = head.find(PEER_FIELD)
+    const id = head.find(PEER_ID_FIELD)
+    if (value < 0 && id < 0) return
     const { tls } = facts
-    if (tls?.isPeerVerified === true) {
+    if (tls?.isPeerVerified === true && value >= 0 && id >= 0) {
       record.askedWho = true
-      record.peer = this.#hear(tls, head.get(PEER_ID_FIELD) ?? '', head.get(PEER_FIELD) ?? '')
+      record.peer = this.#hear(tls, head, id, value)
     }
-    if (hasValue) head.remove(PEER_FIELD)
-    if (hasId) head.remove(PEER_ID_FIELD)
+    // Of one that comes several times none is believed twice.
+    for (let i = value; i >= 0; i = head.find(PEER_FIELD, i + 1)) head.removeAt(i)
+    for (let i = id; i >= 0; i = head.find(PEER_ID_FIELD, i + 1)) head.removeAt(i)
   }
 
-  #hear(tls: TlsFacts, id: string, value: string): WorkloadFacts | undefined {
+  #hear(tls: TlsFacts, head: HeaderBlock, id: number, value: number): WorkloadFacts | undefined {
     let heard = this.#heard.get(tls)
-    if (heard !== undefined && heard.value === value && heard.id === id) return heard.peer
-    heard = { id, value, peer: this.#peers.find(tls.peer?.uri ?? '', id, value) }
+    if (heard !== undefined && isField(head, value, heard.value) && isField(head, id, heard.id)) return heard.peer
+    const [idText, valueText] = [head.value(id), head.value(value)]
+    heard = {
+      id: Buffer.from(idText, 'latin1'),
+      value: Buffer.from(valueText, 'latin1'),
+      peer: this.#peers.find(tls.peer?.uri ?? '', idText, valueText),
+    }
     this.#heard.set(tls, heard)
     return heard.peer
   }
@@ -99,4 +105,11 @@ export class PeerExchange {
 
 function isMesh(protocols: readonly string[]): boolean {
   return protocols.some((protocol) => protocol.startsWith(MESH_ALPN))
+}
+
+/** Whether the value of a received field is these bytes. No text is made of it: it is long, and the same each time. */
+function isField({ at, base, bytes }: HeaderBlock, field: number, known: Buffer): boolean {
+  const start = base + (at[4 * field + 2] as number)
+  const end = base + (at[4 * field + 3] as number)
+  return end - start === known.length && bytes.compare(known, 0, known.length, start, end) === 0
 }

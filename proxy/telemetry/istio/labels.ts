@@ -1,5 +1,8 @@
 import type { MetricLabels } from '../../../lib/metrics/store.ts'
+import type { NodeFacts } from '../../node-facts.ts'
 import { type ServiceFacts, UNKNOWN_WORKLOAD, type WorkloadFacts } from '../../plan/workload.ts'
+import type { Subject } from '../cel/attributes.ts'
+import type { CelExpression } from '../cel/compile.ts'
 
 /** What Istio's metrics say of a call or a connection (istio.io/latest/docs/reference/config/metrics), beside its outcome. */
 export interface SeriesSubject {
@@ -58,6 +61,14 @@ function party(side: 'source' | 'destination', workload: WorkloadFacts, principa
 
 function text(value: string, absent = UNKNOWN): string {
   return value === '' ? absent : value.length > MAX_LENGTH ? value.slice(0, MAX_LENGTH) : value
+}
+
+/** The values of labels that are expressions. */
+export function tagValues(expressions: readonly CelExpression[], subject: Subject, node: NodeFacts): string[] {
+  return expressions.map((expression) => {
+    const value = expression.evaluate(subject, node)
+    return text(value === undefined || value === null ? '' : String(value))
+  })
 }
 
 /** The few series that all are counted in for which there is no room. */

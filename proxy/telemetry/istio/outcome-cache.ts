@@ -16,6 +16,8 @@ export interface Outcome {
   readonly flag: string
   readonly retryFlag: string
   readonly ending: string
+  /** Values of labels that are expressions. */
+  readonly tags: readonly string[]
 }
 
 interface Entry extends Outcome {
@@ -47,7 +49,8 @@ export class OutcomeCache {
         entry.ending === wanted.ending &&
         entry.principal === wanted.principal &&
         entry.routeName === wanted.routeName &&
-        entry.host === wanted.host
+        entry.host === wanted.host &&
+        areAlike(entry.tags, wanted.tags)
       ) {
         if (!entry.series.isGone) return entry.series
         entries.splice(i, 1)
@@ -77,4 +80,9 @@ export class OutcomeCache {
     this.#lastEntries = entries
     return entries
   }
+}
+
+function areAlike(a: readonly string[], b: readonly string[]): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return a.length === b.length
 }

@@ -108,12 +108,14 @@ export class SeriesTable implements Sink {
     return this.#count
   }
 
-  /** Off the path of calls that are like those before: it makes texts. */
-  find(subject: SeriesSubject, plan: StatsPlan): Series {
+  /** `tags` are the values of the plan's expressions. Off the path of calls that are like those before: it makes texts. */
+  find(subject: SeriesSubject, plan: StatsPlan, tags: readonly string[]): Series {
     this.#watch(plan.idleMs)
     const labels = labelsOf(subject)
     const names = namesFor(subject, plan)
-    const series = this.#find(labels, names, plan) ?? this.#find(overflowLabels(labels), names, plan, true)
+    const series =
+      this.#find(labels, names, plan, tags) ??
+      this.#find(overflowLabels(labels), names, plan, tags.map(overflowed), true)
     if (series === undefined) throw new Error('no series for overflow')
     if (series.isOverflow) this.#overflows.inc()
     return series
@@ -123,9 +125,10 @@ export class SeriesTable implements Sink {
     labels: MetricLabels,
     names: ReadonlyMap<MetricName, string>,
     plan: StatsPlan,
+    tags: readonly string[],
     isOverflow = false,
   ): Series | undefined {
-    const key = `${plan.key}${JSON.stringify(labels)}`
+    const key = `${plan.key}${JSON.stringify([labels, tags])}`
     const found = this.#byKey.get(key)
     if (found !== undefined) return found
     if (!isOverflow && this.#count + names.size > this.#options.limit) {
@@ -133,7 +136,7 @@ export class SeriesTable implements Sink {
       return undefined
     }
     const slots = new Map<MetricName, Slot>()
-    for (const [name, full] of names) slots.set(name, this.#slot(full, withoutRemoved(labels, name, plan)))
+    for (const [name, full] of names) slots.set(name, this.#slot(full, changed(labels, name, plan, tags)))
     const series = new Series(slots, isOverflow, this.#options.clock.nowMs())
     this.#byKey.set(key, series)
     if (!isOverflow) {
@@ -206,11 +209,22 @@ function namesFor({ protocol }: SeriesSubject, plan: StatsPlan): Map<MetricName,
 /** The messages of gRPC are counted without their answer, as in Istio. */
 const WITHOUT_ANSWER: ReadonlySet<string> = new Set(['response_code', 'grpc_response_status'])
 
-function withoutRemoved(labels: MetricLabels, name: MetricName, { changes }: StatsPlan): MetricLabels {
-  const removed = changes.get(name)?.removed
+function changed(
+  labels: MetricLabels,
+  name: MetricName,
+  { changes }: StatsPlan,
+  values: readonly string[],
+): MetricLabels {
+  const change = changes.get(name)
   const isMessages = name === 'request_messages_total' || name === 'response_messages_total'
-  if (removed === undefined && !isMessages) return labels
-  return Object.fromEntries(
-    Object.entries(labels).filter(([label]) => !removed?.has(label) && !(isMessages && WITHOUT_ANSWER.has(label))),
+  if (change === undefined && !isMessages) return labels
+  const kept = Object.entries(labels).filter(
+    ([label]) => !change?.removed.has(label) && !(isMessages && WITHOUT_ANSWER.has(label)),
   )
+  const tags = [...(change?.tags ?? [])].map(([label, i]) => [label, values[i] ?? ''])
+  return Object.fromEntries([...kept, ...tags])
+}
+
+function overflowed(): string {
+  return OVERFLOW
 }
