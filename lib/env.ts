@@ -3,6 +3,10 @@ export const ENVIRONMENT = {
   LATEEN_LOG_LEVEL: { default: 'info', doc: 'debug, info, warning, error or off' },
   NO_COLOR: { default: '', doc: 'any value turns colour off (no-color.org)' },
   CI: { default: '', doc: 'set by continuous integration: an absent peer then fails its suite instead of skipping it' },
+  ISTIO_PROMETHEUS_ANNOTATIONS: {
+    default: '',
+    doc: 'what an injector found in prometheus.io annotations, as JSON: {"scrape","path","port"}',
+  },
   npm_command: { default: '', doc: 'set by npm and npx: the demo then ends when they do' },
   LATEEN_TEST_PATIENCE_MS: { default: '10000', doc: 'how long a test waits for something that must happen' },
   LATEEN_TEST_SEED: { default: '', doc: 'seed of the property and differential tests; printed by each run' },

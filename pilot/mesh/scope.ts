@@ -46,6 +46,8 @@ export interface NodeScope {
   readonly limits: WorkloadLimits
   /** What is told of its calls, and to whom. */
   readonly telemetry: WorkloadTelemetry
+  /** Its proxy is a Lateen. */
+  readonly isOurs: boolean
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -82,6 +84,7 @@ function sidecarScope(
   const captured = node.interception === undefined ? !opensItsOwnPorts(spec) : node.interception !== 'NONE'
   const identity = {
     type: node.type,
+    isOurs: node.isOurs,
     namespace: node.namespace,
     labels: relevantLabels(node.labels, generation),
     place: relevantPlace(node, generation, memo),
@@ -142,6 +145,7 @@ function gatewayScope(
   const targets = new Map(served.map(({ port, targetPort }) => [port.number, targetPort]))
   const identity = {
     type: node.type,
+    isOurs: node.isOurs,
     namespace: node.namespace,
     labels: relevantLabels(node.labels, generation),
     place: relevantPlace(node, generation, memo),
@@ -174,7 +178,7 @@ const NO_MTLS: MtlsModes = { workload: 'DISABLE', ports: {} }
 
 type ScopeIdentity = Pick<
   NodeScope,
-  'type' | 'namespace' | 'labels' | 'place' | 'captured' | 'address' | 'instances' | 'mtls'
+  'type' | 'isOurs' | 'namespace' | 'labels' | 'place' | 'captured' | 'address' | 'instances' | 'mtls'
 >
 
 /** `objects` are the Sidecar or the Gateways that apply. */

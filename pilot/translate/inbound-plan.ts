@@ -9,6 +9,7 @@ import type { MtlsMode } from '../mesh/peer-authentication.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import { effectivePolicy } from '../mesh/traffic-policy.ts'
 import { type Protocol, parseProtocol } from '../registry/protocol.ts'
+import type { Service } from '../registry/service.ts'
 
 /** One port on which the workload is called. */
 export interface InboundPlan {
@@ -25,6 +26,8 @@ export interface InboundPlan {
   readonly connectionPool: ConnectionPoolSettings | undefined
   /** How it is called. */
   readonly mtls: MtlsMode
+  /** Whose port it is, for metrics; undefined for ports that only a Sidecar names. */
+  readonly service: Pick<Service, 'host' | 'name' | 'namespace'> | undefined
   readonly origin: Origin
 }
 
@@ -52,6 +55,7 @@ function instancePlans(scope: NodeScope, rules: DestinationRuleIndex): InboundPl
       endpoint: undefined,
       connectionPool: scope.sidecar?.body.spec.inboundConnectionPool ?? pool,
       mtls: mtlsOf(targetPort, scope),
+      service,
       origin: service.origin,
     })
   }
@@ -73,6 +77,7 @@ function ingressPlan(listener: IstioIngressListener, index: number, scope: NodeS
     endpoint: defaultEndpoint(listener, scope.address),
     connectionPool: listener.connectionPool ?? sidecar.body.spec.inboundConnectionPool,
     mtls: mtlsOf(number, scope),
+    service: undefined,
     origin: originAt(sidecar, ['spec', 'ingress', index]),
   }
 }

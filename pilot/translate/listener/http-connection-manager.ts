@@ -22,6 +22,7 @@ import type { PlacedPatch } from '../limits/plan.ts'
 import { adsSource, any, duration, metadata } from '../messages.ts'
 import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
 import { accessLogs } from '../telemetry/access-logs.ts'
+import { peerMetadataFilters, statsFilters } from '../telemetry/metrics.ts'
 import { NO_TELEMETRY } from '../telemetry/plan.ts'
 import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
 
@@ -41,7 +42,14 @@ export function httpConnectionManager(
   return create(HttpConnectionManagerSchema, {
     statPrefix: target.statPrefix,
     routeSpecifier: routeSpecifier(target, limits),
-    httpFilters: withHttpLimits([...firstFilters, ...httpFilters()], limits),
+    httpFilters: withHttpLimits(
+      [
+        ...peerMetadataFilters(telemetry, target.role),
+        ...firstFilters,
+        ...httpFilters(statsFilters(telemetry, target.role)),
+      ],
+      limits,
+    ),
     upgradeConfigs: [create(HttpConnectionManager_UpgradeConfigSchema, { upgradeType: 'websocket' })],
     normalizePath: true,
     mergeSlashes: true,
@@ -79,12 +87,13 @@ function inlineRoutes({ name, virtualHost, cluster, origin }: InlineRoutes, limi
   })
 }
 
-function httpFilters() {
+function httpFilters(stats: readonly HttpFilter[]) {
   const filter = (name: string, typedConfig: ReturnType<typeof any>) =>
     create(HttpFilterSchema, { name, configType: { case: 'typedConfig', value: typedConfig } })
   return [
     filter(CORS_FILTER, any(CorsSchema, create(CorsSchema))),
     filter(FAULT_FILTER, any(HTTPFaultSchema, create(HTTPFaultSchema))),
+    ...stats,
     filter(ROUTER_FILTER, any(RouterSchema, create(RouterSchema))),
   ]
 }

@@ -21,6 +21,8 @@ export interface WorkerBirth {
   readonly hosts: SharedHostMemory
   readonly tokens: TokenMemory
   readonly logLevel: LogLevel
+  /** Of all threads together. */
+  readonly maxSeries: number | undefined
 }
 
 export type ToWorker =

@@ -29,6 +29,7 @@ export interface WorkerPoolOptions {
   readonly managementClusters: readonly string[]
   readonly secrets: OtherSecrets
   readonly count: number
+  readonly maxSeries?: number | undefined
   readonly clock: Clock
   readonly log: Logger
   /** The metrics of this thread. */
@@ -155,6 +156,7 @@ export class WorkerPool implements Planes {
       hosts: this.#hosts,
       tokens: this.#tokens,
       logLevel: logLevel(),
+      maxSeries: this.#options.maxSeries,
     }
     const worker = new Worker(workerFile(), { workerData: birth })
     const member: Member = { worker, connections: 0, listeners: [], settledOrder: 0 }

@@ -68,6 +68,7 @@ const plane = new DataPlane({
   localCluster: bootstrap.node?.cluster ?? '',
   node: nodeFacts(bootstrap.node),
   sharesPorts: true,
+  maxSeries: birth.maxSeries,
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })
 const local = new LocalPlane(plane)
