@@ -15,8 +15,7 @@ import { Tunnel } from '../stream/tunnel.ts'
 import { ConnectionRecord } from '../telemetry/connection-record.ts'
 import type { ConnectionObserver } from '../telemetry/observer.ts'
 import type { ConnectionObservers } from '../telemetry/observers.ts'
-import { verifiedUri } from '../tls/peer.ts'
-import { connectUpstream, readyEvent } from '../tls/upstream.ts'
+import { connectUpstream, readyEvent, verifiedUri } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { ANY_HOST, type HostChoice } from '../upstream/lb/choice.ts'
@@ -120,7 +119,7 @@ export class TcpConnection implements RosterMember {
         upstream.off('error', onFailed)
         if (host !== undefined) {
           cluster.outcomes.onOpaqueConnected(host)
-          if (upstream instanceof TLSSocket) host.peerUri = verifiedUri(upstream)
+          host.peerUri = verifiedUri(upstream) ?? host.peerUri
         }
         if (record !== undefined) this.#onConnected(record, upstream)
         const { wheel } = this.#context

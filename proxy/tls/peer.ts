@@ -41,12 +41,6 @@ export function tlsFacts(socket: TLSSocket, localUris: readonly string[], check:
   }
 }
 
-/** The first URI in the certificate of a server whose chain was found good; '' where there is none. */
-export function verifiedUri(socket: TLSSocket): string {
-  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
-  return certificate === undefined ? '' : factsOf(certificate).uri
-}
-
 /** Names alone prove nothing: whoever shows a certificate has written them. */
 function verifies(check: PeerCheckPlan | undefined): boolean {
   if (check === undefined) return false
