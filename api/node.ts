@@ -44,3 +44,6 @@ export interface NodeMetadata {
   SERVICE_ACCOUNT?: string
   INTERCEPTION_MODE?: string
 }
+
+/** What our proxies call themselves in their nodes' `user_agent_name`. */
+export const PROXY_AGENT = 'lateen'

@@ -39,6 +39,8 @@ import { file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_stati
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3_raw_buffer } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import { file_envoy_extensions_transport_sockets_tls_v3_tls } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import { file_istio_peer_metadata_config } from './gen/istio/peer_metadata/config_pb.js'
+import { file_istio_stats_config } from './gen/istio/stats/config_pb.js'
 
 /** Every message that may stand in an Any: what lets bootstrap files be read and config dumps be written as JSON. */
 export const REGISTRY: Registry = createRegistry(
@@ -83,6 +85,8 @@ export const REGISTRY: Registry = createRegistry(
     file_envoy_extensions_request_id_uuid_v3_uuid,
     file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_static_config_resource_detector,
     file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_environment_resource_detector,
+    file_istio_peer_metadata_config,
+    file_istio_stats_config,
   ]),
 )
 

@@ -7,6 +7,10 @@ export const ENVIRONMENT = {
     doc: 'names of further headers that lateen/propagate hands on, with commas',
   },
   CI: { default: '', doc: 'set by continuous integration: an absent peer then fails its suite instead of skipping it' },
+  ISTIO_PROMETHEUS_ANNOTATIONS: {
+    default: '',
+    doc: 'what an injector found in prometheus.io annotations, as JSON: {"scrape","path","port"}',
+  },
   npm_command: { default: '', doc: 'set by npm and npx: the demo then ends when they do' },
   LATEEN_TEST_PATIENCE_MS: { default: '10000', doc: 'how long a test waits for something that must happen' },
   LATEEN_TEST_SEED: { default: '', doc: 'seed of the property and differential tests; printed by each run' },

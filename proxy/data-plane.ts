@@ -25,6 +25,9 @@ import { DnsRefresher } from './upstream/dns.ts'
 import { type HostTable, OwnHostTable } from './upstream/host-table/host-table.ts'
 import { HostWatch } from './upstream/host-watch.ts'
 
+/** Of all threads of a process together. */
+const MAX_SERIES = 10_000
+
 export interface DataPlaneOptions extends SurroundingsOptions {
   clock?: Clock
   random?: Random
@@ -38,6 +41,8 @@ export interface DataPlaneOptions extends SurroundingsOptions {
   readMemory?: () => MemoryPressure
   /** Who this proxy says that it is. */
   node?: NodeFacts
+  /** How many series all threads together may make of what calls say of themselves. */
+  maxSeries?: number | undefined
   /** Other threads listen on the same addresses. */
   sharesPorts?: boolean
   /** How many connections all listeners may hold together; no bound when absent. */
@@ -100,7 +105,11 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.log)
     this.#filters = new PreparedFilters(this)
-    this.telemetry = new Telemetry(this, options.node ?? NO_NODE)
+    this.telemetry = new Telemetry(
+      this,
+      options.node ?? NO_NODE,
+      Math.floor((options.maxSeries ?? MAX_SERIES) / this.breakers.threads),
+    )
   }
 
   addActiveFault(by: 1 | -1): void {

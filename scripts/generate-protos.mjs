@@ -74,6 +74,7 @@ const ROOTS = [
   'envoy/service/ratelimit/v3/rls.proto',
   'envoy/service/secret/v3/sds.proto',
   'grpc/health/v1/health.proto',
+  'istio/peer_metadata/config.proto',
   'istio/stats/config.proto',
   'istio/v1/auth/ca.proto',
   'opentelemetry/proto/collector/logs/v1/logs_service.proto',

@@ -16,6 +16,8 @@ interface ProxyFlags {
   caRoot?: string
   token?: string
   certificateLifeS: number
+  statusPort?: number
+  maxMetricSeries?: number
   exitWithParent?: true
 }
 
@@ -42,6 +44,16 @@ export const command: CliCommand = {
         Number,
         0,
       )
+      .option(
+        '--status-port <port>',
+        "serve the proxy's and the workload's metrics and readiness to whoever asks, as Istio's agent does on 15020; off unless given",
+        parsePort,
+      )
+      .option(
+        '--max-metric-series <n>',
+        "how many series of Istio's metrics there may be; what is beyond is counted together",
+        parseSeries,
+      )
       .addOption(exitWithParentOption())
       .action(run)
   },
@@ -52,6 +64,18 @@ const MAX_WORKERS = 128
 function parseWorkers(text: string): number {
   const count = Number(text)
   if (!/^\d+$/.test(text) || count > MAX_WORKERS) throw new InvalidArgumentError(`a number from 0 to ${MAX_WORKERS}`)
+  return count
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port number')
+  return port
+}
+
+function parseSeries(text: string): number {
+  const count = Number(text)
+  if (!/^\d+$/.test(text) || count < 1) throw new InvalidArgumentError('a number from 1 on')
   return count
 }
 
@@ -72,6 +96,8 @@ async function run(flags: ProxyFlags): Promise<void> {
     workers: flags.workers,
     identity: identityOptions(flags),
     tokenFile: flags.token,
+    statusPort: flags.statusPort,
+    maxSeries: flags.maxMetricSeries,
     onQuit: () => void stop('quitquitquit'),
   })
   let stopping = false

@@ -12,17 +12,19 @@ interface ScrapedMetric {
 
 /**
  * The slots in Prometheus' text format: `cluster.upstream_rq_total` with prefix `envoy_` becomes
- * `envoy_cluster_upstream_rq_total`. prom-client only writes the text; nothing of it is touched while requests are
- * counted. `unprefixed` are named as they are.
+ * `envoy_cluster_upstream_rq_total`. With `keepsPlainNames`, one without a dot, such as `istio_requests_total`, is a name of
+ * Prometheus already, and is written as it is, with its labels; so are those of `unprefixed`. prom-client only writes the text;
+ * nothing of it is touched while requests are counted.
  */
 export async function prometheusText(
   source: MetricSource,
-  prefixes: { namePrefix: string; labelPrefix: string },
+  prefixes: { namePrefix: string; labelPrefix: string; keepsPlainNames?: boolean },
   unprefixed: readonly MetricReading[] = [],
 ): Promise<string> {
   const families = new Map<string, ScrapedMetric>()
-  const familyOf = (dotted: string, type: ScrapedMetric['type'], prefix = prefixes.namePrefix) => {
-    const name = `${prefix}${dotted.replace(/[^a-zA-Z0-9_]/g, '_')}`
+  const isWhole = (dotted: string) => prefixes.keepsPlainNames === true && !dotted.includes('.')
+  const familyOf = (dotted: string, type: ScrapedMetric['type'], isNamed = isWhole(dotted)) => {
+    const name = isNamed ? dotted : `${prefixes.namePrefix}${dotted.replace(/[^a-zA-Z0-9_]/g, '_')}`
     let family = families.get(name)
     if (family === undefined) {
       family = { name, help: dotted, type, aggregator: 'sum', values: [] }
@@ -30,14 +32,16 @@ export async function prometheusText(
     }
     return family
   }
+  const labelsOf = ({ name, labels }: { name: string; labels: MetricLabels }) =>
+    isWhole(name) ? labels : prefixedLabels(labels, prefixes.labelPrefix)
   for (const metric of source.all()) {
-    const labels = prefixedLabels(metric.labels, prefixes.labelPrefix)
+    const labels = labelsOf(metric)
     familyOf(metric.name, metric.kind).values.push({ value: metric.value, labels })
   }
-  for (const { name, kind, labels, value } of unprefixed) familyOf(name, kind, '').values.push({ value, labels })
+  for (const { name, kind, labels, value } of unprefixed) familyOf(name, kind, true).values.push({ value, labels })
   for (const histogram of source.histograms()) {
     const family = familyOf(histogram.name, 'histogram')
-    family.values.push(...bucketValues(family.name, histogram, prefixedLabels(histogram.labels, prefixes.labelPrefix)))
+    family.values.push(...bucketValues(family.name, histogram, labelsOf(histogram)))
   }
   // Loaded at the first scrape: it takes a sixth of the time that a proxy needs to start.
   const { Registry } = await import('prom-client')

@@ -24,7 +24,12 @@ export class Histogram implements HistogramReading {
   readonly #page: Float64Array
   readonly #index: number
 
-  constructor({ name, labels, bounds = [], page, index }: SharedMetric) {
+  /** How other threads are told of it. */
+  readonly shared: SharedMetric
+
+  constructor(shared: SharedMetric) {
+    const { name, labels, bounds = [], page, index } = shared
+    this.shared = shared
     this.name = name
     this.labels = labels
     this.bounds = bounds
@@ -42,6 +47,13 @@ export class Histogram implements HistogramReading {
 
   get counts(): number[] {
     return [...this.#page.subarray(this.#index, this.#index + this.bounds.length + 1)]
+  }
+
+  /** How many values were recorded. */
+  get total(): number {
+    let total = 0
+    for (let i = 0; i <= this.bounds.length; i++) total += this.#page[this.#index + i] as number
+    return total
   }
 
   get sum(): number {

@@ -2,6 +2,7 @@ import { addHistograms, Histogram, type HistogramReading } from './histogram.ts'
 import { byName, Metric, type MetricReading, type MetricSource, metricKey, type SharedMetric } from './store.ts'
 
 interface Family {
+  readonly shape: SharedMetric
   readonly slots: Map<number, Metric>
   /** What threads that have ended had counted. */
   left: number
@@ -35,7 +36,7 @@ export class MergedMetrics implements MetricSource {
     }
     let family = this.#families.get(key)
     if (family === undefined) {
-      family = { slots: new Map(), left: 0 }
+      family = { shape: shared, slots: new Map(), left: 0 }
       this.#families.set(key, family)
     }
     family.slots.set(thread, new Metric(shared))
@@ -51,9 +52,30 @@ export class MergedMetrics implements MetricSource {
     for (const family of this.#histograms.values()) {
       const slot = family.slots.get(thread)
       if (slot === undefined) continue
-      family.left = addHistograms(family.left === undefined ? [slot] : [family.left, slot])
+      leave(family, slot)
       family.slots.delete(thread)
     }
+  }
+
+  /**
+   * A thread has let a metric go, and its slot will be another's. What was counted stays as long as other threads have the metric; then
+   * all of it goes.
+   */
+  forget(thread: number, { kind, name, labels }: SharedMetric): void {
+    const key = metricKey(name, labels)
+    const histograms = this.#histograms.get(key)
+    if (kind === 'histogram' && histograms !== undefined) {
+      const slot = histograms.slots.get(thread)
+      if (slot !== undefined) leave(histograms, slot)
+      histograms.slots.delete(thread)
+      if (histograms.slots.size === 0) this.#histograms.delete(key)
+    }
+    const family = this.#families.get(key)
+    if (kind === 'histogram' || family === undefined) return
+    const slot = family.slots.get(thread)
+    if (slot?.kind === 'counter') family.left += slot.value
+    family.slots.delete(thread)
+    if (family.slots.size === 0) this.#families.delete(key)
   }
 
   histograms(): HistogramReading[] {
@@ -68,15 +90,20 @@ export class MergedMetrics implements MetricSource {
   all(): MetricReading[] {
     const readings = new Map<string, MetricReading>()
     for (const metric of this.#own.all()) readings.set(metricKey(metric.name, metric.labels), metric)
-    for (const [key, { slots, left }] of this.#families) {
-      const [first] = slots.values()
-      if (first === undefined) continue
+    for (const [key, { shape, slots, left }] of this.#families) {
+      if (slots.size === 0 && shape.kind === 'gauge') continue
       const own = readings.get(key)?.value ?? 0
       const values = [...slots.values()].map((slot) => slot.value)
       const value =
-        first.merge === 'same' ? Math.max(own, ...values) : values.reduce((sum, one) => sum + one, own + left)
-      readings.set(key, { name: first.name, labels: first.labels, kind: first.kind, value })
+        shape.merge === 'same' ? Math.max(own, ...values) : values.reduce((sum, one) => sum + one, own + left)
+      const kind = shape.kind === 'gauge' ? 'gauge' : 'counter'
+      readings.set(key, { name: shape.name, labels: shape.labels, kind, value })
     }
     return [...readings.values()].sort(byName)
   }
+}
+
+/** What a slot has counted is kept without it. */
+function leave(family: HistogramFamily, slot: HistogramReading): void {
+  family.left = addHistograms(family.left === undefined ? [slot] : [family.left, slot])
 }

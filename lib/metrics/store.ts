@@ -48,7 +48,12 @@ export class Metric implements MetricReading {
   readonly #page: Float64Array
   readonly #index: number
 
-  constructor({ name, labels, kind, merge, page, index }: SharedMetric) {
+  /** How other threads are told of it. */
+  readonly shared: SharedMetric
+
+  constructor(shared: SharedMetric) {
+    const { name, labels, kind, merge, page, index } = shared
+    this.shared = shared
     this.name = name
     this.labels = labels
     this.kind = kind === 'gauge' ? 'gauge' : 'counter'
@@ -78,6 +83,18 @@ export class Metric implements MetricReading {
   }
 }
 
+interface SlotPlace {
+  readonly page: SharedArrayBuffer
+  readonly index: number
+}
+
+/** Where a metric was that has been released, as far as its slots must be known. */
+export type FreedSlots = Pick<SharedMetric, 'page' | 'index' | 'kind' | 'bounds'>
+
+function slotsOf({ kind, bounds = [] }: FreedSlots): number {
+  return kind === 'histogram' ? histogramSlots(bounds) : 1
+}
+
 /** All metrics of one thread, by name and labels. Names are looked up when configuration changes, never per request. */
 export class MetricStore implements MetricSource {
   readonly #byKey = new Map<string, Metric>()
@@ -86,9 +103,19 @@ export class MetricStore implements MetricSource {
   #page = newPage()
   #used = 0
 
-  /** `onCreated` hears of every new slot, so that it can tell another thread. */
-  constructor(onCreated: (metric: SharedMetric) => void = () => {}) {
+  readonly #onReleased: ((metric: SharedMetric) => void) | undefined
+  /** Slots that were released and that nobody reads any more, by how many neighbours they are. */
+  readonly #free = new Map<number, SlotPlace[]>()
+  /** How often all that is here was read out, by whoever keeps it. */
+  scrapes = 0
+
+  /**
+   * `onCreated` hears of every new slot, so that it can tell another thread; `onReleased` of each that is let go, which that thread
+   * then gives back by free(). Without it slots are free at once.
+   */
+  constructor(onCreated: (metric: SharedMetric) => void = () => {}, onReleased?: (metric: SharedMetric) => void) {
     this.#onCreated = onCreated
+    this.#onReleased = onReleased
   }
 
   counter(name: string, labels: MetricLabels = {}): Metric {
@@ -118,6 +145,27 @@ export class MetricStore implements MetricSource {
     return histogram
   }
 
+  /** The metric is over, and is no longer read. Nobody must count in it from now on: its slots become another's. */
+  release(metric: Metric | Histogram): void {
+    const { shared } = metric
+    const key = metricKey(shared.name, shared.labels)
+    const released = shared.kind === 'histogram' ? this.#histograms.get(key) : this.#byKey.get(key)
+    if (released !== metric) return
+    if (shared.kind === 'histogram') this.#histograms.delete(key)
+    else this.#byKey.delete(key)
+    if (this.#onReleased === undefined) this.free(shared)
+    else this.#onReleased(shared)
+  }
+
+  /** Nobody reads these slots any more. */
+  free(place: FreedSlots): void {
+    const slots = slotsOf(place)
+    new Float64Array(place.page).fill(0, place.index, place.index + slots)
+    const free = this.#free.get(slots)
+    if (free === undefined) this.#free.set(slots, [place])
+    else free.push(place)
+  }
+
   all(): Metric[] {
     return [...this.#byKey.values()].sort(byName)
   }
@@ -138,7 +186,9 @@ export class MetricStore implements MetricSource {
   }
 
   /** Neighbouring slots that nobody has. */
-  #take(slots: number): { page: SharedArrayBuffer; index: number } {
+  #take(slots: number): SlotPlace {
+    const freed = this.#free.get(slots)?.pop()
+    if (freed !== undefined) return { page: freed.page, index: freed.index }
     if (this.#used + slots > PAGE_SLOTS) {
       this.#page = newPage()
       this.#used = 0

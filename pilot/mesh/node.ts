@@ -1,4 +1,4 @@
-import { type NodeType, parseNodeId } from '../../api/node.ts'
+import { type NodeType, PROXY_AGENT, parseNodeId } from '../../api/node.ts'
 import { MeshError } from '../../lib/errors.ts'
 import type { Labels } from '../registry/labels.ts'
 import { LOCALITY_LABEL, localityOf, type Workload } from '../registry/workload.ts'
@@ -19,6 +19,8 @@ export interface ProxyNode {
   /** How connections come to the proxy, when the node says so. */
   readonly interception: InterceptionMode | undefined
   readonly workload: Workload | undefined
+  /** It is a Lateen, by what it says. */
+  readonly isOurs: boolean
 }
 
 /**
@@ -52,6 +54,7 @@ export function resolveNode(node: NodeIdentity, workloads: WorkloadIndex): Proxy
         : localityOf(labels),
     interception: interceptionOf(metadata.INTERCEPTION_MODE),
     workload,
+    isOurs: node.userAgentName === PROXY_AGENT,
   }
 }
 

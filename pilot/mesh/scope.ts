@@ -49,6 +49,8 @@ export interface NodeScope {
   readonly telemetry: WorkloadTelemetry
   /** What is told of it to the mixer that is asked about its calls; undefined for none. */
   readonly policy: WorkloadPolicy | undefined
+  /** Its proxy is a Lateen. */
+  readonly isOurs: boolean
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -85,6 +87,7 @@ function sidecarScope(
   const captured = node.interception === undefined ? !opensItsOwnPorts(spec) : node.interception !== 'NONE'
   const identity = {
     type: node.type,
+    isOurs: node.isOurs,
     namespace: node.namespace,
     labels: relevantLabels(node.labels, generation),
     place: relevantPlace(node, generation, memo),
@@ -149,6 +152,7 @@ function gatewayScope(
   const targets = new Map(served.map(({ port, targetPort }) => [port.number, targetPort]))
   const identity = {
     type: node.type,
+    isOurs: node.isOurs,
     namespace: node.namespace,
     labels: relevantLabels(node.labels, generation),
     place: relevantPlace(node, generation, memo),
@@ -182,7 +186,7 @@ const NO_MTLS: MtlsModes = { workload: 'DISABLE', ports: {} }
 
 type ScopeIdentity = Pick<
   NodeScope,
-  'type' | 'namespace' | 'labels' | 'place' | 'captured' | 'address' | 'instances' | 'mtls'
+  'type' | 'isOurs' | 'namespace' | 'labels' | 'place' | 'captured' | 'address' | 'instances' | 'mtls'
 >
 
 /** `objects` are the Sidecar or the Gateways that apply. */

@@ -29,6 +29,8 @@ export interface WorkloadTelemetry {
 export interface ModeTelemetry {
   readonly accessLogs: readonly AccessLogTarget[]
   readonly metrics: MetricsTarget
+  /** The proxy knows the metrics of connections, too: it is one of ours. */
+  readonly countsConnections?: boolean
   /** undefined: calls are not traced. */
   readonly tracing: TracingTarget | undefined
 }

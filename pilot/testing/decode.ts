@@ -37,6 +37,8 @@ import {
   UpstreamTlsContextSchema,
 } from '../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { HttpProtocolOptionsSchema } from '../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import { ConfigSchema as PeerMetadataSchema } from '../../api/gen/istio/peer_metadata/config_pb.js'
+import { PluginConfigSchema } from '../../api/gen/istio/stats/config_pb.js'
 import { SHORT_TYPE, TYPE_URL, type TypeUrl } from '../../api/type-urls.ts'
 import type { EncodedResource, ResourceView } from '../xds/view.ts'
 
@@ -73,6 +75,8 @@ const PACKED = createRegistry(
   OriginalDstSchema,
   PreviousHostsPredicateSchema,
   JwtAuthenticationSchema,
+  PeerMetadataSchema,
+  PluginConfigSchema,
   RouterSchema,
   TcpProxySchema,
   TlsInspectorSchema,

@@ -9,6 +9,7 @@ import type { MtlsMode } from '../mesh/peer-authentication.ts'
 import type { NodeScope } from '../mesh/scope.ts'
 import { effectivePolicy } from '../mesh/traffic-policy.ts'
 import { type Protocol, parseProtocol } from '../registry/protocol.ts'
+import type { Service } from '../registry/service.ts'
 import { type InboundPolicy, inboundPolicy } from './policy/plan.ts'
 
 /** One port on which the workload is called. */
@@ -28,6 +29,8 @@ export interface InboundPlan {
   readonly mtls: MtlsMode
   /** What the mixer is asked about; undefined for nothing. */
   readonly policy?: InboundPolicy | undefined
+  /** Whose port it is, for metrics; undefined for ports that only a Sidecar names. */
+  readonly service: Pick<Service, 'host' | 'name' | 'namespace'> | undefined
   readonly origin: Origin
 }
 
@@ -56,6 +59,7 @@ function instancePlans(scope: NodeScope, rules: DestinationRuleIndex): InboundPl
       connectionPool: scope.sidecar?.body.spec.inboundConnectionPool ?? pool,
       mtls: mtlsOf(targetPort, scope),
       policy: inboundPolicy(scope.policy, scope.namespace, targetPort, service.host),
+      service,
       origin: service.origin,
     })
   }
@@ -78,6 +82,7 @@ function ingressPlan(listener: IstioIngressListener, index: number, scope: NodeS
     connectionPool: listener.connectionPool ?? sidecar.body.spec.inboundConnectionPool,
     mtls: mtlsOf(number, scope),
     policy: inboundPolicy(scope.policy, scope.namespace, number),
+    service: undefined,
     origin: originAt(sidecar, ['spec', 'ingress', index]),
   }
 }

@@ -57,7 +57,9 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
     if (!routes.has(name)) routes.set(name, sidecarRoutePlan(name, port, egress, scope, options))
   }
   return {
-    listeners: listeners.map((plan) => withTelemetry(withLimits(plan, patches, 'sidecar'), scope.telemetry)),
+    listeners: listeners.map((plan) =>
+      withTelemetry(withLimits(plan, patches, 'sidecar'), scope.telemetry, scope.isOurs),
+    ),
     routes,
   }
 }
@@ -74,7 +76,9 @@ function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
   const patches = limitPatches(scope.limits)
   const listeners = scope.gatewayPorts
     .flatMap((port) => gatewayListener(port, context) ?? [])
-    .map((plan) => withTelemetry(withLimits(withSecurity(plan, security), patches, 'router'), scope.telemetry))
+    .map((plan) =>
+      withTelemetry(withLimits(withSecurity(plan, security), patches, 'router'), scope.telemetry, scope.isOurs),
+    )
   const plans = scope.gatewayPorts.flatMap((port) => gatewayRoutePlans(port, boundTo))
   return { listeners, routes: new Map(plans.map((plan) => [plan.name, plan])) }
 }

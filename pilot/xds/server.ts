@@ -273,8 +273,8 @@ function shortened(name: string): string {
 }
 
 function identityOf(node: Node, proven: SpiffeId | undefined): NodeIdentity {
-  const { id, cluster, metadata = {}, clientFeatures } = node
+  const { id, cluster, metadata = {}, clientFeatures, userAgentName } = node
   const { region = '', zone = '', subZone = '' } = node.locality ?? {}
   const locality = region === '' ? undefined : `${region}/${zone}/${subZone}`
-  return { id, cluster, metadata, locality, clientFeatures, proven }
+  return { id, cluster, metadata, locality, clientFeatures, userAgentName, proven }
 }

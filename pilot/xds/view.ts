@@ -36,6 +36,8 @@ export interface NodeIdentity {
   /** `region/zone/subzone`, where the node says so. */
   locality?: string | undefined
   clientFeatures?: readonly string[]
+  /** What kind of proxy it is. */
+  userAgentName?: string | undefined
   /** Who its proxy has proven to be; what the other fields say agrees with it. undefined where nothing was asked for. */
   proven?: SpiffeId | undefined
 }

@@ -23,6 +23,8 @@ import { managementServer } from './management-server.ts'
 import { maxDownstreamConnections } from './overload.ts'
 import { LocalPlane, type Planes } from './planes.ts'
 import { SecretStreams, secretServers } from './secret-streams.ts'
+import { applicationScrape } from './status/application-scrape.ts'
+import { StatusServer } from './status/server.ts'
 import { WorkerPool } from './workers/worker-pool.ts'
 
 export interface AgentOptions {
@@ -37,6 +39,10 @@ export interface AgentOptions {
   identity?: IdentityOptions | undefined
   /** A file with what tells the management server who the workload is; sent over TLS only, and read anew for each stream. */
   tokenFile?: string | undefined
+  /** Where metrics and readiness are served to the network; undefined for nowhere. */
+  statusPort?: number | undefined
+  /** How many series all threads together may make of what calls say of themselves. */
+  maxSeries?: number | undefined
   /** Supplies secrets from within this process, in the place of `identity`. */
   secrets?: SecretProvider
 }
@@ -50,6 +56,7 @@ export class Agent {
   /** Made when the agent starts. */
   xds: XdsClient | undefined
   readonly admin: AdminServer | undefined
+  readonly status: StatusServer | undefined
   readonly clock: Clock
   readonly startedMs: number
   readonly #log: Logger
@@ -93,6 +100,7 @@ export class Agent {
             clock: this.clock,
             log: this.#log,
             metrics,
+            maxSeries: options.maxSeries,
           })
     this.planes =
       pool ??
@@ -102,6 +110,7 @@ export class Agent {
           localCluster: bootstrap.node?.cluster ?? '',
           node: nodeFacts(bootstrap.node),
           maxDownstreamConnections: maxDownstreamConnections(bootstrap),
+          maxSeries: options.maxSeries,
         }),
       )
     this.resources = new ResourceSet(
@@ -141,6 +150,9 @@ export class Agent {
         })
       }
     }
+    if (options.statusPort !== undefined) {
+      this.status = new StatusServer(this, options.statusPort, applicationScrape(), metrics)
+    }
     const adminAddress = bootstrap.admin?.address?.address
     if (adminAddress?.case === 'socketAddress' && adminAddress.value.portSpecifier.case === 'portValue') {
       this.admin = new AdminServer(this, adminAddress.value.address, adminAddress.value.portSpecifier.value)
@@ -162,6 +174,7 @@ export class Agent {
       throw new MeshError('LISTEN_FAILED', `listener ${first.listener}: ${first.reason}`, { source: 'local' })
     }
     await this.admin?.open()
+    await this.status?.open()
     this.#provider?.start({ put: (secret, version) => this.#putSecret(secret, version) })
     this.#secretStreams.update()
     this.xds = await this.#connect?.()
@@ -212,5 +225,6 @@ export class Agent {
     await this.planes.drain(drainDeadlineMs)
     await this.planes.close()
     await this.admin?.close()
+    await this.status?.close()
   }
 }

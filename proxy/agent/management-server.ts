@@ -4,12 +4,11 @@ import type { Bootstrap } from '../../api/gen/envoy/config/bootstrap/v3/bootstra
 import { NodeSchema, type TransportSocket } from '../../api/gen/envoy/config/core/v3/base_pb.js'
 import { ApiConfigSource_ApiType as ApiType } from '../../api/gen/envoy/config/core/v3/config_source_pb.js'
 import type { GrpcService } from '../../api/gen/envoy/config/core/v3/grpc_service_pb.js'
+import { PROXY_AGENT } from '../../api/node.ts'
 import { MeshError } from '../../lib/errors.ts'
 import { PlanError, refuse } from '../plan/plan-error.ts'
 import type { ManagementServer } from '../xds/transport.ts'
 import { channelOf, googleSocket, headersOf } from './management-channel.ts'
-
-const USER_AGENT = 'lateen'
 
 /**
  * Where `dynamic_resources.ads_config` leads, and the static cluster that says so. undefined without dynamic resources. The token in
@@ -41,7 +40,7 @@ function adsServer(bootstrap: Bootstrap, tokenFile: string | undefined) {
   if (bootstrap.node === undefined || bootstrap.node.id === '') refuse('node.id', 'is needed to ask for configuration')
   const useDelta = ads.apiType === ApiType.DELTA_GRPC
   const node = clone(NodeSchema, bootstrap.node)
-  node.userAgentName = USER_AGENT
+  node.userAgentName = PROXY_AGENT
   if (useDelta) node.clientFeatures.push(VHDS_CLIENT_FEATURE)
   const path = `${ADS}.grpc_services[0]`
   const service = ads.grpcServices[0]

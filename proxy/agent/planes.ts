@@ -54,6 +54,8 @@ export interface Planes {
   setPlan(plan: Plan): Promise<readonly ListenerFailure[]>
   /** Hands accepted resources to threads that make plans of their own. */
   relay(resources: RelayedResources): void
+  /** All metrics are read out: what has not changed since may go when it is idle. */
+  noteScrape(): void
   clusters(): Promise<readonly ClusterStatus[]>
   listeners(): readonly ListenerStatus[]
   /** Stops accepting, lets requests finish; resolves when no connection is left or the deadline has passed. */
@@ -87,6 +89,10 @@ export class LocalPlane implements Planes {
   }
 
   relay(): void {}
+
+  noteScrape(): void {
+    this.plane.metrics.scrapes++
+  }
 
   async clusters(): Promise<readonly ClusterStatus[]> {
     return clusterStatuses(this.plane)

@@ -20,6 +20,7 @@ import type { RouteIndex } from './route-index.ts'
 import { type BySecrets, NO_SECRETS, type Secrets } from './secret-plan.ts'
 import type { Criterion, SubsetCriteria } from './subset-criteria.ts'
 import type { DownstreamTlsPlan, UpstreamTlsPlan } from './tls-plan.ts'
+import type { ServiceFacts, WorkloadFacts } from './workload.ts'
 
 /*
  * The compiled form of xDS resources. Everything here is built off the request path, never changes afterwards, and
@@ -468,6 +469,8 @@ export interface ClusterPlan {
   readonly ignoresHealthOnHostRemoval: boolean
   /** Connections to a host that becomes unhealthy are closed when they are idle. */
   readonly closesOnHealthFailure: boolean
+  /** Whose cluster it is, for metrics (the first of `services` of the metadata of istio). */
+  readonly service?: ServiceFacts | undefined
   /** Endpoints of the resource itself; those of EDS come apart. */
   readonly endpoints: readonly EndpointPlan[]
   /** Fields that were given and are not honoured, by their path. */
@@ -553,6 +556,8 @@ export interface EndpointPlan {
   readonly socketMetadata: JsonObject | undefined
   /** What is hashed of it in the place of its address, or '' (`hash_key` of the metadata of envoy.lb). */
   readonly hashKey: string
+  /** Who answers there, for metrics (`workload` of the metadata of istio). */
+  readonly workload?: WorkloadFacts | undefined
   /** How this endpoint is checked, where that differs from its cluster's way. */
   readonly healthCheck?: EndpointCheckPlan | undefined
 }

@@ -162,7 +162,7 @@ export class Exchange implements Call, TriedRequest {
 
   onRequestData(received: Buffer): void {
     if (!this.isActive) return
-    if (this.#record !== undefined) this.#record.receivedBytes += received.length
+    this.#record?.receive(received)
     const data = this.decision.grpcWeb?.isTextRequest === true ? this.#decodeText(received) : received
     if (data === undefined || data.length === 0) return
     this.#idle.touch()
@@ -373,7 +373,7 @@ export class Exchange implements Call, TriedRequest {
     this.#idle.touch()
     const { grpcWeb } = this.decision
     const written = grpcWeb === undefined ? data : encodeData(data, grpcWeb)
-    if (this.#record !== undefined) this.#record.sentBytes += written.length
+    this.#record?.send(written)
     if (!this.downstream.writeData(written, isStable)) this.#tries.stream?.pauseReading()
   }
 

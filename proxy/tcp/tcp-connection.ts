@@ -15,7 +15,7 @@ import { Tunnel } from '../stream/tunnel.ts'
 import { ConnectionRecord } from '../telemetry/connection-record.ts'
 import type { ConnectionObserver } from '../telemetry/observer.ts'
 import type { ConnectionObservers } from '../telemetry/observers.ts'
-import { connectUpstream, readyEvent } from '../tls/upstream.ts'
+import { connectUpstream, readyEvent, verifiedUri } from '../tls/upstream.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { ANY_HOST, type HostChoice } from '../upstream/lb/choice.ts'
@@ -117,7 +117,10 @@ export class TcpConnection implements RosterMember {
       this.#guard(() => {
         this.#context.wheel.disarm(this.#timer)
         upstream.off('error', onFailed)
-        if (host !== undefined) cluster.outcomes.onOpaqueConnected(host)
+        if (host !== undefined) {
+          cluster.outcomes.onOpaqueConnected(host)
+          host.peerUri = verifiedUri(upstream) ?? host.peerUri
+        }
         if (record !== undefined) this.#onConnected(record, upstream)
         const { wheel } = this.#context
         new Tunnel(this.#client, upstream, wheel, this.#plan.idleTimeoutMs, () => this.#finish(), record)

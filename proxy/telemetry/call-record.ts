@@ -2,10 +2,12 @@ import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import type { Decision } from '../decide/decision.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
+import type { WorkloadFacts } from '../plan/workload.ts'
 import type { HeaderBlock } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
+import { GrpcMessages } from './grpc-messages.ts'
 import type { CallObservers } from './observers.ts'
 
 /** Of whom a record tells. */
@@ -53,6 +55,16 @@ export class CallRecord {
   ending: ResponseFlag | '' = ''
   /** Why it ended so, in Envoy's words; '' where decision.detail tells. */
   endingDetail = ''
+  /** Who the other end says that it is, where it said so and may be believed. */
+  peer: WorkloadFacts | undefined
+  /** It has said who it is, and is to be told who answers. */
+  askedWho = false
+  /** It is a call of gRPC, so somebody counts its messages. */
+  isGrpc = false
+  /** -1 where there was none, or nobody looked. */
+  grpcStatus = -1
+  readonly requestMessages = new GrpcMessages()
+  readonly responseMessages = new GrpcMessages()
   /** What observers leave for one another: a span's context, a peer's identity. Each has its own key. */
   readonly notes = new Map<symbol, unknown>()
   readonly #responseValues: (string | undefined)[] = []
@@ -76,6 +88,14 @@ export class CallRecord {
     this.sentBytes = 0
     this.status = 0
     this.trailers = ''
+    this.peer = undefined
+    this.askedWho = false
+    if (this.isGrpc) {
+      this.isGrpc = false
+      this.requestMessages.reset()
+      this.responseMessages.reset()
+    }
+    this.grpcStatus = -1
     this.tries = 0
     this.host = undefined
     this.cluster = undefined
@@ -91,6 +111,18 @@ export class CallRecord {
     this.status = status
     const { responseFields } = this.observers
     for (let i = 0; i < responseFields.length; i++) this.#responseValues[i] = fields.get(responseFields[i] as string)
+  }
+
+  /** Bytes of the request's body have come. */
+  receive(data: Buffer): void {
+    this.receivedBytes += data.length
+    if (this.isGrpc) this.requestMessages.read(data)
+  }
+
+  /** Bytes of the answer's body leave. */
+  send(data: Buffer): void {
+    this.sentBytes += data.length
+    if (this.isGrpc) this.responseMessages.read(data)
   }
 
   /** A field of the answer; only those that an observer has named in `responseFields` are known. */

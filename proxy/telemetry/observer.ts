@@ -46,6 +46,8 @@ export interface ObserverContext {
   readonly stream: StreamContext
   /** Who this proxy is, by its bootstrap. */
   readonly node: NodeFacts
+  /** How many series this thread may make of what calls say of themselves. */
+  readonly seriesLimit: number
   /**
    * The sink of this key, made when nobody has it. It lives while an observer of the plan that is served has asked for it, and
    * is closed some time after.

@@ -21,12 +21,14 @@ export const UNOBSERVED: ObserverDirectory = {
 export class Telemetry implements ObserverDirectory, ObserverContext {
   readonly stream: StreamContext
   readonly node: NodeFacts
+  readonly seriesLimit: number
   readonly #sinks: Sinks
   /** Also those of earlier plans, as long as connections go on by them. */
   readonly #calls = new WeakMap<HttpManagerPlan, CallObservers>()
   readonly #connections = new WeakMap<TcpProxyPlan, ConnectionObservers>()
 
-  constructor(stream: StreamContext, node: NodeFacts) {
+  constructor(stream: StreamContext, node: NodeFacts, seriesLimit: number) {
+    this.seriesLimit = seriesLimit
     this.stream = stream
     this.node = node
     this.#sinks = new Sinks(stream.clock)

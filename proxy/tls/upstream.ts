@@ -53,13 +53,31 @@ export function connectUpstream(
     ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
     ...(session !== undefined && { session }),
     rejectUnauthorized: check.verifiesChain,
-    checkServerIdentity: (_host, certificate) => identityError(check, certificate),
+    checkServerIdentity: (_host, certificate) => {
+      const error = identityError(check, certificate)
+      if (error === undefined && check.verifiesChain) noteIdentity(socket, certificate)
+      return error
+    },
   }
-  const socket = tlsConnect(connection)
+  const socket: TLSSocket = tlsConnect(connection)
   socket.setNoDelay(true)
   if (tls.maxSessionKeys > 0) keepSessions(socket, tls, serverName)
   if (options.stats !== undefined) count(socket, options.stats)
   return socket
+}
+
+const verifiedUris = new WeakMap<Socket, string>()
+
+function noteIdentity(socket: Socket, { raw }: PeerCertificate): void {
+  if (raw !== undefined) verifiedUris.set(socket, factsOfDer(raw).uri)
+}
+
+/**
+ * The first URI in the certificate of a server whose chain was found good; undefined where none was shown, as by one whose session
+ * goes on.
+ */
+export function verifiedUri(socket: Socket): string | undefined {
+  return verifiedUris.get(socket)
 }
 
 /** What there is of a connection while a secret that it needs is not there: Envoy's words for it. */

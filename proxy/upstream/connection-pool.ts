@@ -6,6 +6,7 @@ import { H2, HTTP_1_1, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
 import type { ClusterPlan } from '../plan/plan.ts'
 import type { BugReporter } from '../stream/bugs.ts'
 import type { OutBuffer } from '../stream/out-buffer.ts'
+import { verifiedUri } from '../tls/upstream.ts'
 import type { Attempt, PoolFailure } from './attempt.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Cluster } from './cluster.ts'
@@ -112,6 +113,7 @@ export class ConnectionPool {
 
   onConnected(connector: Connector | VirtualConnector): void {
     this.#connectors.delete(connector)
+    if (connector instanceof Connector) this.host.peerUri = verifiedUri(connector.socket) ?? this.host.peerUri
     const isPeer = connector.protocol === PEER_PROTOCOL
     const isHttp2 = isPeer || this.#protocol === 'http2' || (this.#protocol === 'auto' && connector.protocol === H2)
     if (!isHttp2) this.#expectedRoom = 1

@@ -14,6 +14,8 @@ export class Host {
   tls: UpstreamTlsPlan | undefined
   /** Bits of HEALTH_FLAG. */
   healthFlags = 0
+  /** The first URI in the certificate that it showed last, verified; '' where none was. */
+  peerUri = ''
   /** Requests of this thread that are under way. */
   ownActiveRequests = 0
   /** What is found out about it, where anybody looks. */

@@ -24,8 +24,13 @@ export function inboundCluster(plan: InboundPlan, options: MeshOptions): Cluster
     name: plan.cluster,
     ...poolFields(plan.connectionPool, plan.protocol, undefined, options),
     ...(plan.endpoint === undefined ? asRedirected() : oneEndpoint(plan.cluster, plan.endpoint)),
-    metadata: metadata(plan.origin),
+    metadata: metadata(plan.origin, plan.service && services(plan.service)),
   })
+}
+
+/** As Istio names them, by which metrics know whose cluster it is. */
+function services({ host, name, namespace }: NonNullable<InboundPlan['service']>) {
+  return { services: [{ host, name, namespace }] }
 }
 
 /** To the very address that the connection was made for. */

@@ -23,6 +23,7 @@ import { adsSource, any, duration, metadata } from '../messages.ts'
 import { policyFilters, withPolicy } from '../policy/filters.ts'
 import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
 import { accessLogs } from '../telemetry/access-logs.ts'
+import { peerMetadataFilters, statsFilters } from '../telemetry/metrics.ts'
 import { NO_TELEMETRY } from '../telemetry/plan.ts'
 import { tracingFields } from '../telemetry/tracing.ts'
 import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
@@ -43,7 +44,15 @@ export function httpConnectionManager(
   return create(HttpConnectionManagerSchema, {
     statPrefix: target.statPrefix,
     routeSpecifier: routeSpecifier(target, limits),
-    httpFilters: withHttpLimits([...firstFilters, ...policyFilters(target.policy), ...httpFilters()], limits),
+    httpFilters: withHttpLimits(
+      [
+        ...peerMetadataFilters(telemetry, target.role),
+        ...firstFilters,
+        ...policyFilters(target.policy),
+        ...httpFilters(statsFilters(telemetry, target.role)),
+      ],
+      limits,
+    ),
     upgradeConfigs: [create(HttpConnectionManager_UpgradeConfigSchema, { upgradeType: 'websocket' })],
     normalizePath: true,
     mergeSlashes: true,
@@ -89,12 +98,13 @@ function inlineRoutes(
   })
 }
 
-function httpFilters() {
+function httpFilters(stats: readonly HttpFilter[]) {
   const filter = (name: string, typedConfig: ReturnType<typeof any>) =>
     create(HttpFilterSchema, { name, configType: { case: 'typedConfig', value: typedConfig } })
   return [
     filter(CORS_FILTER, any(CorsSchema, create(CorsSchema))),
     filter(FAULT_FILTER, any(HTTPFaultSchema, create(HTTPFaultSchema))),
+    ...stats,
     filter(ROUTER_FILTER, any(RouterSchema, create(RouterSchema))),
   ]
 }

@@ -21,6 +21,7 @@ import { limitOrigins, withNetworkLimits } from '../limits/apply.ts'
 import { any, duration, metadata } from '../messages.ts'
 import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
 import { ruleOrigins } from '../security/rule-origins.ts'
+import { tcpStatsFilters } from '../telemetry/metrics.ts'
 import { NO_TELEMETRY } from '../telemetry/plan.ts'
 import { httpConnectionManager } from './http-connection-manager.ts'
 import type { ChainMatch, ChainPlan, ListenerPlan } from './plan.ts'
@@ -128,5 +129,5 @@ function networkFilters({ target, security, limits, telemetry = NO_TELEMETRY }: 
   }
   const asked = security === undefined ? [] : networkSecurityFilters(security, options)
   const proxy = filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcpProxy(target, telemetry)))
-  return withNetworkLimits([...asked, proxy], limits)
+  return withNetworkLimits([...asked, ...tcpStatsFilters(telemetry), proxy], limits)
 }

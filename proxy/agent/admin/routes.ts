@@ -24,7 +24,7 @@ export interface AdminRoute {
 
 const JSON_TYPE = 'application/json'
 /** Envoy's names: `envoy_cluster_upstream_rq_total{envoy_cluster_name="..."}`. */
-const ENVOY_PREFIXES = { namePrefix: 'envoy_', labelPrefix: 'envoy_' }
+const ENVOY_PREFIXES = { namePrefix: 'envoy_', labelPrefix: 'envoy_', keepsPlainNames: true }
 const DRAIN_MS = 10_000
 
 /** Every admin path (envoy: Administration interface). */
@@ -79,10 +79,15 @@ function json(value: unknown): AdminReply {
 }
 
 async function prometheus(agent: Agent): Promise<AdminReply> {
-  return {
-    contentType: 'text/plain; version=0.0.4; charset=utf-8',
-    body: await prometheusText(agent.planes.metrics, ENVOY_PREFIXES),
-  }
+  const body = await ownMetrics(agent)
+  return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body }
+}
+
+/** All that the proxy counts, in Prometheus' text format. */
+export async function ownMetrics({ planes }: Agent): Promise<string> {
+  const text = await prometheusText(planes.metrics, ENVOY_PREFIXES)
+  planes.noteScrape()
+  return text
 }
 
 function listeners(agent: Agent, query: URLSearchParams): AdminReply {

@@ -21,17 +21,25 @@ export interface WorkerBirth {
   readonly hosts: SharedHostMemory
   readonly tokens: TokenMemory
   readonly logLevel: LogLevel
+  /** Of all threads together. */
+  readonly maxSeries: number | undefined
 }
 
 export type ToWorker =
   | { readonly kind: 'resources'; readonly order: number; readonly resources: RelayedResources }
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   | { readonly kind: 'clusters'; readonly request: number }
+  /** All metrics were read out. */
+  | { readonly kind: 'scraped' }
+  /** Nobody reads these slots any more. */
+  | { readonly kind: 'forgotten'; readonly metrics: readonly SharedMetric[] }
   | { readonly kind: 'close' }
 
 export type FromWorker =
   | { readonly kind: 'started'; readonly failures: readonly ListenerFailure[] }
   | { readonly kind: 'metrics'; readonly metrics: readonly SharedMetric[] }
+  /** Metrics that are over; their slots are not used again before it is said that they are forgotten. */
+  | { readonly kind: 'released'; readonly metrics: readonly SharedMetric[] }
   | { readonly kind: 'state'; readonly connections: number; readonly listeners: readonly ListenerStatus[] }
   /** All resources up to this order are in force. */
   | { readonly kind: 'settled'; readonly order: number }

@@ -29,6 +29,7 @@ export interface WorkerPoolOptions {
   readonly managementClusters: readonly string[]
   readonly secrets: OtherSecrets
   readonly count: number
+  readonly maxSeries?: number | undefined
   readonly clock: Clock
   readonly log: Logger
   /** The metrics of this thread. */
@@ -99,6 +100,11 @@ export class WorkerPool implements Planes {
     for (const { worker } of this.#members.values()) post(worker, { kind: 'resources', order: this.#order, resources })
   }
 
+  noteScrape(): void {
+    this.#options.metrics.scrapes++
+    for (const { worker } of this.#members.values()) post(worker, { kind: 'scraped' })
+  }
+
   listeners(): readonly ListenerStatus[] {
     const [first] = this.#members.values()
     return first?.listeners ?? []
@@ -150,6 +156,7 @@ export class WorkerPool implements Planes {
       hosts: this.#hosts,
       tokens: this.#tokens,
       logLevel: logLevel(),
+      maxSeries: this.#options.maxSeries,
     }
     const worker = new Worker(workerFile(), { workerData: birth })
     const member: Member = { worker, connections: 0, listeners: [], settledOrder: 0 }
@@ -171,6 +178,10 @@ export class WorkerPool implements Planes {
     switch (message.kind) {
       case 'metrics':
         for (const metric of message.metrics) this.metrics.add(thread, metric)
+        break
+      case 'released':
+        for (const metric of message.metrics) this.metrics.forget(thread, metric)
+        post(member.worker, { kind: 'forgotten', metrics: message.metrics })
         break
       case 'state':
         member.connections = message.connections

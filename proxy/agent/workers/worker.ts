@@ -33,15 +33,29 @@ process.on('uncaughtException', (error) => log.error('bug', { error: error.stack
 process.on('unhandledRejection', (reason) => log.error('bug', { error: String(reason) }))
 
 let created: SharedMetric[] = []
-const metrics = new MetricStore((metric) => {
-  if (created.length === 0) setImmediate(tellMetrics)
-  created.push(metric)
-})
+let released: SharedMetric[] = []
+const metrics = new MetricStore(
+  (metric) => {
+    if (created.length === 0) setImmediate(tellMetrics)
+    created.push(metric)
+  },
+  (metric) => {
+    if (released.length === 0) setImmediate(tellReleased)
+    released.push(metric)
+  },
+)
 
 function tellMetrics(): void {
   if (created.length === 0) return
   tell({ kind: 'metrics', metrics: created })
   created = []
+}
+
+/** What was made first is told first: a metric may be over before anybody has heard of it. */
+function tellReleased(): void {
+  tellMetrics()
+  tell({ kind: 'released', metrics: released })
+  released = []
 }
 
 const bootstrap = fromBinary(BootstrapSchema, birth.bootstrap)
@@ -54,6 +68,7 @@ const plane = new DataPlane({
   localCluster: bootstrap.node?.cluster ?? '',
   node: nodeFacts(bootstrap.node),
   sharesPorts: true,
+  maxSeries: birth.maxSeries,
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })
 const local = new LocalPlane(plane)
@@ -101,6 +116,12 @@ port.on('message', (message: ToWorker) => {
       break
     case 'drain':
       void plane.drain(message.deadlineMs).then(() => tell({ kind: 'drained' }))
+      break
+    case 'scraped':
+      metrics.scrapes++
+      break
+    case 'forgotten':
+      for (const metric of message.metrics) metrics.free(metric)
       break
     case 'close':
       resources.close()

@@ -2,6 +2,7 @@ import type { Any } from '@bufbuild/protobuf/wkt'
 import type { HttpFilter as HttpFilterProto } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { FilterConfigs, HttpFilterPlan } from '../../plan/plan.ts'
 import { refuse } from '../../plan/plan-error.ts'
+import { PEER_METADATA_TYPE, STATS_TYPE } from '../../telemetry/istio/types.ts'
 import type { RuleOrigins } from '../rbac/policy.ts'
 import { cors } from './cors/filter.ts'
 import { extAuthz } from './ext-authz/filter.ts'
@@ -26,6 +27,8 @@ export const BUILTIN_FILTERS: readonly HttpFilter[] = [
 ]
 
 const ROUTER = 'envoy.extensions.filters.http.router.v3.Router'
+/** What only looks on: observers are made of them (plan/compile/observers.ts), and nothing is judged. */
+const OBSERVING: ReadonlySet<string> = new Set([STATS_TYPE, PEER_METADATA_TYPE])
 const NO_CONFIGS: FilterConfigs = new Map()
 
 const typeNameOf = (any: Any) => any.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1)
@@ -47,6 +50,7 @@ export function compileHttpFilters(
       routed = true
       continue
     }
+    if (OBSERVING.has(typeNameOf(any))) continue
     const known = BUILTIN_FILTERS.find((f) => f.typeName === typeNameOf(any))
     if (known === undefined) {
       if (!filter.isOptional) refuse(at, `HTTP filter ${filter.name} (${any.typeUrl}) is not supported`)

@@ -5,6 +5,7 @@ import {
 } from '../../../api/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { ClusterPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
+import type { ServiceFacts } from '../workload.ts'
 import { compileBalancing } from './balancing.ts'
 import { compileCircuitBreakers } from './circuit-breakers.ts'
 import { durationMs, originOf } from './common.ts'
@@ -49,6 +50,7 @@ export function compileCluster(cluster: Cluster, resourceVersion: string): Clust
     dnsRefreshMs: durationMs(cluster.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS),
     endpoints: cluster.loadAssignment === undefined ? [] : compileEndpoints(cluster.loadAssignment, 'load_assignment'),
     ignored: notHonoured(ClusterSchema, cluster),
+    service: serviceOf(cluster),
     origin: originOf(cluster.metadata),
     resourceVersion,
   }
@@ -73,4 +75,13 @@ function discoveryOf(cluster: Cluster): ClusterPlan['discovery'] {
     default:
       return refuse('type', 'not supported')
   }
+}
+
+/** The first of the services that Istio's pilot names in a cluster's metadata. */
+function serviceOf({ metadata }: Cluster): ServiceFacts | undefined {
+  const services = metadata?.filterMetadata.istio?.services
+  const first = Array.isArray(services) ? services[0] : undefined
+  if (typeof first !== 'object' || first === null || Array.isArray(first)) return undefined
+  const text = (value: unknown) => (typeof value === 'string' ? value : '')
+  return { host: text(first.host), name: text(first.name), namespace: text(first.namespace) }
 }

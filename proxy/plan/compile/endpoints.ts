@@ -4,6 +4,7 @@ import type { ClusterLoadAssignment } from '../../../api/gen/envoy/config/endpoi
 import { DEFAULT_ENDPOINT_POLICY, type EndpointPlan, type EndpointPolicyPlan } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { criteriaOfStruct } from '../subset-criteria.ts'
+import { type WorkloadFacts, workloadOfText } from '../workload.ts'
 import { compileAddress } from './common.ts'
 import { compileEndpointCheck } from './health-check.ts'
 import { SUBSET_METADATA } from './subsets.ts'
@@ -43,6 +44,7 @@ export function compileEndpoints(assignment: ClusterLoadAssignment, path = ''): 
         healthCheck: compileEndpointCheck(hostIdentifier.value.healthCheckConfig, `${at}.endpoint.health_check_config`),
         subsetMetadata: criteriaOfStruct(metadata?.filterMetadata[SUBSET_METADATA]),
         socketMetadata: metadata?.filterMetadata[SOCKET_MATCH],
+        workload: compileWorkload(metadata?.filterMetadata.istio?.workload),
         hashKey: textOf(metadata?.filterMetadata[SUBSET_METADATA]?.hash_key),
       })
     }
@@ -70,6 +72,10 @@ function compilePolicy(policy: ClusterLoadAssignment['policy'], path: string): E
     overprovisioningPercent: overprovisioningFactor ?? DEFAULT_ENDPOINT_POLICY.overprovisioningPercent,
     weighsHealth: weightedPriorityHealth,
   }
+}
+
+function compileWorkload(text: unknown): WorkloadFacts | undefined {
+  return typeof text === 'string' ? workloadOfText(text) : undefined
 }
 
 function textOf(value: unknown): string {

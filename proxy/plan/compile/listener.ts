@@ -25,6 +25,7 @@ import { indexFilterChains } from './filter-chain-index.ts'
 import { compileFilterChainMatch, matchesAll } from './filter-chain-match.ts'
 import { notHonoured } from './honoured.ts'
 import { compileHttpManager, HTTP_MANAGER } from './http-manager.ts'
+import { ISTIO_STATS } from './istio-stats.ts'
 import { compileListenerFilter } from './listener-filters.ts'
 import { compilingResource } from './resource-name.ts'
 import { compileTcpProxy, TCP_PROXY } from './tcp-proxy.ts'
@@ -115,6 +116,7 @@ function compileFilterChain(
   if (last === undefined) return refuse(`${path}.filters`, 'at least one network filter is needed')
   let connectionLimit: ConnectionLimitPlan | undefined
   const authorization: NetworkAuthorizationPlan[] = []
+  const stats: Any[] = []
   filters.slice(0, -1).forEach((filter, i) => {
     const at = `${path}.filters[${i}]`
     const any = configOf(filter, at)
@@ -130,11 +132,15 @@ function compileFilterChain(
       authorization.push(compileNetworkRateLimit(any, `${at}.typed_config`, origins))
       return
     }
+    if (anyIs(any, ISTIO_STATS)) {
+      stats.push(any)
+      return
+    }
     const limit = compileConnectionLimit(filter, at)
     if (connectionLimit !== undefined) refuse(at, 'one connection limit is enough')
     connectionLimit = limit
   })
-  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`, origins, direction)
+  const filter = compileNetworkFilter(last, `${path}.filters[${filters.length - 1}]`, origins, direction, stats)
   return {
     name: chain.name,
     match: compileFilterChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`),
@@ -161,11 +167,12 @@ function compileNetworkFilter(
   path: string,
   origins: RuleOrigins | undefined,
   direction: TrafficDirectionPlan,
+  stats: readonly Any[],
 ): FilterChainPlan['filter'] {
   const any = configOf(filter, path)
   const at = `${path}.typed_config`
   if (anyIs(any, HTTP_MANAGER)) return compileHttpManager(any, at, origins, direction)
-  if (anyIs(any, TCP_PROXY)) return compileTcpProxy(any, at)
+  if (anyIs(any, TCP_PROXY)) return compileTcpProxy(any, at, direction, stats)
   return refuse(path, `network filter ${filter.name} (${any.typeUrl}) is not supported`)
 }
 

@@ -1,8 +1,10 @@
+import type { Any } from '@bufbuild/protobuf/wkt'
 import type { HttpConnectionManager } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { TcpProxy } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import type { CallObserverPlan, ConnectionObserverPlan } from '../../telemetry/observer.ts'
 import { compileTracing } from '../../telemetry/tracing/config.ts'
 import type { TrafficDirectionPlan } from '../plan.ts'
+import { compileCallStats, compileConnectionStats } from './istio-stats.ts'
 
 /** Who observes the calls of a connection manager: each kind of configuration that makes observers has a line here. */
 export function compileCallObservers(
@@ -12,10 +14,18 @@ export function compileCallObservers(
 ): CallObserverPlan[] {
   // Envoy takes a listener that does not say for one of calls that come in.
   const tracing = compileTracing(config, path, direction === 'outbound' ? 'outbound' : 'inbound')
-  return [tracing].filter((one) => one !== undefined)
+  return [
+    ...(tracing === undefined ? [] : [tracing]),
+    ...compileCallStats(config.httpFilters, `${path}.http_filters`, direction),
+  ]
 }
 
-/** Who observes the connections of a TCP proxy. */
-export function compileConnectionObservers(_config: TcpProxy, _path: string): ConnectionObserverPlan[] {
-  return []
+/** Who observes the connections of a TCP proxy. `stats` are the metrics filters before it. */
+export function compileConnectionObservers(
+  _config: TcpProxy,
+  path: string,
+  direction: TrafficDirectionPlan,
+  stats: readonly Any[],
+): ConnectionObserverPlan[] {
+  return [...compileConnectionStats(stats, path, direction)]
 }

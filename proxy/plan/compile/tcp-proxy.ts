@@ -1,7 +1,7 @@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { TcpProxySchema } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { NO_MUTATIONS } from '../header-mutations.ts'
-import type { TcpProxyPlan, WeightedChoice } from '../plan.ts'
+import type { TcpProxyPlan, TrafficDirectionPlan, WeightedChoice } from '../plan.ts'
 import { refuse } from '../plan-error.ts'
 import { durationMs } from './common.ts'
 import { compileTcpHashPolicy } from './hash-policy.ts'
@@ -14,8 +14,13 @@ const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
 /** Envoy's is 1; a second costs nothing sent. */
 const DEFAULT_CONNECT_ATTEMPTS = 2
 
-/** envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy. */
-export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
+/** envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy. `stats` are the metrics filters before it. */
+export function compileTcpProxy(
+  any: Any,
+  path: string,
+  direction: TrafficDirectionPlan,
+  stats: readonly Any[],
+): TcpProxyPlan {
   const config = anyUnpack(any, TcpProxySchema)
   if (config === undefined) return refuse(path, 'is not a TcpProxy')
   if (config.tunnelingConfig !== undefined) refuse(`${path}.tunneling_config`, 'not supported')
@@ -41,7 +46,7 @@ export function compileTcpProxy(any: Any, path: string): TcpProxyPlan {
     clusters,
     idleTimeoutMs: durationMs(config.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
     hashesSourceIp: compileTcpHashPolicy(config.hashPolicy, `${path}.hash_policy`),
-    observers: compileConnectionObservers(config, path),
+    observers: compileConnectionObservers(config, path, direction, stats),
     maxConnectAttempts: config.maxConnectAttempts ?? DEFAULT_CONNECT_ATTEMPTS,
   }
 }
