@@ -23,6 +23,7 @@ const entryPoints = [
   'bench/micro/hpack.ts',
   'bench/micro/outlier.ts',
   'bench/micro/rate-limit.ts',
+  'bench/micro/tracing.ts',
   'bench/reference-engine.ts',
   'bench/telemetry/sink.ts',
 ].filter((file) => existsSync(join(root, file)))
