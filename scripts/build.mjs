@@ -25,6 +25,7 @@ const entryPoints = [
   'bench/micro/outlier.ts',
   'bench/micro/propagate.ts',
   'bench/micro/rate-limit.ts',
+  'bench/micro/tracing.ts',
   'bench/reference-engine.ts',
   'bench/telemetry/sink.ts',
 ].filter((file) => existsSync(join(root, file)))
