@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   console: [],
   samples: [],
   propagate: ['lib'],
+  dashboards: ['lib'],
   scripts: ['crds', 'api', 'lib'],
 }
 /** Rooms that may import anything: they bring parts together. */
