@@ -1,6 +1,6 @@
 import { CATALOGUE, type CatalogueEntry, type Exposer, ISTIO_BOUNDS, JOBS, SCRAPE_LABELS } from './catalogue.ts'
-import { RECORDING_RULES } from './rules/recording.ts'
 import { ALERTS } from './rules/prometheus.ts'
+import { RECORDING_RULES } from './rules/recording.ts'
 
 const HEADINGS: readonly (readonly [Exposer, string])[] = [
   ['proxy', `Of proxies (\`/stats/prometheus\` of the administration port, job \`${JOBS.proxy}\`)`],
@@ -18,7 +18,12 @@ export function metricsMarkdown(): string {
     '',
     `The scrape adds ${SCRAPE_LABELS.map(code).join(', ')}. Histograms have \`_bucket\` (with \`le\`), \`_sum\` and \`_count\`. The upper bounds of`,
     `those with an \`istio_\` name are ${ISTIO_BOUNDS.join(', ')}.`,
-    ...HEADINGS.flatMap(([from, heading]) => section(heading, CATALOGUE.filter((entry) => entry.from === from))),
+    ...HEADINGS.flatMap(([from, heading]) =>
+      section(
+        heading,
+        CATALOGUE.filter((entry) => entry.from === from),
+      ),
+    ),
     '',
     '## Recorded series',
     '',
@@ -30,16 +35,27 @@ export function metricsMarkdown(): string {
     '',
     '| Alert | Severity | After | Means |',
     '| --- | --- | --- | --- |',
-    ...ALERTS.map((alert) => `| ${alert.name} | ${alert.severity} | ${alert.for} | ${alert.summary.replace(/\{\{ \$labels\.(\w+) \}\}|\{\{ \$value[^}]*\}\}/g, '*$1*').replaceAll('**', '*n*')} |`),
+    ...ALERTS.map(
+      (alert) =>
+        `| ${alert.name} | ${alert.severity} | ${alert.for} | ${alert.summary.replace(/\{\{ \$labels\.(\w+) \}\}|\{\{ \$value[^}]*\}\}/g, '*$1*').replaceAll('**', '*n*')} |`,
+    ),
     '',
   ].join('\n')
 }
 
 function section(heading: string, entries: readonly CatalogueEntry[]): string[] {
   const rows = entries.map(
-    ({ name, type, unit, labels, help }) => `| ${code(name)} | ${type} | ${unit} | ${labels.map(code).join(', ')} | ${help} |`,
+    ({ name, type, unit, labels, help }) =>
+      `| ${code(name)} | ${type} | ${unit} | ${labels.map(code).join(', ')} | ${help} |`,
   )
-  return ['', `## ${heading}`, '', '| Name | Type | Unit | Labels | Meaning |', '| --- | --- | --- | --- | --- |', ...rows]
+  return [
+    '',
+    `## ${heading}`,
+    '',
+    '| Name | Type | Unit | Labels | Meaning |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+  ]
 }
 
 function code(text: string): string {

@@ -4,7 +4,8 @@ import { RECORDED, recordedQuantile } from '../rules/recorded.ts'
 
 const BY_WORKLOAD = 'destination_workload, destination_workload_namespace'
 const AT_DESTINATION = '{reporter="destination"}'
-const { meshRequests, workloadRequests, workloadSuccess, workloadTcpSent, workloadTcpReceived, workloadDuration } = RECORDED
+const { meshRequests, workloadRequests, workloadSuccess, workloadTcpSent, workloadTcpReceived, workloadDuration } =
+  RECORDED
 
 function codes(pattern: string): string {
   const all = `sum(${meshRequests}{reporter="source"})`
@@ -28,7 +29,11 @@ export const mesh: Dashboard = {
   rows: [
     row('Overview', [
       stat(
-        { title: 'Requests', shows: 'Requests per second that workloads send.', act: 'Compare with the same hour of yesterday.' },
+        {
+          title: 'Requests',
+          shows: 'Requests per second that workloads send.',
+          act: 'Compare with the same hour of yesterday.',
+        },
         'reqps',
         `sum(${meshRequests}{reporter="source"})`,
         { width: 6 },
@@ -44,13 +49,21 @@ export const mesh: Dashboard = {
         { width: 6 },
       ),
       stat(
-        { title: '4xx', shows: "The part of requests that was the caller's mistake.", act: 'For 403 and 401 ask `lateen authz check`; for 404 `lateen explain`.' },
+        {
+          title: '4xx',
+          shows: "The part of requests that was the caller's mistake.",
+          act: 'For 403 and 401 ask `lateen authz check`; for 404 `lateen explain`.',
+        },
         'percentunit',
         codes('4..'),
         { width: 6 },
       ),
       stat(
-        { title: '5xx', shows: 'The part of requests that the server or the way to it failed.', act: 'Open the service dashboard of the worst workload below.' },
+        {
+          title: '5xx',
+          shows: 'The part of requests that the server or the way to it failed.',
+          act: 'Open the service dashboard of the worst workload below.',
+        },
         'percentunit',
         codes('5..'),
         { width: 6 },
@@ -88,10 +101,7 @@ export const mesh: Dashboard = {
           shows: 'Bytes per second of plain TCP, over five minutes.',
           act: 'A workload that sends nothing while it receives is stuck: look at its process.',
         },
-        [
-          query(byWorkload(workloadTcpReceived), 'Received', 'Bps'),
-          query(byWorkload(workloadTcpSent), 'Sent', 'Bps'),
-        ],
+        [query(byWorkload(workloadTcpReceived), 'Received', 'Bps'), query(byWorkload(workloadTcpSent), 'Sent', 'Bps')],
       ),
     ]),
     row('Versions', [

@@ -22,7 +22,11 @@ const cost: Panel[] = [
     ],
   ),
   graph(
-    { title: 'Bytes of TCP and of bodies', shows: 'Bytes per second through the proxies.', act: 'Bodies cost more than requests: where it is high, look for bulk traffic that need not pass.' },
+    {
+      title: 'Bytes of TCP and of bodies',
+      shows: 'Bytes per second through the proxies.',
+      act: 'Bodies cost more than requests: where it is high, look for bulk traffic that need not pass.',
+    },
     'Bps',
     [
       query(rateBy([], 'istio_response_bytes_sum'), 'response bodies'),
@@ -31,17 +35,29 @@ const cost: Panel[] = [
     ],
   ),
   graph(
-    { title: 'Series', shows: 'Series that each proxy has for the calls it counts.', act: 'Near the bound labels are dropped: take labels away by a Telemetry resource.' },
+    {
+      title: 'Series',
+      shows: 'Series that each proxy has for the calls it counts.',
+      act: 'Near the bound labels are dropped: take labels away by a Telemetry resource.',
+    },
     'short',
     [query('lateen_metrics_series', '{{pod}} {{instance}}')],
   ),
   graph(
-    { title: 'Series refused', shows: 'Series per second that were over the bound.', act: 'Any: find the label with many values (paths, versions) and take it away.' },
+    {
+      title: 'Series refused',
+      shows: 'Series per second that were over the bound.',
+      act: 'Any: find the label with many values (paths, versions) and take it away.',
+    },
     'ops',
     [query(rateBy(['pod', 'instance'], 'lateen_metrics_overflow_total'), '{{pod}} {{instance}}')],
   ),
   graph(
-    { title: 'gRPC messages', shows: 'Messages of gRPC streams per second, both ways.', act: 'When requests are few and messages many, the load is in streams: balance by connections.' },
+    {
+      title: 'gRPC messages',
+      shows: 'Messages of gRPC streams per second, both ways.',
+      act: 'When requests are few and messages many, the load is in streams: balance by connections.',
+    },
     'ops',
     [
       query(rateBy([], 'istio_request_messages_total'), 'from clients'),
@@ -49,7 +65,11 @@ const cost: Panel[] = [
     ],
   ),
   graph(
-    { title: 'TCP connections', shows: 'TCP connections opened and closed per second.', act: 'Many of both at once are clients that do not keep connections: give them a pool.' },
+    {
+      title: 'TCP connections',
+      shows: 'TCP connections opened and closed per second.',
+      act: 'Many of both at once are clients that do not keep connections: give them a pool.',
+    },
     'ops',
     [
       query(rateBy([], 'istio_tcp_connections_opened_total'), 'opened'),
@@ -60,12 +80,20 @@ const cost: Panel[] = [
 
 const upstream: Panel[] = [
   graph(
-    { title: 'Time of upstreams', shows: 'The slowest hundredth of requests by cluster.', act: 'Compare with the time of clients: the difference is spent in the proxy.' },
+    {
+      title: 'Time of upstreams',
+      shows: 'The slowest hundredth of requests by cluster.',
+      act: 'Compare with the time of clients: the difference is spent in the proxy.',
+    },
     'ms',
     [query(quantileBy(0.99, ['envoy_cluster_name'], 'envoy_cluster_upstream_rq_time'), '{{envoy_cluster_name}}')],
   ),
   graph(
-    { title: 'Time of clients', shows: 'The slowest hundredth of requests by listener.', act: 'Compare with the time of upstreams.' },
+    {
+      title: 'Time of clients',
+      shows: 'The slowest hundredth of requests by listener.',
+      act: 'Compare with the time of upstreams.',
+    },
     'ms',
     [
       query(
@@ -75,32 +103,52 @@ const upstream: Panel[] = [
     ],
   ),
   graph(
-    { title: 'Retries', shows: 'The part of all tries that are retries.', act: 'Above a fifth retries make an outage worse: `lateen simulate` shows by how much.' },
+    {
+      title: 'Retries',
+      shows: 'The part of all tries that are retries.',
+      act: 'Above a fifth retries make an outage worse: `lateen simulate` shows by how much.',
+    },
     'percentunit',
-    [query(`${rateBy([], 'envoy_cluster_upstream_rq_retry')} / (${rateBy([], 'envoy_cluster_upstream_rq_total')} > 0)`, 'retries')],
-  ),
-  graph(
-    { title: 'Refused by circuit breakers', shows: 'Requests per second that were refused by cluster.', act: 'Raise the limits of the DestinationRule only if the upstream has room.' },
-    'reqps',
-    [query(rateBy(['envoy_cluster_name'], 'envoy_cluster_upstream_rq_pending_overflow'), '{{envoy_cluster_name}}')],
-  ),
-  graph(
-    { title: 'Connections that fail', shows: 'Connections per second that could not be made.', act: 'An endpoint that is gone but still listed: look at what registers it.' },
-    'ops',
-    [query(rateBy(['envoy_cluster_name'], 'envoy_cluster_upstream_cx_connect_fail'), '{{envoy_cluster_name}}')],
-  ),
-  graph(
-    { title: 'Endpoints out', shows: 'Endpoints that outlier detection has put out.', act: '`lateen proxy-config endpoints` says which; look at their own logs.' },
-    'short',
     [
       query(
-        'max by (envoy_cluster_name) (envoy_cluster_outlier_detection_ejections_active)',
-        '{{envoy_cluster_name}}',
+        `${rateBy([], 'envoy_cluster_upstream_rq_retry')} / (${rateBy([], 'envoy_cluster_upstream_rq_total')} > 0)`,
+        'retries',
       ),
     ],
   ),
   graph(
-    { title: 'Endpoints that may be chosen', shows: 'The part of the endpoints of each cluster that is healthy.', act: 'Below one half a cluster may go into panic and use all: start more endpoints.' },
+    {
+      title: 'Refused by circuit breakers',
+      shows: 'Requests per second that were refused by cluster.',
+      act: 'Raise the limits of the DestinationRule only if the upstream has room.',
+    },
+    'reqps',
+    [query(rateBy(['envoy_cluster_name'], 'envoy_cluster_upstream_rq_pending_overflow'), '{{envoy_cluster_name}}')],
+  ),
+  graph(
+    {
+      title: 'Connections that fail',
+      shows: 'Connections per second that could not be made.',
+      act: 'An endpoint that is gone but still listed: look at what registers it.',
+    },
+    'ops',
+    [query(rateBy(['envoy_cluster_name'], 'envoy_cluster_upstream_cx_connect_fail'), '{{envoy_cluster_name}}')],
+  ),
+  graph(
+    {
+      title: 'Endpoints out',
+      shows: 'Endpoints that outlier detection has put out.',
+      act: '`lateen proxy-config endpoints` says which; look at their own logs.',
+    },
+    'short',
+    [query('max by (envoy_cluster_name) (envoy_cluster_outlier_detection_ejections_active)', '{{envoy_cluster_name}}')],
+  ),
+  graph(
+    {
+      title: 'Endpoints that may be chosen',
+      shows: 'The part of the endpoints of each cluster that is healthy.',
+      act: 'Below one half a cluster may go into panic and use all: start more endpoints.',
+    },
     'percentunit',
     [
       query(
@@ -110,7 +158,11 @@ const upstream: Panel[] = [
     ],
   ),
   graph(
-    { title: 'Under way', shows: 'Requests under way and connections open.', act: 'Requests that grow while their rate does not are waiting for an upstream.' },
+    {
+      title: 'Under way',
+      shows: 'Requests under way and connections open.',
+      act: 'Requests that grow while their rate does not are waiting for an upstream.',
+    },
     'short',
     [
       query('sum(envoy_http_downstream_rq_active)', 'requests'),

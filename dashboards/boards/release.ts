@@ -93,7 +93,12 @@ export const release: Dashboard = {
   uid: 'lateen-release',
   title: 'Lateen release',
   description: 'Two versions of one service side by side: whether to go on, wait, or go back.',
-  variables: [serviceChoice(), reporterChoice(), versionChoice('old', 'Old version'), versionChoice('new', 'New version')],
+  variables: [
+    serviceChoice(),
+    reporterChoice(),
+    versionChoice('old', 'Old version'),
+    versionChoice('new', 'New version'),
+  ],
   rows: [
     row('Go on, or back', verdict),
     row('Both', together),

@@ -16,7 +16,13 @@ export interface PanelShape {
 const HEIGHT = 8
 const WIDTH: Record<PanelKind, number> = { timeseries: 8, stat: 4, table: 24, heatmap: 12 }
 
-function panel(kind: PanelKind, { title, shows, act }: PanelText, unit: Unit, queries: readonly Query[], shape: PanelShape): Panel {
+function panel(
+  kind: PanelKind,
+  { title, shows, act }: PanelText,
+  unit: Unit,
+  queries: readonly Query[],
+  shape: PanelShape,
+): Panel {
   const { width = WIDTH[kind], height = kind === 'stat' ? HEIGHT / 2 : HEIGHT } = shape
   return { kind, title, description: `${shows} ${act}`, unit, width, height, queries }
 }

@@ -3,6 +3,7 @@ import type { Dashboard, Panel, Query, Variable } from './dashboard.ts'
 const COLUMNS = 24
 const ROW_HEIGHT = 1
 const SCHEMA_VERSION = 39
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is Grafana that fills it in
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' }
 
 export interface GrafanaTarget {
@@ -17,10 +18,15 @@ export interface GrafanaPanel {
   readonly description?: string
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
   readonly targets?: readonly GrafanaTarget[]
+  /** Whatever else Grafana reads. */
+  readonly [more: string]: unknown
 }
 
 /** What Grafana imports. */
-export function grafanaJson(dashboard: Dashboard): { readonly panels: readonly GrafanaPanel[] } {
+export function grafanaJson(dashboard: Dashboard): {
+  readonly panels: readonly GrafanaPanel[]
+  readonly [more: string]: unknown
+} {
   return {
     ...{ uid: dashboard.uid, title: dashboard.title, description: dashboard.description, tags: ['lateen'] },
     ...{ schemaVersion: SCHEMA_VERSION, version: 1, editable: true, graphTooltip: 1, timezone: 'browser' },
@@ -85,9 +91,13 @@ function overrides({ kind, queries }: Panel) {
 function optionsOf({ kind, queries, unit }: Panel): object {
   switch (kind) {
     case 'timeseries':
-      return { options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } } }
+      return {
+        options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
+      }
     case 'stat':
-      return { options: { reduceOptions: { calcs: ['lastNotNull'], values: false }, colorMode: 'value', graphMode: 'area' } }
+      return {
+        options: { reduceOptions: { calcs: ['lastNotNull'], values: false }, colorMode: 'value', graphMode: 'area' },
+      }
     case 'heatmap':
       return { options: { calculate: false, yAxis: { unit }, cellGap: 1 } }
     case 'table': {

@@ -12,10 +12,7 @@ const SERVER_ERROR = '5..'
  */
 const GRPC_SERVER_ERROR = '2|4|12|13|14|15'
 /** What a request that succeeded has. */
-export const SUCCEEDED: Matchers = [
-  `response_code!~"${SERVER_ERROR}"`,
-  `grpc_response_status!~"${GRPC_SERVER_ERROR}"`,
-]
+export const SUCCEEDED: Matchers = [`response_code!~"${SERVER_ERROR}"`, `grpc_response_status!~"${GRPC_SERVER_ERROR}"`]
 /** The proxy had nowhere to send the request: no healthy endpoint, overflow, no connection, no route, no cluster. */
 export const UNROUTABLE: Matchers = ['response_flags=~"(.*,)?(UH|UO|UF|NR|NC)(,.*)?"']
 

@@ -15,8 +15,12 @@ export interface Alert {
   readonly test: {
     /** When promtool asks, from the start of the series. */
     readonly at: string
-    /** With these it fires, once for each of the sets of labels (without `alertname` and `severity`). */
-    readonly fires: { readonly series: readonly TestSeries[]; readonly labels: readonly Readonly<Record<string, string>>[] }
+    /** With these it fires once, with these labels (`alertname` and `severity` aside) and this summary. */
+    readonly fires: {
+      readonly series: readonly TestSeries[]
+      readonly labels: Readonly<Record<string, string>>
+      readonly summary: string
+    }
     /** With these it does not. */
     readonly quiet: readonly TestSeries[]
   }

@@ -14,7 +14,7 @@ export const PILOT_ALERTS: readonly Alert[] = [
       'Proxies keep the configuration and certificates that they have, and get no new ones. Start a pilot; if one runs, ask its /ready and look at the network between it and Prometheus.',
     test: {
       at: '10m',
-      fires: { series: [[UP, '1 0x20']], labels: [{ job: JOBS.pilot }] },
+      fires: { series: [[UP, '1 0x20']], labels: {}, summary: 'No pilot can be scraped' },
       quiet: [[UP, '1x20']],
     },
   },
@@ -28,7 +28,11 @@ export const PILOT_ALERTS: readonly Alert[] = [
       'A proxy that refuses keeps what it had, so parts of the mesh run old configuration. `lateen proxy-status` names the proxies and their reason; take the last change back if it is not at once clear.',
     test: {
       at: '10m',
-      fires: { series: [['pilot_total_xds_rejects{type="lds"}', '0x5 1x20']], labels: [{ type: 'lds' }] },
+      fires: {
+        series: [['pilot_total_xds_rejects{type="lds"}', '0x5 1x20']],
+        labels: { type: 'lds' },
+        summary: 'Proxies refuse lds that the pilot pushed',
+      },
       quiet: [['pilot_total_xds_rejects{type="lds"}', '3x20']],
     },
   },
@@ -48,7 +52,8 @@ export const PILOT_ALERTS: readonly Alert[] = [
           ['pilot_proxy_convergence_time_bucket{le="10"}', '0+60x30'],
           ['pilot_proxy_convergence_time_bucket{le="+Inf"}', '0+60x30'],
         ],
-        labels: [{}],
+        labels: {},
+        summary: 'Changes take 9.91s until proxies have them',
       },
       quiet: [
         ['pilot_proxy_convergence_time_bucket{le="1"}', '0+60x30'],
@@ -67,7 +72,11 @@ export const PILOT_ALERTS: readonly Alert[] = [
       'Something changes services again and again. Look at what writes to the configuration (`lateen analyze` for its state) and stop it; proxies are loaded by each push.',
     test: {
       at: '10h',
-      fires: { series: [['pilot_xds_pushes{type="cds"}', '0+1x540 600+600x90']], labels: [{}] },
+      fires: {
+        series: [['pilot_xds_pushes{type="cds"}', '0+1x540 600+600x90']],
+        labels: {},
+        summary: 'Clusters are pushed four times as often as over the day',
+      },
       quiet: [['pilot_xds_pushes{type="cds"}', '0+600x700']],
     },
   },
@@ -81,7 +90,11 @@ export const PILOT_ALERTS: readonly Alert[] = [
       'Duplicate or conflicting resources, or ones that cannot be served, are left out. `lateen analyze` says each with its file and line.',
     test: {
       at: '10m',
-      fires: { series: [['pilot_findings{severity="error"}', '2x20']], labels: [{}] },
+      fires: {
+        series: [['pilot_findings{severity="error"}', '2x20']],
+        labels: {},
+        summary: '2 errors in the configuration',
+      },
       quiet: [
         ['pilot_findings{severity="error"}', '0x20'],
         ['pilot_findings{severity="warning"}', '2x20'],
@@ -98,7 +111,11 @@ export const PILOT_ALERTS: readonly Alert[] = [
       'When it has ended no proxy trusts another. Begin `lateen certs rotate` now: it distributes the new root, waits for proof, and only then signs by it.',
     test: {
       at: '20m',
-      fires: { series: [['citadel_server_root_cert_expiry_timestamp', '2000000x30']], labels: [{}] },
+      fires: {
+        series: [['citadel_server_root_cert_expiry_timestamp', '2000000x30']],
+        labels: {},
+        summary: 'The root certificate ends in 23d 3h 13m 20s',
+      },
       quiet: [['citadel_server_root_cert_expiry_timestamp', '3000000x30']],
     },
   },
@@ -112,7 +129,11 @@ export const PILOT_ALERTS: readonly Alert[] = [
       'Proxies with tokens that have ended or are of another mesh, or somebody who tries. The log of the pilot has the address and the reason of each; proxies keep their certificates until these end.',
     test: {
       at: '20m',
-      fires: { series: [['citadel_server_authentication_failure_count', '0+2x30']], labels: [{}] },
+      fires: {
+        series: [['citadel_server_authentication_failure_count', '0+2x30']],
+        labels: {},
+        summary: 'Callers for certificates cannot prove who they are',
+      },
       quiet: [['citadel_server_authentication_failure_count', '0 1 1 2 2x30']],
     },
   },
@@ -131,7 +152,8 @@ export const PILOT_ALERTS: readonly Alert[] = [
           ['citadel_server_csr_count', '0+2x40'],
           ['citadel_server_success_cert_issuance_count', '5x40'],
         ],
-        labels: [{}],
+        labels: {},
+        summary: 'Certificates are asked for and not issued',
       },
       quiet: [
         ['citadel_server_csr_count', '0+2x40'],
@@ -149,7 +171,11 @@ export const PILOT_ALERTS: readonly Alert[] = [
       'Tokens that are signed by newer keys are refused. Ask the address of `jwksUri` from where the pilot runs.',
     test: {
       at: '20m',
-      fires: { series: [['pilot_jwks_failing', '1x30']], labels: [{}] },
+      fires: {
+        series: [['pilot_jwks_failing', '1x30']],
+        labels: {},
+        summary: '1 key sets of issuers of tokens cannot be fetched',
+      },
       quiet: [['pilot_jwks_failing', '0x30']],
     },
   },

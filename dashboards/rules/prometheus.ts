@@ -30,10 +30,14 @@ function ruleOf(alert: Alert) {
 
 /** For `promtool test rules`: that each alert fires when it is to, and not when it is not to. */
 export function alertTestsYaml(): string {
-  const tests = ALERTS.flatMap(({ name, severity, test: { at, fires, quiet } }) => [
-    testOf(`${name} fires`, fires.series, name, at, fires.labels.map((labels) => ({ exp_labels: { severity, ...labels } }))),
-    testOf(`${name} does not fire`, quiet, name, at, []),
-  ])
+  const tests = ALERTS.flatMap(({ name, severity, description, test: { at, fires, quiet } }) => {
+    const { labels, summary } = fires
+    const fired = { exp_labels: { severity, ...labels }, exp_annotations: { summary, description } }
+    return [
+      testOf(`${name} fires`, fires.series, name, at, [fired]),
+      testOf(`${name} does not fire`, quiet, name, at, []),
+    ]
+  })
   const head = { rule_files: ['recording.yaml', 'alerts.yaml'], evaluation_interval: '1m' }
   return stringify({ ...head, group_eval_order: ['lateen-recording'], tests }, NO_FOLDING)
 }

@@ -15,7 +15,11 @@ export const PROXY_ALERTS: readonly Alert[] = [
       'If it has ended, its workload is cut off from the mesh: look at why, and start it. If it runs, its administration port is not reached from Prometheus.',
     test: {
       at: '10m',
-      fires: { series: [[`up{job="${JOBS.proxy}", ${ONE_LABELS}}`, '0x20']], labels: [ONE] },
+      fires: {
+        series: [[`up{job="${JOBS.proxy}", ${ONE_LABELS}}`, '0x20']],
+        labels: ONE,
+        summary: 'The proxy of reviews-v1 cannot be scraped',
+      },
       quiet: [[`up{job="${JOBS.proxy}", ${ONE_LABELS}}`, '1x20']],
     },
   },
@@ -29,7 +33,11 @@ export const PROXY_ALERTS: readonly Alert[] = [
       'It goes on with the configuration it has, which grows old: endpoints that are new are not called. Look in its log for why it cannot connect (address, certificate, token).',
     test: {
       at: '10m',
-      fires: { series: [[`envoy_control_plane_connected_state{${ONE_LABELS}}`, '0x20']], labels: [ONE] },
+      fires: {
+        series: [[`envoy_control_plane_connected_state{${ONE_LABELS}}`, '0x20']],
+        labels: ONE,
+        summary: 'The proxy of reviews-v1 has no pilot',
+      },
       quiet: [[`envoy_control_plane_connected_state{${ONE_LABELS}}`, '1x20']],
     },
   },
@@ -43,7 +51,11 @@ export const PROXY_ALERTS: readonly Alert[] = [
       'Unless workloads were taken down on purpose, the pilots or the network to them fail. Compare with the number of running proxies, and look at the pilots first.',
     test: {
       at: '45m',
-      fires: { series: [['pilot_xds', '100x30 50x30']], labels: [{}] },
+      fires: {
+        series: [['pilot_xds', '100x30 50x30']],
+        labels: {},
+        summary: 'A fifth of the proxies has left the pilots within the hour',
+      },
       quiet: [['pilot_xds', '100x30 90x30']],
     },
   },
@@ -57,7 +69,11 @@ export const PROXY_ALERTS: readonly Alert[] = [
       'It should have been renewed long before. When it ends the workload neither calls nor is called by mutual TLS. Look at the log of its proxy for why renewal fails, and at `lateen certs status`.',
     test: {
       at: '10m',
-      fires: { series: [[`envoy_workload_identity_expires_at_seconds{${ONE_LABELS}}`, '3000x20']], labels: [ONE] },
+      fires: {
+        series: [[`envoy_workload_identity_expires_at_seconds{${ONE_LABELS}}`, '3000x20']],
+        labels: ONE,
+        summary: 'The certificate of reviews-v1 ends in 40m 0s',
+      },
       quiet: [[`envoy_workload_identity_expires_at_seconds{${ONE_LABELS}}`, '80000x20']],
     },
   },
@@ -70,7 +86,11 @@ export const PROXY_ALERTS: readonly Alert[] = [
     description: 'It tries again until the certificate ends. Its log has the answer of the authority.',
     test: {
       at: '30m',
-      fires: { series: [[`envoy_workload_identity_renewal_failures{${ONE_LABELS}}`, '0+1x40']], labels: [ONE] },
+      fires: {
+        series: [[`envoy_workload_identity_renewal_failures{${ONE_LABELS}}`, '0+1x40']],
+        labels: ONE,
+        summary: 'The proxy of reviews-v1 cannot renew its certificate',
+      },
       quiet: [[`envoy_workload_identity_renewal_failures{${ONE_LABELS}}`, '4x40']],
     },
   },
@@ -84,7 +104,11 @@ export const PROXY_ALERTS: readonly Alert[] = [
       'New combinations of labels are counted with less in them, so panels by peer are not whole. Find the label with many values and take it away by a Telemetry resource.',
     test: {
       at: '20m',
-      fires: { series: [[`lateen_metrics_overflow_total{${ONE_LABELS}}`, '0x10 7x20']], labels: [ONE] },
+      fires: {
+        series: [[`lateen_metrics_overflow_total{${ONE_LABELS}}`, '0x10 7x20']],
+        labels: ONE,
+        summary: 'The proxy of reviews-v1 has more series than it may keep',
+      },
       quiet: [[`lateen_metrics_overflow_total{${ONE_LABELS}}`, '7x40']],
     },
   },
@@ -103,7 +127,8 @@ export const PROXY_ALERTS: readonly Alert[] = [
           `istio_requests_total{${ONE_LABELS}, source_workload="w${i}"}`,
           '0x40',
         ]),
-        labels: [ONE],
+        labels: ONE,
+        summary: 'The proxy of reviews-v1 exposes 1001 series of istio_requests_total',
       },
       quiet: [[`istio_requests_total{${ONE_LABELS}, source_workload="w"}`, '0x40']],
     },

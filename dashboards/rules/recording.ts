@@ -15,11 +15,21 @@ const WORKLOAD = ['reporter', 'destination_workload', 'destination_workload_name
 const SERVICE = ['reporter', 'destination_service', 'destination_service_namespace']
 const DURATION = 'istio_request_duration_milliseconds_bucket'
 
-function rateRule(record: RecordedName, name: string, labels: readonly string[], matchers: Matchers = []): RecordingRule {
+function rateRule(
+  record: RecordedName,
+  name: string,
+  labels: readonly string[],
+  matchers: Matchers = [],
+): RecordingRule {
   return { record, labels, expr: rateBy(labels, name, matchers, WINDOW) }
 }
 
-function partRule(record: RecordedName, labels: readonly string[], such: Matchers, matchers: Matchers = []): RecordingRule {
+function partRule(
+  record: RecordedName,
+  labels: readonly string[],
+  such: Matchers,
+  matchers: Matchers = [],
+): RecordingRule {
   return { record, labels, expr: partBy(labels, matchers, such, WINDOW) }
 }
 

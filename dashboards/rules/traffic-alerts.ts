@@ -44,7 +44,8 @@ export const TRAFFIC_ALERTS: readonly Alert[] = [
       at: '30m',
       fires: {
         series: [OK, calls(60, 'response_code="200", response_flags="-", grpc_response_status="14"')],
-        labels: [LABELS],
+        labels: LABELS,
+        summary: '9.091% of requests to reviews.default.svc.cluster.local fail',
       },
       quiet: [OK, calls(60, 'response_code="404", response_flags="-", grpc_response_status=""')],
     },
@@ -59,7 +60,11 @@ export const TRAFFIC_ALERTS: readonly Alert[] = [
       'Compare the durations of callers and of the service: when only callers are slow, requests wait in connection pools or are retried; when both are, it is the workload.',
     test: {
       at: '30m',
-      fires: { series: durations(500, 600), labels: [LABELS] },
+      fires: {
+        series: durations(500, 600),
+        labels: LABELS,
+        summary: 'One in a hundred requests to reviews.default.svc.cluster.local takes longer than 2410 ms',
+      },
       quiet: durations(600, 600),
     },
   },
@@ -75,7 +80,8 @@ export const TRAFFIC_ALERTS: readonly Alert[] = [
       at: '30m',
       fires: {
         series: [OK, calls(60, 'response_code="503", response_flags="UF,URX", grpc_response_status=""')],
-        labels: [LABELS],
+        labels: LABELS,
+        summary: '9.091% of requests to reviews.default.svc.cluster.local have nowhere to go',
       },
       quiet: [OK, calls(60, 'response_code="503", response_flags="DI", grpc_response_status=""')],
     },
@@ -92,7 +98,8 @@ export const TRAFFIC_ALERTS: readonly Alert[] = [
       at: '40m',
       fires: {
         series: [calls(1, 'response_code="200", connection_security_policy="none"', 'destination')],
-        labels: [LABELS],
+        labels: LABELS,
+        summary: 'reviews.default.svc.cluster.local is called in plain text',
       },
       quiet: [calls(1, 'response_code="200", connection_security_policy="mutual_tls"', 'destination')],
     },
