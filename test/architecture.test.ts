@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   console: [],
   propagate: ['lib'],
   samples: [],
+  dashboards: ['lib'],
   scripts: ['crds', 'api', 'lib'],
 }
 /** Rooms that may import anything: they bring parts together. */
