@@ -1,11 +1,11 @@
 // Bundles the entry points into dist/. Our own modules are bundled so that a command starts fast; npm's packages stay
-// outside and are loaded from node_modules, but for two of many modules that every proxy loads.
+// outside and are loaded from node_modules, but for those of many modules that every proxy loads.
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const BUNDLED = new Set(['@bufbuild/protobuf', 're2js'])
+const BUNDLED = new Set(['@bufbuild/protobuf', '@bufbuild/cel', 're2js'])
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const EXTERNAL = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !BUNDLED.has(name))
