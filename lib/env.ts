@@ -21,3 +21,8 @@ export type EnvironmentName = keyof typeof ENVIRONMENT
 export function env(name: EnvironmentName): string {
   return process.env[name] ?? ENVIRONMENT[name].default
 }
+
+/** A variable that a configuration asks for by its name, as %ENVIRONMENT(HOME)% of access logs. */
+export function configuredEnv(name: string): string | undefined {
+  return process.env[name]
+}
