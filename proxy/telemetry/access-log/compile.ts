@@ -15,15 +15,9 @@ import type { Subject } from '../cel/attributes.ts'
 import type { CallObserverPlan, ConnectionObserverPlan, ObserverContext } from '../observer.ts'
 import { compileLogFilter, type FilterContext, type LogFilter } from './filters.ts'
 import { compileJsonFormat, compileTextFormat, DEFAULT_TEXT_FORMAT, type LineFormat } from './format.ts'
+import { compileGrpcLog } from './grpc/compile.ts'
 import { LineSink } from './line-sink.ts'
-
-/** One access log of a connection manager or TCP proxy. */
-export interface LogPlan {
-  /** Fields of answers that it reads, lower-case. */
-  readonly responseFields: readonly string[]
-  /** What writes an entry, for one thread. */
-  create(context: ObserverContext): (subject: Subject) => void
-}
+import type { LogPlan } from './log-plan.ts'
 
 type CompileLogger = (config: Any, path: string) => LogPlan | undefined
 
@@ -40,6 +34,7 @@ const LOGGERS: readonly CompileLogger[] = [
     const config = anyUnpack(any, StderrAccessLogSchema)
     return config && linesTo('/dev/stderr', streamFormat(config.accessLogFormat.value, path))
   },
+  compileGrpcLog,
 ]
 
 function linesTo(path: string, format: LineFormat): LogPlan {

@@ -98,6 +98,11 @@ function textWriter(
   }
 }
 
+/** Of a text that is one value among others, which needs no escaping. */
+export function compileValue(text: string, context: OperatorContext): (subject: Subject) => string {
+  return textWriter(compileParts(text, context), '-', (value) => value)
+}
+
 /** Writes a JSON value; '' where there is none. */
 type WriteJson = (subject: Subject) => string
 
