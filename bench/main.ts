@@ -3,6 +3,7 @@ import { benchDataPath } from './data-path/main.ts'
 import { benchMixer } from './mixer/main.ts'
 import { benchPilot } from './pilot/main.ts'
 import { benchSoak } from './soak/main.ts'
+import { benchTelemetry } from './telemetry/main.ts'
 
 /**
  * Every bench by name: `npm run bench -- proxy h1 --write` runs one, with what it is told. Without a name all run, but for the
@@ -13,6 +14,7 @@ const BENCHES: Record<string, (args: readonly string[]) => Promise<void>> = {
   pilot: benchPilot,
   authorization: benchAuthorization,
   mixer: benchMixer,
+  telemetry: benchTelemetry,
   soak: benchSoak,
 }
 

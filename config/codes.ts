@@ -53,7 +53,7 @@ export const CODES = {
     name: 'NoMatchingWorkloadsFound',
     severity: 'warning',
     meaning:
-      'The selector of a Gateway, Sidecar, AuthorizationPolicy, RequestAuthentication, EnvoyFilter or RateLimit matches no workload.',
+      'The selector of a Gateway, Sidecar, AuthorizationPolicy, RequestAuthentication, Telemetry, EnvoyFilter or RateLimit matches no workload.',
   },
   IST0130: {
     name: 'VirtualServiceUnreachableRule',
@@ -94,6 +94,21 @@ export const CODES = {
     name: 'JwtClaimBasedRoutingWithoutRequestAuthN',
     severity: 'error',
     meaning: 'A route asks for the claims of a token where no RequestAuthentication checks tokens.',
+  },
+  IST0157: {
+    name: 'InvalidTelemetryProvider',
+    severity: 'warning',
+    meaning: 'A Telemetry gives an empty list of providers.',
+  },
+  IST0159: {
+    name: 'ConflictingTelemetryWorkloadSelectors',
+    severity: 'error',
+    meaning: 'Two Telemetries of a namespace select the same workload; only the oldest counts.',
+  },
+  IST0160: {
+    name: 'MultipleTelemetriesWithoutWorkloadSelectors',
+    severity: 'error',
+    meaning: 'A namespace has more than one Telemetry without a selector; only the oldest counts.',
   },
   IST0161: {
     name: 'InvalidGatewayCredential',

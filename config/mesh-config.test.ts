@@ -22,16 +22,16 @@ extensionProviders:
 
 test('others are left out, and named with their line', () => {
   const text = `trustDomain: td
-enableTracing: true
+ingressService: x
 defaultConfig: {concurrency: 2}
 extensionProviders:
-- name: zipkin
-  zipkin: {service: z, port: 1}
+- name: datadog
+  datadog: {service: z, port: 1}
 - name: a
   envoyExtAuthzHttp: {service: a.b, port: 1, headersToDownstreamOnDenied: [x]}
 `
   const { config } = loadMeshConfig('mesh.yaml', text)
-  expect(config.extensionProviders?.map(({ name }) => name)).toEqual(['zipkin', 'a'])
+  expect(config.extensionProviders?.map(({ name }) => name)).toEqual(['datadog', 'a'])
   expect(findings(text).map(([code, line]) => [code, line])).toEqual([
     ['LTN0101', 2],
     ['LTN0101', 3],

@@ -1,5 +1,5 @@
 import type { TSchema } from '@sinclair/typebox'
-import { MeshConfig } from '../crds/mesh-config.ts'
+import { type ExtAuthzGrpc, MeshConfig } from '../crds/mesh-config.ts'
 import type { Finding } from './finding.ts'
 import { isHostPattern } from './names.ts'
 import type { FieldPath } from './object.ts'
@@ -57,19 +57,24 @@ function knownFields(schema: TSchema, value: unknown, path: FieldPath, report: R
 
 function checkProviders({ extensionProviders = [] }: MeshConfig, report: Report): void {
   const names = new Set<string>()
-  extensionProviders.forEach(({ name, envoyExtAuthzHttp, envoyExtAuthzGrpc }, i) => {
+  extensionProviders.forEach(({ name, ...kinds }, i) => {
     const path = ['extensionProviders', i]
     if (name === '') report.error([...path, 'name'], 'must not be empty')
     if (names.has(name)) report.error([...path, 'name'], `"${name}" is given twice`)
     names.add(name)
-    if (envoyExtAuthzHttp !== undefined && envoyExtAuthzGrpc !== undefined) report.error(path, 'must be of one kind')
-    for (const [kind, provider] of Object.entries({ envoyExtAuthzHttp, envoyExtAuthzGrpc })) {
+    if (Object.keys(kinds).length > 1) report.error(path, 'must be of one kind')
+    const { prometheus, envoyFileAccessLog, ...others } = kinds
+    if (envoyFileAccessLog?.logFormat !== undefined && Object.keys(envoyFileAccessLog.logFormat).length !== 1) {
+      report.error([...path, 'envoyFileAccessLog', 'logFormat'], 'must be one of text and labels')
+    }
+    for (const [kind, provider] of Object.entries(others)) {
       if (provider === undefined) continue
-      const { service, statusOnError, includeRequestBodyInCheck: body } = provider
+      const { service } = provider
       const host = service.slice(service.indexOf('/') + 1)
       if (!isHostPattern(host) || host.startsWith('*')) {
         report.error([...path, kind, 'service'], `"${service}" is neither host nor namespace/host`)
       }
+      const { statusOnError, includeRequestBodyInCheck: body } = provider as ExtAuthzGrpc
       if (statusOnError !== undefined && !/^[1-5]\d\d$/.test(statusOnError)) {
         report.error([...path, kind, 'statusOnError'], `"${statusOnError}" is no HTTP status`)
       }

@@ -25,6 +25,7 @@ import { SecretBody } from './kinds/secret.ts'
 import { ServiceBody } from './kinds/service.ts'
 import { ServiceEntryBody } from './kinds/service-entry.ts'
 import { SidecarBody } from './kinds/sidecar.ts'
+import { TelemetryBody } from './kinds/telemetry.ts'
 import { VirtualServiceBody } from './kinds/virtual-service.ts'
 import { WorkloadEntryBody } from './kinds/workload-entry.ts'
 
@@ -85,6 +86,11 @@ export const KINDS: readonly KindInfo[] = [
   security('RequestAuthentication', 'requestauthentications', ['ra'], RequestAuthenticationBody),
   security('AuthorizationPolicy', 'authorizationpolicies', ['ap'], AuthorizationPolicyBody),
   { ...networking('EnvoyFilter', 'envoyfilters', [], EnvoyFilterBody), versions: ['v1alpha3'] },
+  {
+    ...security('Telemetry', 'telemetries', ['telemetry'], TelemetryBody),
+    group: 'telemetry.istio.io',
+    versions: ['v1', 'v1alpha1'],
+  },
   lateen('RateLimit', 'ratelimits', ['rl'], RateLimitBody),
   policy('attributemanifest', 'attributemanifests', AttributeManifestBody),
   policy('handler', 'handlers', HandlerBody),

@@ -1,7 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { LocalityLoadBalancerSetting } from './kinds/destination-rule.ts'
+import { CustomTag } from './kinds/telemetry.ts'
 import { HTTPRetry } from './kinds/virtual-service.ts'
-import { duration, mapOf, message, oneOf, portNumber, strings, uint32 } from './schema.ts'
+import { duration, mapOf, message, oneOf, partial, portNumber, strings, uint32 } from './schema.ts'
 
 /** istio.mesh.v1alpha1.MeshConfig.ExtensionProvider.EnvoyExternalAuthorizationRequestBody. */
 const RequestBody = message({
@@ -34,10 +35,82 @@ export type ExtAuthzHttp = Static<typeof ExtAuthzHttp>
 export const ExtAuthzGrpc = message(service)
 export type ExtAuthzGrpc = Static<typeof ExtAuthzGrpc>
 
+const backend = {
+  service: Type.String({ description: 'host or namespace/host.' }),
+  port: portNumber(),
+}
+
+export const FileAccessLog = message({
+  path: Type.Optional(Type.String({ description: 'A file, /dev/stdout or /dev/stderr; /dev/stdout when absent.' })),
+  logFormat: Type.Optional(
+    message({ text: Type.Optional(Type.String()), labels: Type.Optional(partial({})) }, 'One of these.'),
+  ),
+  omitEmptyValues: Type.Optional(Type.Boolean()),
+})
+export type FileAccessLog = Static<typeof FileAccessLog>
+
+export const HttpAccessLogService = message({
+  ...backend,
+  logName: Type.Optional(Type.String()),
+  filterStateObjectsToLog: Type.Optional(strings()),
+  additionalRequestHeadersToLog: Type.Optional(strings()),
+  additionalResponseHeadersToLog: Type.Optional(strings()),
+  additionalResponseTrailersToLog: Type.Optional(strings()),
+})
+export type HttpAccessLogService = Static<typeof HttpAccessLogService>
+
+export const TcpAccessLogService = message({
+  ...backend,
+  logName: Type.Optional(Type.String()),
+  filterStateObjectsToLog: Type.Optional(strings()),
+})
+export type TcpAccessLogService = Static<typeof TcpAccessLogService>
+
+export const OtelAccessLogService = message({
+  ...backend,
+  logName: Type.Optional(Type.String()),
+  logFormat: Type.Optional(message({ text: Type.Optional(Type.String()), labels: Type.Optional(partial({})) })),
+})
+export type OtelAccessLogService = Static<typeof OtelAccessLogService>
+
+export const ZipkinProvider = message({
+  ...backend,
+  maxTagLength: Type.Optional(uint32()),
+  enable64bitTraceId: Type.Optional(Type.Boolean()),
+  path: Type.Optional(Type.String({ description: '/api/v2/spans when absent.' })),
+  timeout: Type.Optional(duration('5 seconds when absent.')),
+  traceContextOption: Type.Optional(oneOf(['USE_B3', 'USE_B3_WITH_W3C_PROPAGATION'])),
+})
+export type ZipkinProvider = Static<typeof ZipkinProvider>
+
+export const OpenTelemetryProvider = message({
+  ...backend,
+  maxTagLength: Type.Optional(uint32()),
+  http: Type.Optional(
+    message(
+      {
+        path: Type.String(),
+        timeout: Type.Optional(duration()),
+        headers: Type.Optional(Type.Array(message({ name: Type.String(), value: Type.Optional(Type.String()) }))),
+      },
+      'By HTTP; by gRPC when absent.',
+    ),
+  ),
+})
+export type OpenTelemetryProvider = Static<typeof OpenTelemetryProvider>
+
+/** istio.mesh.v1alpha1.MeshConfig.ExtensionProvider: a name and one of the others. */
 export const ExtensionProvider = message({
   name: Type.String(),
   envoyExtAuthzHttp: Type.Optional(ExtAuthzHttp),
   envoyExtAuthzGrpc: Type.Optional(ExtAuthzGrpc),
+  prometheus: Type.Optional(message({})),
+  envoyFileAccessLog: Type.Optional(FileAccessLog),
+  envoyHttpAls: Type.Optional(HttpAccessLogService),
+  envoyTcpAls: Type.Optional(TcpAccessLogService),
+  envoyOtelAls: Type.Optional(OtelAccessLogService),
+  zipkin: Type.Optional(ZipkinProvider),
+  opentelemetry: Type.Optional(OpenTelemetryProvider),
 })
 export type ExtensionProvider = Static<typeof ExtensionProvider>
 
@@ -55,6 +128,27 @@ export const MeshConfig = message({
   localityLbSetting: Type.Optional(LocalityLoadBalancerSetting),
   h2UpgradePolicy: Type.Optional(oneOf(['DO_NOT_UPGRADE', 'UPGRADE'])),
   accessLogFile: Type.Optional(Type.String()),
+  accessLogFormat: Type.Optional(Type.String()),
+  accessLogEncoding: Type.Optional(oneOf(['TEXT', 'JSON'])),
+  enableTracing: Type.Optional(Type.Boolean()),
+  defaultProviders: Type.Optional(
+    message({
+      tracing: Type.Optional(strings()),
+      metrics: Type.Optional(strings()),
+      accessLogging: Type.Optional(strings()),
+    }),
+  ),
+  defaultConfig: Type.Optional(
+    message({
+      tracing: Type.Optional(
+        message({
+          sampling: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+          maxPathTagLength: Type.Optional(uint32()),
+          customTags: Type.Optional(mapOf(CustomTag)),
+        }),
+      ),
+    }),
+  ),
   dnsRefreshRate: Type.Optional(duration()),
   proxyListenPort: Type.Optional(portNumber()),
   proxyInboundListenPort: Type.Optional(portNumber()),

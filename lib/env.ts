@@ -2,6 +2,10 @@
 export const ENVIRONMENT = {
   LATEEN_LOG_LEVEL: { default: 'info', doc: 'debug, info, warning, error or off' },
   NO_COLOR: { default: '', doc: 'any value turns colour off (no-color.org)' },
+  LATEEN_PROPAGATE_HEADERS: {
+    default: '',
+    doc: 'names of further headers that lateen/propagate hands on, with commas',
+  },
   CI: { default: '', doc: 'set by continuous integration: an absent peer then fails its suite instead of skipping it' },
   npm_command: { default: '', doc: 'set by npm and npx: the demo then ends when they do' },
   LATEEN_TEST_PATIENCE_MS: { default: '10000', doc: 'how long a test waits for something that must happen' },

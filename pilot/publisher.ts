@@ -64,9 +64,11 @@ export class Publisher implements ViewSource {
   #viewOfNode = new WeakMap<NodeIdentity, ScopedView>()
   #timer: Timer | undefined
   #waitingSinceMs: number | undefined
+  #changedAtMs: number
 
   constructor(options: PublisherOptions) {
     this.#clock = options.clock
+    this.#changedAtMs = this.#clock.nowMs()
     this.#logger = options.logger ?? silentLogger
     this.#mesh = { ...DEFAULT_MESH_OPTIONS, ...options.mesh }
     this.#trustBundle = options.trustBundle ?? ''
@@ -86,6 +88,10 @@ export class Publisher implements ViewSource {
   /** The number of the generation that is published. Counts from 1. */
   get generation(): number {
     return this.#generation.number
+  }
+
+  get changedAtMs(): number {
+    return this.#changedAtMs
   }
 
   /** The indexed mesh of that generation. */
@@ -182,6 +188,7 @@ export class Publisher implements ViewSource {
       this.#timer = this.#clock.setTimer(MAX_KEYS_WAIT_MS, () => this.#publish())
       return
     }
+    this.#changedAtMs = this.#waitingSinceMs ?? this.#clock.nowMs()
     this.#waitingSinceMs = undefined
     const number = this.#generation.number + 1
     this.#memo.nextRound()

@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   injector: ['config', 'crds', 'api', 'lib'],
   cli: ['pilot', 'proxy', 'mixer', 'injector', 'config', 'crds', 'api', 'lib', 'samples'],
   console: [],
+  propagate: ['lib'],
   samples: [],
   scripts: ['crds', 'api', 'lib'],
 }

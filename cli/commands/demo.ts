@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import type { Command } from 'commander'
 import { systemClock } from '../../lib/clock.ts'
 import type { CliCommand } from '../command.ts'
+import { type Endpoint, parseEndpoint } from '../demo/addresses.ts'
 import { BookinfoMesh } from '../demo/bookinfo-mesh.ts'
 import { interruption } from '../demo/interruption.ts'
 import {
@@ -21,6 +22,7 @@ import { CliError, EXIT } from '../exit.ts'
 
 interface DemoFlags {
   once?: true
+  zipkin?: Endpoint
 }
 
 export const command: CliCommand = {
@@ -29,6 +31,7 @@ export const command: CliCommand = {
       .command('demo')
       .description('run Bookinfo in a mesh on this machine, and release a new version of one service under load')
       .option('--once', 'end after the release; exit 1 when a step of it failed')
+      .option('--zipkin <host:port>', 'tell this Zipkin of every call', parseEndpoint)
       .action(run)
   },
 }
@@ -38,7 +41,7 @@ async function run(flags: DemoFlags): Promise<void> {
   const sinceStartMs = () => systemClock.nowMs() - startedMs
   const entry = realpathSync(process.argv[1] as string)
   const interrupted = interruption()
-  const mesh = await BookinfoMesh.prepare(entry, new SampleFiles(entry))
+  const mesh = await BookinfoMesh.prepare(entry, new SampleFiles(entry), flags.zipkin)
   // However this process ends, as long as it can still do anything.
   process.on('exit', () => mesh.kill())
   const orFailure = <T>(done: Promise<T>): Promise<T | 'interrupted'> =>

@@ -10,6 +10,16 @@ export interface Endpoint {
   readonly port: number
 }
 
+/** `HOST:PORT`. Throws CliError. */
+export function parseEndpoint(text: string): Endpoint {
+  const colon = text.lastIndexOf(':')
+  const port = Number(text.slice(colon + 1))
+  if (colon < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new CliError(`${text} is not HOST:PORT`, EXIT.badInput)
+  }
+  return { host: text.slice(0, colon), port }
+}
+
 /** Free, taken by someone, or no address of this machine. */
 export type Occupancy = 'free' | 'taken' | 'absent'
 

@@ -21,6 +21,7 @@ import {
 import { waitForOk } from './http.ts'
 import { DemoIdentities } from './identity.ts'
 import { endpointsOf, firstWorkloads, hostPort, type Layout, layoutOf, type Workload } from './layout.ts'
+import { collectorYaml, prometheusYaml, tracedMeshYaml } from './observation.ts'
 import type { SampleFiles } from './sample-files.ts'
 import { SECURITY_FILE } from './who-may-call.ts'
 
@@ -45,11 +46,21 @@ export class BookinfoMesh {
   readonly #stop = new AbortController()
   readonly #fail: (error: Error) => void
   readonly #entry: string
+  /** Where spans are told to, if anywhere. */
+  readonly #collector: Endpoint | undefined
   readonly #children: Child[] = []
   #stopping: Promise<void> | undefined
 
-  private constructor(entry: string, samples: SampleFiles, layout: Layout, gateway: Endpoint, folder: string) {
+  private constructor(
+    entry: string,
+    samples: SampleFiles,
+    layout: Layout,
+    gateway: Endpoint,
+    folder: string,
+    collector: Endpoint | undefined,
+  ) {
     this.#entry = entry
+    this.#collector = collector
     this.samples = samples
     this.layout = layout
     this.gateway = gateway
@@ -65,12 +76,15 @@ export class BookinfoMesh {
     this.stopped = this.#stop.signal
   }
 
-  /** Chooses addresses and a temporary folder; starts nothing. `entry` is the program of the `lateen` command. */
-  static async prepare(entry: string, samples: SampleFiles): Promise<BookinfoMesh> {
+  /**
+   * Chooses addresses and a temporary folder; starts nothing. `entry` is the program of the `lateen` command, `collector` a
+   * Zipkin that is to be told of every call.
+   */
+  static async prepare(entry: string, samples: SampleFiles, collector?: Endpoint): Promise<BookinfoMesh> {
     const block = await findFreeBlock(systemRandom, endpointsOf, probe)
     const gateway = { host: '127.0.0.1', port: await choosePublicPort(PREFERRED_PORT) }
     const folder = await mkdtemp(join(tmpdir(), 'lateen-demo-'))
-    return new BookinfoMesh(entry, samples, layoutOf(block), gateway, folder)
+    return new BookinfoMesh(entry, samples, layoutOf(block), gateway, folder, collector)
   }
 
   /** Resolves when the page can be opened: everything with v1 of reviews. */
@@ -90,6 +104,7 @@ export class BookinfoMesh {
       ),
       ...workloads.map((workload) => this.#describe(workload)),
     ])
+    await writeFile(this.prometheusFile, prometheusYaml(layout))
     const { xds, pilot } = layout
     const addresses = ['--xds-address', hostPort(xds), '--http-address', hostPort(pilot)]
     this.#spawn('pilot', [
@@ -100,6 +115,7 @@ export class BookinfoMesh {
       config.path,
       ...addresses,
       ...identities.pilotArguments,
+      ...(await this.#tracing()),
     ])
     // Before the proxies: one that finds no pilot waits longer and longer before it looks again.
     await this.#until(waitForOk('pilot', pilot, '/ready', deadline()))
@@ -112,6 +128,20 @@ export class BookinfoMesh {
     } as const
     await Promise.all([this.#startProxy(gatewayNode, layout.gatewayAdmin), this.#startWorkloads(workloads)])
     await this.#until(waitForOk('productpage', this.gateway, '/api/v1/products/0/reviews', deadline()))
+  }
+
+  /** A configuration with which Prometheus scrapes all of it. */
+  get prometheusFile(): string {
+    return join(this.folder, 'prometheus.yml')
+  }
+
+  /** Arguments of the pilot. */
+  async #tracing(): Promise<string[]> {
+    if (this.#collector === undefined) return []
+    const file = join(this.folder, 'mesh.yaml')
+    await writeFile(file, tracedMeshYaml(this.#collector))
+    await this.config.write('zipkin.yaml', collectorYaml(this.#collector))
+    return ['--mesh-config', file]
   }
 
   /** Adds a workload to the running mesh, as its Deployment would. */
@@ -142,7 +172,8 @@ export class BookinfoMesh {
   /** The apps in one process; each sidecar in its own. */
   async #startWorkloads(workloads: readonly Workload[]): Promise<void> {
     const name = `apps-${workloads.map((workload) => workload.name).join('-')}`
-    this.#spawn(name, [this.samples.program, '--exit-with-stdin', ...workloads.map(appSpec)])
+    const { preload, program } = this.samples
+    this.#spawn(name, ['--import', preload, program, '--exit-with-stdin', ...workloads.map(appSpec)])
     await Promise.all([
       ...workloads.map(({ name, app }) => this.#until(waitForOk(name, app, '/health', deadline()))),
       ...workloads.map(({ name, service, version, ip, admin }) =>

@@ -45,6 +45,7 @@ export function introText(mesh: BookinfoMesh, upMs: number): string {
   return `${pc.bold('Bookinfo is up')} after ${seconds(upMs)}: a pilot, a gateway, and a sidecar for each of four services
 page    ${pageUrl(mesh)}
 config  ${mesh.config.path}
+metrics prometheus --config.file=${mesh.prometheusFile}
 load    ${RATE_PER_S} requests/s through the gateway, one in ten by the signed-in test user "${TEST_USER}"
 `
 }

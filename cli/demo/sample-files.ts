@@ -9,6 +9,8 @@ export class SampleFiles {
   readonly #folder: string
   /** What `node` runs. */
   readonly program: string
+  /** What `node --import` gives the program, so that traces join: it hands nothing on itself. */
+  readonly preload: string
 
   /** `entry` is the program that runs: the package's root is the nearest folder above that has samples. */
   constructor(entry: string) {
@@ -20,7 +22,10 @@ export class SampleFiles {
     }
     this.#folder = join(root, 'samples/bookinfo')
     this.program = join(root, 'dist/samples/bookinfo/main.js')
-    if (!existsSync(this.program)) throw new CliError(`${this.program} is missing: run npm run build`, EXIT.internal)
+    this.preload = join(root, 'dist/propagate/main.js')
+    for (const built of [this.program, this.preload]) {
+      if (!existsSync(built)) throw new CliError(`${built} is missing: run npm run build`, EXIT.internal)
+    }
   }
 
   read(file: string): Promise<string> {

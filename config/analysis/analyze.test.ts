@@ -111,6 +111,25 @@ test('IST0110 and IST0111: one Sidecar a workload', () => {
   ).toEqual([])
 })
 
+test('IST0157, IST0159 and IST0160: one Telemetry a workload, and somebody who is told', () => {
+  const telemetry = (name: string, spec: string) =>
+    networking('Telemetry', spec, name).replace('networking.istio.io', 'telemetry.istio.io')
+  expect(analyzed(telemetry('a', 'tracing: [{providers: []}]'))).toEqual([['IST0157', 'a', 5]])
+  expect(analyzed(telemetry('a', 'metrics: []'), inNamespace(telemetry('b', 'metrics: []'), 'other'))).toEqual([])
+  expect(analyzed(telemetry('a', 'metrics: []'), telemetry('b', 'tracing: []'))).toEqual([
+    ['IST0160', 'a', 1],
+    ['IST0160', 'b', 1],
+  ])
+  const both = deployment('x', '{app: x, v: "1"}')
+  const selecting = (name: string, labels: string) => telemetry(name, `selector: {matchLabels: ${labels}}`)
+  expect(analyzed(both, selecting('a', '{app: x}'), selecting('b', '{v: "1"}'), telemetry('c', 'metrics: []'))).toEqual(
+    [
+      ['IST0159', 'a', 5],
+      ['IST0159', 'b', 5],
+    ],
+  )
+})
+
 test('IST0112: a destination with several ports', () => {
   const two = service('a', '[{name: http, port: 80}, {name: http-b, port: 81}]')
   expect(analyzed(two, vs(`hosts: [a]\nhttp: [{${to('a')}}]`))).toEqual([['IST0112', 'vs', 6]])

@@ -15,6 +15,7 @@ import { selectors } from './selectors.ts'
 import { serviceEntryAddresses } from './service-entry-addresses.ts'
 import { serviceEntryProtocols } from './service-entry-protocols.ts'
 import { sidecarSelectors } from './sidecar-selectors.ts'
+import { telemetries } from './telemetries.ts'
 import { unreachableRules } from './unreachable-rules.ts'
 
 /** Every analyzer. A new one is added here and nowhere else. */
@@ -36,4 +37,5 @@ export const ANALYZERS: readonly Analyzer[] = [
   rulesThatNeverMatch,
   shadowedRules,
   credentials,
+  telemetries,
 ]

@@ -10,6 +10,7 @@ import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import type { TelemetryBody } from '../../crds/kinds/telemetry.ts'
 import type { VirtualServiceBody } from '../../crds/kinds/virtual-service.ts'
 import type { WorkloadEntryBody } from '../../crds/kinds/workload-entry.ts'
 import { CODES, type Code } from '../codes.ts'
@@ -31,6 +32,7 @@ export interface Bodies {
   RequestAuthentication: RequestAuthenticationBody
   EnvoyFilter: EnvoyFilterBody
   RateLimit: RateLimitBody
+  Telemetry: TelemetryBody
   Service: ServiceBody
   Pod: PodBody
   Secret: SecretBody

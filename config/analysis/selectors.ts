@@ -34,6 +34,9 @@ export const selectors: Analyzer = {
       ...context
         .all('RateLimit')
         .map((object) => [object, 'selector', object.body.spec.selector?.matchLabels] as const),
+      ...context
+        .all('Telemetry')
+        .map((object) => [object, 'selector', object.body.spec.selector?.matchLabels] as const),
     ]
     for (const [object, field, labels = {}] of limiting) {
       const { namespace } = object.metadata

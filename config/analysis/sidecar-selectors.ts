@@ -1,7 +1,8 @@
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
 import type { ConfigObject } from '../object.ts'
 import type { Analyzer } from './analyzer.ts'
-import { type AnalysisContext, append, selects } from './context.ts'
+import { append } from './context.ts'
+import { names, reportOverlaps } from './overlaps.ts'
 
 /** A workload has one Sidecar: which of two that select it counts, nobody says. */
 export const sidecarSelectors: Analyzer = {
@@ -21,33 +22,8 @@ export const sidecarSelectors: Analyzer = {
         }
       }
       const selecting = sidecars.filter((sidecar) => sidecar.body.spec.workloadSelector !== undefined)
-      reportOverlaps(selecting, namespace, context)
+      const labelsOf = (sidecar: ConfigObject<SidecarBody>) => sidecar.body.spec.workloadSelector?.labels ?? {}
+      reportOverlaps(selecting, labelsOf, 'IST0110', ['spec', 'workloadSelector'], context)
     }
   },
-}
-
-function reportOverlaps(
-  sidecars: readonly ConfigObject<SidecarBody>[],
-  namespace: string,
-  context: AnalysisContext,
-): void {
-  const selected = sidecars.map((sidecar) => {
-    const labels = sidecar.body.spec.workloadSelector?.labels ?? {}
-    return { sidecar, labels, workloads: new Set(context.workloadsWith(labels, namespace)) }
-  })
-  for (const mine of selected) {
-    const rivals = selected.filter((other) => {
-      if (other === mine) return false
-      // Selectors that are equal overlap whatever runs.
-      if (selects(mine.labels, other.labels) && selects(other.labels, mine.labels)) return true
-      return [...mine.workloads].some((workload) => other.workloads.has(workload))
-    })
-    if (rivals.length === 0) continue
-    const message = `selects workloads that ${names(rivals.map(({ sidecar }) => sidecar))} select as well`
-    context.report('IST0110', mine.sidecar, ['spec', 'workloadSelector'], message)
-  }
-}
-
-function names(objects: readonly ConfigObject<unknown>[]): string {
-  return objects.map((object) => object.metadata.name).join(', ')
 }

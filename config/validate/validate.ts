@@ -8,6 +8,7 @@ import type { RequestAuthenticationBody } from '../../crds/kinds/request-authent
 import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import type { TelemetryBody } from '../../crds/kinds/telemetry.ts'
 import type { VirtualServiceBody } from '../../crds/kinds/virtual-service.ts'
 import type { WorkloadEntryBody } from '../../crds/kinds/workload-entry.ts'
 import type { KindInfo } from '../../crds/kinds.ts'
@@ -25,6 +26,7 @@ import { checkRequestAuthentication } from './rules/request-authentication.ts'
 import { checkSecret } from './rules/secret.ts'
 import { checkServiceEntry } from './rules/service-entry.ts'
 import { checkSidecar } from './rules/sidecar.ts'
+import { checkTelemetry } from './rules/telemetry.ts'
 import { checkVirtualService } from './rules/virtual-service.ts'
 import { checkWorkloadEntry } from './rules/workload-entry.ts'
 import { checkSchema } from './schema.ts'
@@ -77,6 +79,9 @@ function checkRules(kind: string, body: unknown, report: Report): void {
       return
     case 'RateLimit':
       checkRateLimit((body as RateLimitBody).spec, report)
+      return
+    case 'Telemetry':
+      checkTelemetry((body as TelemetryBody).spec, report)
       return
     case 'WorkloadEntry':
       checkWorkloadEntry((body as WorkloadEntryBody).spec, ['spec'], report)

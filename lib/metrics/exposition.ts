@@ -1,5 +1,5 @@
 import type { HistogramReading } from './histogram.ts'
-import type { MetricLabels, MetricSource } from './store.ts'
+import type { MetricLabels, MetricReading, MetricSource } from './store.ts'
 
 /** What prom-client asks of a metric at a scrape. */
 interface ScrapedMetric {
@@ -13,15 +13,16 @@ interface ScrapedMetric {
 /**
  * The slots in Prometheus' text format: `cluster.upstream_rq_total` with prefix `envoy_` becomes
  * `envoy_cluster_upstream_rq_total`. prom-client only writes the text; nothing of it is touched while requests are
- * counted.
+ * counted. `unprefixed` are named as they are.
  */
 export async function prometheusText(
   source: MetricSource,
   prefixes: { namePrefix: string; labelPrefix: string },
+  unprefixed: readonly MetricReading[] = [],
 ): Promise<string> {
   const families = new Map<string, ScrapedMetric>()
-  const familyOf = (dotted: string, type: ScrapedMetric['type']) => {
-    const name = `${prefixes.namePrefix}${dotted.replace(/[^a-zA-Z0-9_]/g, '_')}`
+  const familyOf = (dotted: string, type: ScrapedMetric['type'], prefix = prefixes.namePrefix) => {
+    const name = `${prefix}${dotted.replace(/[^a-zA-Z0-9_]/g, '_')}`
     let family = families.get(name)
     if (family === undefined) {
       family = { name, help: dotted, type, aggregator: 'sum', values: [] }
@@ -33,6 +34,7 @@ export async function prometheusText(
     const labels = prefixedLabels(metric.labels, prefixes.labelPrefix)
     familyOf(metric.name, metric.kind).values.push({ value: metric.value, labels })
   }
+  for (const { name, kind, labels, value } of unprefixed) familyOf(name, kind, '').values.push({ value, labels })
   for (const histogram of source.histograms()) {
     const family = familyOf(histogram.name, 'histogram')
     family.values.push(...bucketValues(family.name, histogram, prefixedLabels(histogram.labels, prefixes.labelPrefix)))

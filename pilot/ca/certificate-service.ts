@@ -48,13 +48,15 @@ export function certificateService(
   { authority, ledger, log, metrics }: Around,
   callerOf: (metadata: Metadata) => ProvenCaller,
 ): UntypedServiceImplementation {
-  const issued = metrics.counter('ca.certificates_issued')
-  const refused = metrics.counter('ca.requests_refused')
+  const asked = metrics.counter('citadel_server_csr_count')
+  const issued = metrics.counter('citadel_server_success_cert_issuance_count')
+  const refused = metrics.counter('citadel_server_authentication_failure_count')
   const createCertificate = (
     call: ServerUnaryCall<Buffer, IstioCertificateResponse>,
     callback: sendUnaryData<IstioCertificateResponse>,
   ) => {
     let identity: SpiffeId | undefined
+    asked.inc()
     try {
       const caller = callerOf(call.metadata)
       identity = caller.identity

@@ -73,8 +73,8 @@ export function openCa(options: CaOptions, { clock, log, metrics }: Around): Ca 
   const { ledger } = file
   const server = new CaServer({ authority, ledger, callers, trustDomain, serverNames, clock, log, metrics })
   const listeners: ((roots: string) => void)[] = []
-  const endsAt = metrics.gauge('ca.expires_at_seconds')
-  const rootsEndAt = metrics.gauge('ca.roots_expire_at_seconds')
+  const endsAt = metrics.gauge('citadel_server_cert_chain_expiry_timestamp')
+  const rootsEndAt = metrics.gauge('citadel_server_root_cert_expiry_timestamp')
   const showEnds = () => {
     const { certificate, rootList } = authority.material
     endsAt.set(lifeOf(certificate).endMs / 1000)

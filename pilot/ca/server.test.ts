@@ -136,8 +136,8 @@ test('its own certificate is renewed at half of its life, and connections take t
 
 test('what was given and what was refused is counted', () => {
   const values = Object.fromEntries(metrics.all().map(({ name, value }) => [name, value]))
-  expect(values['ca.certificates_issued']).toBe(2)
-  expect(values['ca.requests_refused']).toBe(6)
+  expect(values.citadel_server_success_cert_issuance_count).toBe(2)
+  expect(values.citadel_server_authentication_failure_count).toBe(6)
 })
 
 function serverCertificate(): Promise<X509Certificate> {

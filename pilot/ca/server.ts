@@ -57,7 +57,7 @@ export class CaServer {
     this.authority = authority
     this.ledger = options.ledger
     this.#identity = new ServerIdentity(authority, serverNames.map(nameOf), clock, log)
-    const refused = metrics.counter('ca.requests_refused')
+    const refused = metrics.counter('citadel_server_authentication_failure_count')
     this.#calls = new ProvenCalls(new CallerProof(options), (peer, reason) => {
       refused.inc()
       log.warning('caller refused', { peer, reason })

@@ -7,6 +7,7 @@ import type { PeerAuthenticationBody } from '../../crds/kinds/peer-authenticatio
 import type { RateLimitBody } from '../../crds/kinds/rate-limit.ts'
 import type { RequestAuthenticationBody } from '../../crds/kinds/request-authentication.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import type { TelemetryBody } from '../../crds/kinds/telemetry.ts'
 import { INLINE_KEYS, type KeyTable } from '../jwks/key-table.ts'
 import type { Memo } from '../memo.ts'
 import { objectsByKind } from '../registry/objects.ts'
@@ -44,6 +45,8 @@ export interface Generation {
   readonly envoyFilters: readonly ConfigObject<EnvoyFilterBody>[]
   /** By age. */
   readonly rateLimits: readonly ConfigObject<RateLimitBody>[]
+  /** By age. */
+  readonly telemetries: readonly ConfigObject<TelemetryBody>[]
   readonly secrets: SecretIndex
   /** By which keys tokens are checked. */
   readonly keys: KeyTable
@@ -81,6 +84,7 @@ export function buildGeneration(
     authorizationPolicies: byKind.of('security.istio.io/AuthorizationPolicy'),
     envoyFilters: byKind.of('networking.istio.io/EnvoyFilter'),
     rateLimits: byKind.of('lateen.mesh/RateLimit'),
+    telemetries: byKind.of('telemetry.istio.io/Telemetry'),
     secrets: indexSecrets(byKind.of('/Secret'), memo),
     keys,
     instances: instanceIndex(registry, memo),

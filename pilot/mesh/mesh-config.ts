@@ -4,7 +4,7 @@ import type { MeshOptions } from './options.ts'
 
 /** What a mesh's configuration says of the options; what it does not say stays as it is. */
 export function meshOptionsOf(config: MeshConfig): Partial<MeshOptions> {
-  const { outboundTrafficPolicy, connectTimeout, dnsRefreshRate, localityLbSetting, ...same } = config
+  const { outboundTrafficPolicy, connectTimeout, dnsRefreshRate, localityLbSetting, defaultConfig, ...same } = config
   const mode = outboundTrafficPolicy && (outboundTrafficPolicy.mode ?? 'REGISTRY_ONLY')
   const connectTimeoutMs = milliseconds(connectTimeout)
   const dnsRefreshRateMs = milliseconds(dnsRefreshRate)
@@ -12,6 +12,7 @@ export function meshOptionsOf(config: MeshConfig): Partial<MeshOptions> {
     ...same,
     // Who says how near ones are preferred wants it so.
     ...(localityLbSetting !== undefined && { localityLbSetting: { enabled: true, ...localityLbSetting } }),
+    ...(defaultConfig?.tracing !== undefined && { tracing: defaultConfig.tracing }),
     ...(mode !== undefined && { outboundTrafficPolicy: mode }),
     ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     ...(dnsRefreshRateMs !== undefined && { dnsRefreshRateMs }),

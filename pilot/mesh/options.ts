@@ -1,6 +1,6 @@
 import type { LocalityLoadBalancerSetting } from '../../crds/kinds/destination-rule.ts'
 import type { HTTPRetry } from '../../crds/kinds/virtual-service.ts'
-import type { ExtensionProvider } from '../../crds/mesh-config.ts'
+import type { ExtensionProvider, MeshConfig } from '../../crds/mesh-config.ts'
 import type { MtlsMode } from './peer-authentication.ts'
 
 /** The settings of the whole mesh, with the names of Istio's MeshConfig (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1). */
@@ -19,8 +19,16 @@ export interface MeshOptions {
   /** Which endpoints callers prefer where no rule says so: near ones, with `enabled` and where there is outlier detection. */
   readonly localityLbSetting: LocalityLoadBalancerSetting
   readonly h2UpgradePolicy: 'DO_NOT_UPGRADE' | 'UPGRADE'
-  /** '' switches the access log off. */
+  /** '' switches the access log off, where no Telemetry says otherwise. */
   readonly accessLogFile: string
+  /** '' is the default of the encoding. */
+  readonly accessLogFormat: string
+  readonly accessLogEncoding: 'TEXT' | 'JSON'
+  /** Calls are traced by the default provider. */
+  readonly enableTracing: boolean
+  /** Whom calls are told to where no Telemetry names anybody; names of `extensionProviders`. */
+  readonly defaultProviders: NonNullable<MeshConfig['defaultProviders']>
+  readonly tracing: NonNullable<NonNullable<MeshConfig['defaultConfig']>['tracing']>
   readonly dnsRefreshRateMs: number
   readonly proxyListenPort: number
   readonly proxyInboundListenPort: number
@@ -61,6 +69,11 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   localityLbSetting: { enabled: true },
   h2UpgradePolicy: 'DO_NOT_UPGRADE',
   accessLogFile: '',
+  accessLogFormat: '',
+  accessLogEncoding: 'TEXT',
+  enableTracing: true,
+  defaultProviders: {},
+  tracing: {},
   dnsRefreshRateMs: 60_000,
   proxyListenPort: 15_001,
   proxyInboundListenPort: 15_006,

@@ -3,13 +3,14 @@ import { MeshError } from '../../lib/errors.ts'
 import { Memo } from '../memo.ts'
 import { generationOf, istio, kubernetes, node, serviceYaml } from '../testing/mesh.ts'
 import { resolveNode } from './node.ts'
+import type { MeshOptions } from './options.ts'
 import { type NodeScope, scopeOfNode } from './scope.ts'
 
 const services =
   serviceYaml('a') + serviceYaml('b', undefined, 'other') + serviceYaml('c', [{ name: 'tcp', port: 1 }], 'third')
 
-function scope(yaml: string, id = {}, metadata = {}): NodeScope {
-  const generation = generationOf(yaml)
+function scope(yaml: string, id = {}, metadata = {}, mesh: Partial<MeshOptions> = {}): NodeScope {
+  const generation = generationOf(yaml, mesh)
   return scopeOfNode(resolveNode(node(id, metadata), generation.registry.workloads), generation, new Memo())
 }
 
@@ -74,4 +75,14 @@ test('a workload is found by name, then by address, and its labels give way to t
   expect(resolveNode(node({ name: 'a-1' }, { LABELS: { v: '2' } }), workloads).labels).toEqual({ app: 'a', v: '2' })
   expect(resolveNode(node({ name: 'x', ip: '10.1.0.1' }), workloads).workload?.name).toBe('a-1')
   expect(resolveNode(node({ name: 'x', ip: '10.1.0.1', namespace: 'other' }), workloads).workload).toBeUndefined()
+})
+
+test('what the proxy itself tells of calls is reached, whatever its workload may call', () => {
+  const sidecar = istio('Sidecar', 'x', { egress: [{ hosts: ['other/*'] }] })
+  const provider = { name: 'otel', opentelemetry: { service: 'default/a.default.svc.cluster.local', port: 80 } }
+  const mesh = { extensionProviders: [provider], defaultProviders: { tracing: ['otel'] } }
+  const reached = scope(services + sidecar, {}, {}, mesh)
+  expect(names(reached).sort()).toEqual(['a', 'b'])
+  expect(reached.egress[0]?.services.services.map(({ name }) => name)).toEqual(['b'])
+  expect(names(scope(services + sidecar, {}, {}, { ...mesh, defaultProviders: {} }))).toEqual(['b'])
 })

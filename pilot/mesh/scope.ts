@@ -6,6 +6,7 @@ import type { Memo } from '../memo.ts'
 import type { Labels } from '../registry/labels.ts'
 import type { Service } from '../registry/service.ts'
 import { destinationHosts } from './destinations.ts'
+import { providerHosts } from './extension-providers.ts'
 import { type GatewayPort, mergeGateways, selectGateways } from './gateway.ts'
 import type { Generation } from './generation.ts'
 import type { ServiceInstance } from './instances.ts'
@@ -14,6 +15,7 @@ import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
 import { type EgressScope, egressScopes, selectSidecar } from './sidecar.ts'
+import { type WorkloadTelemetry, workloadTelemetry } from './telemetry.ts'
 import { type WorkloadLimits, workloadLimits } from './workload-limits.ts'
 import { type WorkloadSecurity, workloadSecurity } from './workload-security.ts'
 
@@ -42,6 +44,8 @@ export interface NodeScope {
   readonly security: WorkloadSecurity
   /** How much it may be called, and call. */
   readonly limits: WorkloadLimits
+  /** What is told of its calls, and to whom. */
+  readonly telemetry: WorkloadTelemetry
   /** Empty for gateways. */
   readonly egress: readonly EgressScope[]
   /** Empty for sidecars. */
@@ -58,7 +62,7 @@ export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo)
     generation.instances.of(node).map((i) => instance(i, memo)),
   )
   const { peerAuthentications, requestAuthentications, authorizationPolicies } = generation
-  const limits = [generation.envoyFilters, generation.rateLimits]
+  const limits = [generation.envoyFilters, generation.rateLimits, generation.telemetries]
   const policies = [peerAuthentications, requestAuthentications, authorizationPolicies, ...limits]
   const rules = [virtualServices, destinationRules, gateways, sidecars, ...policies]
   const inputs = [node, instances, options, registry.services, ...rules]
@@ -95,7 +99,9 @@ function sidecarScope(
   }
   const security = workloadSecurity(node.namespace, node.labels, generation)
   const limits = workloadLimits(node.namespace, node.labels, generation)
-  const policies = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const telemetry = workloadTelemetry(node.namespace, node.labels, generation)
+  const rulesOfCalls = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const policies = [...rulesOfCalls, ...telemetry.objects]
   const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies])
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
   const inputs = [key, sidecar, rules, registry.services, options, ...policies, ...identity.instances]
@@ -107,6 +113,7 @@ function sidecarScope(
       key,
       security,
       limits,
+      telemetry,
       sidecar,
       outboundTrafficPolicy:
         spec?.outboundTrafficPolicy === undefined
@@ -114,7 +121,12 @@ function sidecarScope(
           : policyMode(spec.outboundTrafficPolicy),
       egress,
       gatewayPorts: [],
-      services: callableServices(egress, visible, memo),
+      services: withHosts(
+        callableServices(egress, visible, memo),
+        providerHosts(security, telemetry, options),
+        visible,
+        memo,
+      ),
     }
   })
 }
@@ -140,13 +152,16 @@ function gatewayScope(
   }
   const security = workloadSecurity(node.namespace, node.labels, generation)
   const limits = workloadLimits(node.namespace, node.labels, generation)
-  const policies = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const telemetry = workloadTelemetry(node.namespace, node.labels, generation)
+  const rulesOfCalls = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
+  const policies = [...rulesOfCalls, ...telemetry.objects]
   const key = `${scopeKey(identity, [...selected, ...policies])} ${JSON.stringify([...targets])}`
   return memo.get('gateway scope', [key, registry.services, options, ...policies, ...selected], () => ({
     ...identity,
     key,
     security,
     limits,
+    telemetry,
     sidecar: undefined,
     outboundTrafficPolicy: options.outboundTrafficPolicy,
     egress: [],
@@ -229,6 +244,20 @@ function callableServices(egress: readonly EgressScope[], visible: ServiceScope,
     if (service !== undefined) byHost.set(host, service)
   }
   return scopeOf([...byHost.values()], memo)
+}
+
+/** What the proxy itself calls is there whatever its workload may call. */
+function withHosts(scope: ServiceScope, hosts: readonly string[], visible: ServiceScope, memo: Memo): ServiceScope {
+  const missing = hosts.flatMap((host) => {
+    const service = visible.byHost.get(host)
+    const known = scope.byHost.get(host)
+    return service === undefined || known === service
+      ? []
+      : [known === undefined ? service : withPorts(service, known, memo)]
+  })
+  if (missing.length === 0) return scope
+  const replaced = new Set(missing.map(({ host }) => host))
+  return scopeOf([...scope.services.filter(({ host }) => !replaced.has(host)), ...missing], memo)
 }
 
 /** The same service as two listeners see it, each perhaps with one port only. */

@@ -14,6 +14,7 @@ import type { SecretBody } from '../../crds/kinds/secret.ts'
 import type { ServiceBody } from '../../crds/kinds/service.ts'
 import type { ServiceEntryBody } from '../../crds/kinds/service-entry.ts'
 import type { SidecarBody } from '../../crds/kinds/sidecar.ts'
+import type { TelemetryBody } from '../../crds/kinds/telemetry.ts'
 import type { VirtualServiceBody } from '../../crds/kinds/virtual-service.ts'
 import type { WorkloadEntryBody } from '../../crds/kinds/workload-entry.ts'
 import { splitApiVersion } from '../../crds/kinds.ts'
@@ -40,6 +41,7 @@ interface Bodies {
   'security.istio.io/AuthorizationPolicy': AuthorizationPolicyBody
   'networking.istio.io/EnvoyFilter': EnvoyFilterBody
   'lateen.mesh/RateLimit': RateLimitBody
+  'telemetry.istio.io/Telemetry': TelemetryBody
 }
 
 /** The objects by kind, each list ordered by age: the oldest wins conflicts, everywhere. */

@@ -5,6 +5,12 @@ import { ListenerSchema } from '../../api/gen/envoy/config/listener/v3/listener_
 import { VirtualHostSchema } from '../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/route_pb.js'
 import { FileAccessLogSchema } from '../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
+import { ExpressionFilterSchema } from '../../api/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js'
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '../../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js'
+import { OpenTelemetryAccessLogConfigSchema } from '../../api/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js'
 import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { ExtAuthzSchema } from '../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
@@ -53,6 +59,10 @@ const PACKED = createRegistry(
   NetworkRbacSchema,
   UriTemplateMatchConfigSchema,
   FileAccessLogSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  ExpressionFilterSchema,
   HTTPFaultSchema,
   HttpConnectionManagerSchema,
   HttpProtocolOptionsSchema,

@@ -20,6 +20,7 @@ import {
 } from '../translate/listener.ts'
 import { gatewayRoutePlans, type RoutePlan, sidecarRoutePlan } from '../translate/route.ts'
 import { keysOfWorkload, securityPlan } from '../translate/security/plan.ts'
+import { withTelemetry } from '../translate/telemetry/plan.ts'
 import type { EncodedResource } from '../xds/view.ts'
 import { plannedInbound } from './clusters.ts'
 
@@ -55,7 +56,10 @@ function sidecarPlan(scope: NodeScope, generation: Generation, memo: Memo): Open
   for (const { name, port, egress } of outbound.routes) {
     if (!routes.has(name)) routes.set(name, sidecarRoutePlan(name, port, egress, scope, options))
   }
-  return { listeners: listeners.map((plan) => withLimits(plan, patches, 'sidecar')), routes }
+  return {
+    listeners: listeners.map((plan) => withTelemetry(withLimits(plan, patches, 'sidecar'), scope.telemetry)),
+    routes,
+  }
 }
 
 function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
@@ -70,7 +74,7 @@ function gatewayPlan(scope: NodeScope, generation: Generation): OpenPlan {
   const patches = limitPatches(scope.limits)
   const listeners = scope.gatewayPorts
     .flatMap((port) => gatewayListener(port, context) ?? [])
-    .map((plan) => withLimits(withSecurity(plan, security), patches, 'router'))
+    .map((plan) => withTelemetry(withLimits(withSecurity(plan, security), patches, 'router'), scope.telemetry))
   const plans = scope.gatewayPorts.flatMap((port) => gatewayRoutePlans(port, boundTo))
   return { listeners, routes: new Map(plans.map((plan) => [plan.name, plan])) }
 }

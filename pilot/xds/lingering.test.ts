@@ -23,8 +23,10 @@ function viewOf(resources: Partial<Record<TypeUrl, readonly EncodedResource[]>>)
 
 const listeners = [resource('l')]
 const stay = resource('stay')
+const goes = resource('goes')
+const newestRoute = resource('80', '3')
 const before = viewOf({
-  [TYPE_URL.cluster]: [stay, resource('goes')],
+  [TYPE_URL.cluster]: [stay, goes],
   [TYPE_URL.listener]: listeners,
   [TYPE_URL.route]: [resource('80', '1')],
 })
@@ -33,7 +35,14 @@ const after = viewOf({
   [TYPE_URL.listener]: listeners,
   [TYPE_URL.route]: [resource('80', '2')],
 })
-const counters = { pushes: () => {}, rejects: () => {}, expiredNonce: () => {} }
+const newest = viewOf({
+  [TYPE_URL.cluster]: [stay, goes],
+  [TYPE_URL.listener]: listeners,
+  [TYPE_URL.route]: [newestRoute],
+})
+/** Of another generation, with the same resources. */
+const alike = { ...newest, generation: 2 }
+const counters = { pushes: () => {}, rejects: () => {}, expiredNonce: () => {}, converged: () => {} }
 const node = { id: 'n', cluster: '', metadata: {} }
 
 /** What was written to a client, and not yet answered. */
@@ -61,7 +70,10 @@ test('a cluster that goes is taken away once the routes that no longer name it a
     sent.push({ type: typeUrl as TypeUrl, what: parts.join(', '), nonce })
     return true
   }
-  const stream = new DeltaStream(node, before, { write }, new ManualClock(), counters)
+  const clock = new ManualClock()
+  const converged: number[] = []
+  const counting = { ...counters, converged: (ms: number) => void converged.push(ms) }
+  const stream = new DeltaStream(node, before, { write }, clock, counting)
   const request = (typeUrl: TypeUrl, fields: object) =>
     stream.onRequest(typeUrl, { message: create(DeltaDiscoveryRequestSchema, { typeUrl, ...fields }) })
   const acknowledge = ({ type, nonce }: Sent) => request(type, { responseNonce: nonce })
@@ -69,10 +81,19 @@ test('a cluster that goes is taken away once the routes that no longer name it a
   request(TYPE_URL.listener, {})
   request(TYPE_URL.route, { resourceNamesSubscribe: ['80'] })
   expect(settle(sent, acknowledge)).toEqual(['CDS stay 1, goes 1', 'LDS l 1', 'RDS 80 1'])
-  stream.setView(after)
+  stream.setView(after, clock.nowMs())
+  clock.advance(40)
   expect(settle(sent, acknowledge)).toEqual(['RDS 80 2', 'CDS -goes'])
-  stream.setView(before)
-  expect(settle(sent, acknowledge)).toEqual(['CDS goes 1', 'RDS 80 1'])
+  expect(converged).toEqual([40])
+  // Of two changes that are taken as one the older counts; of one that means nothing to the client, nothing.
+  stream.setView(before, clock.nowMs())
+  clock.advance(5)
+  stream.setView(newest, clock.nowMs())
+  clock.advance(7)
+  expect(settle(sent, acknowledge)).toEqual(['CDS goes 1', 'RDS 80 1', 'RDS 80 3'])
+  stream.setView(alike, clock.nowMs())
+  expect(settle(sent, acknowledge)).toEqual([])
+  expect(converged).toEqual([40, 12])
 })
 
 test('in the state of the world too', () => {

@@ -2,9 +2,13 @@ import { SHORT_TYPE, type TypeUrl } from '../../api/type-urls.ts'
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 import type { XdsCounters } from './stream.ts'
 
+/** Seconds; Istio's (pilot/pkg/xds/monitoring.go). */
+const CONVERGENCE_BUCKETS = [0.1, 0.5, 1, 3, 5, 10, 20, 30]
+
 /** The pilot's xDS metrics, with Istio's names. */
 export function xdsMetrics(store: MetricStore): { connected: Metric; counters: XdsCounters } {
   const typeName = (type: TypeUrl) => SHORT_TYPE[type].toLowerCase()
+  const convergence = store.histogram('pilot_proxy_convergence_time', {}, CONVERGENCE_BUCKETS)
   const pushes = new Map<TypeUrl, readonly [count: Metric, bytes: Metric]>()
   return {
     connected: store.gauge('pilot_xds'),
@@ -20,6 +24,7 @@ export function xdsMetrics(store: MetricStore): { connected: Metric; counters: X
         counted[1].add(bytes)
       },
       rejects: (type) => store.counter('pilot_total_xds_rejects', { type: typeName(type) }).inc(),
+      converged: (ms) => convergence.record(ms / 1000),
       expiredNonce: (type) => store.counter('pilot_xds_expired_nonce', { type: typeName(type) }).inc(),
     },
   }

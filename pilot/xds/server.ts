@@ -148,7 +148,9 @@ export class XdsServer {
     for (const stream of this.#pushQueue.splice(0, PUSH_BATCH)) {
       if (!this.#streams.has(stream)) continue
       try {
-        stream.setView(stream instanceof DeltaStream ? this.#viewFor(stream.node) : this.#views.viewFor(stream.node))
+        const { node } = stream
+        const view = stream instanceof DeltaStream ? this.#viewFor(node) : this.#views.viewFor(node)
+        stream.setView(view, this.#views.changedAtMs)
       } catch (thrown) {
         this.#log.error('push failed', { node: stream.node.id, error: errorText(thrown) })
       }

@@ -18,6 +18,8 @@ export interface XdsCounters {
   pushes(type: TypeUrl, bytes: number): void
   rejects(type: TypeUrl): void
   expiredNonce(type: TypeUrl): void
+  /** A client has taken all that a change meant for it, so long after the change. */
+  converged(ms: number): void
 }
 
 /**
@@ -38,6 +40,10 @@ export abstract class XdsStream {
   #nonce = 0
   /** A newer view, while routes of this one wait for its clusters: it could take away what they name. */
   #nextView: ResourceView | undefined
+  /** Of the oldest change that the client has not taken whole. */
+  #changedAtMs: number | undefined
+  /** Something of it was sent. */
+  #hasSent = false
 
   constructor(node: NodeIdentity, view: ResourceView, sink: StreamSink, clock: Clock, counters: XdsCounters) {
     this.node = node
@@ -48,8 +54,12 @@ export abstract class XdsStream {
     this.connectedAtMs = clock.wallMs()
   }
 
-  /** A generation was published; `view` is this client's part of it. */
-  setView(view: ResourceView): void {
+  /** A generation was published; `view` is this client's part of it, of a change that came at `changedAtMs`. */
+  setView(view: ResourceView, changedAtMs?: number): void {
+    if (view !== this.view && this.#changedAtMs === undefined) {
+      this.#changedAtMs = changedAtMs
+      this.#hasSent = false
+    }
     if (this.#clustersAreUnanswered() && this.#hasRoutesToSend()) {
       this.#nextView = view
       return
@@ -77,9 +87,20 @@ export abstract class XdsStream {
     }
     this.#releaseLingering()
     const next = this.#nextView
-    if (next === undefined) return
+    if (next === undefined) {
+      this.#noteConvergence()
+      return
+    }
     this.#nextView = undefined
     this.setView(next)
+  }
+
+  /** When everything is answered that a change made us send. */
+  #noteConvergence(): void {
+    if (this.#changedAtMs === undefined) return
+    for (const { isAwaitingAck } of this.subscriptions.values()) if (isAwaitingAck) return
+    if (this.#hasSent) this.#counters.converged(this.#clock.nowMs() - this.#changedAtMs)
+    this.#changedAtMs = undefined
   }
 
   #clustersAreUnanswered(): boolean {
@@ -170,6 +191,7 @@ export abstract class XdsStream {
   protected write(subscription: Subscription, encode: (nonce: string) => Message): void {
     subscription.nonce = String(++this.#nonce)
     subscription.isAwaitingAck = true
+    this.#hasSent = true
     subscription.mustAnswer = false
     subscription.forced.clear()
     subscription.sentAtMs = this.#clock.wallMs()

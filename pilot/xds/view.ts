@@ -44,6 +44,8 @@ export interface NodeIdentity {
 export interface ViewSource {
   /** Throws a MeshError with source 'config' when the node's id cannot be understood. */
   viewFor(node: NodeIdentity): ResourceView
+  /** When the first change came that the published generation has and the one before had not, on the monotonic clock. */
+  readonly changedAtMs?: number
   /** Called after each new generation is published. Returns the function that stops the calls. */
   onGeneration(listener: (generation: number) => void): () => void
 }

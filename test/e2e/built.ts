@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
-const SOURCES = ['api', 'cli', 'config', 'crds', 'injector', 'lib', 'mixer', 'pilot', 'proxy', 'samples']
+const SOURCES = ['api', 'cli', 'config', 'crds', 'injector', 'lib', 'mixer', 'pilot', 'propagate', 'proxy', 'samples']
 
 /** The path of the built command, built anew when a source is newer than it. */
 export function builtCli(): string {

@@ -1,8 +1,6 @@
 import { create } from '@bufbuild/protobuf'
-import { AccessLogSchema } from '../../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js'
 import { VirtualHostSchema } from '../../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteConfigurationSchema } from '../../../api/gen/envoy/config/route/v3/route_pb.js'
-import { FileAccessLogSchema } from '../../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
 import { CorsSchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { RouterSchema } from '../../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
@@ -18,14 +16,16 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { MeshOptions } from '../../mesh/options.ts'
+import type { ModeTelemetry } from '../../mesh/telemetry.ts'
 import { applyToVirtualHost, withHttpLimits } from '../limits/apply.ts'
 import type { PlacedPatch } from '../limits/plan.ts'
 import { adsSource, any, duration, metadata } from '../messages.ts'
 import { CORS_FILTER, clusterRoute, FAULT_FILTER } from '../route/route.ts'
+import { accessLogs } from '../telemetry/access-logs.ts'
+import { NO_TELEMETRY } from '../telemetry/plan.ts'
 import type { HttpRole, HttpTarget, InlineRoutes } from './plan.ts'
 
 const ROUTER_FILTER = 'envoy.filters.http.router'
-const FILE_ACCESS_LOG = 'envoy.access_loggers.file'
 
 /**
  * Istio's HTTP connection manager (istio.io: pilot/pkg/networking/core/listener.go), as far as its filters are ours. `firstFilters`
@@ -36,6 +36,7 @@ export function httpConnectionManager(
   firstFilters: readonly HttpFilter[],
   options: MeshOptions,
   limits: readonly PlacedPatch[] = [],
+  telemetry: ModeTelemetry = NO_TELEMETRY,
 ): HttpConnectionManager {
   return create(HttpConnectionManagerSchema, {
     statPrefix: target.statPrefix,
@@ -45,7 +46,7 @@ export function httpConnectionManager(
     normalizePath: true,
     mergeSlashes: true,
     streamIdleTimeout: duration(0),
-    accessLog: accessLogs(options),
+    accessLog: accessLogs(telemetry, 'http'),
     ...roleFields(target.role, options),
   })
 }
@@ -109,10 +110,4 @@ function clientCertificate(forwardClientCertDetails: ForwardClientCert) {
       uri: true,
     }),
   }
-}
-
-export function accessLogs({ accessLogFile }: MeshOptions) {
-  if (accessLogFile === '') return []
-  const typedConfig = any(FileAccessLogSchema, create(FileAccessLogSchema, { path: accessLogFile }))
-  return [create(AccessLogSchema, { name: FILE_ACCESS_LOG, configType: { case: 'typedConfig', value: typedConfig } })]
 }

@@ -21,6 +21,7 @@ import { limitOrigins, withNetworkLimits } from '../limits/apply.ts'
 import { any, duration, metadata } from '../messages.ts'
 import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
 import { ruleOrigins } from '../security/rule-origins.ts'
+import { NO_TELEMETRY } from '../telemetry/plan.ts'
 import { httpConnectionManager } from './http-connection-manager.ts'
 import type { ChainMatch, ChainPlan, ListenerPlan } from './plan.ts'
 import { tcpProxy } from './tcp-proxy.ts'
@@ -111,7 +112,7 @@ function filterChainMatch(match: ChainMatch): FilterChainMatch | undefined {
   })
 }
 
-function networkFilters({ target, security, limits }: ChainPlan, options: MeshOptions) {
+function networkFilters({ target, security, limits, telemetry = NO_TELEMETRY }: ChainPlan, options: MeshOptions) {
   const filter = (name: string, value: ReturnType<typeof any>) =>
     create(FilterSchema, { name, configType: { case: 'typedConfig', value } })
   if (target.kind === 'http') {
@@ -120,11 +121,12 @@ function networkFilters({ target, security, limits }: ChainPlan, options: MeshOp
       security === undefined ? [] : httpSecurityFilters(security, options, target.role),
       options,
       limits,
+      telemetry,
     )
     const ours = filter('envoy.filters.network.http_connection_manager', any(HttpConnectionManagerSchema, manager))
     return withNetworkLimits([ours], limits)
   }
   const asked = security === undefined ? [] : networkSecurityFilters(security, options)
-  const proxy = filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcpProxy(target, options)))
+  const proxy = filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcpProxy(target, telemetry)))
   return withNetworkLimits([...asked, proxy], limits)
 }

@@ -1,5 +1,6 @@
 import type { Origin } from '../../../api/origin.ts'
 import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
+import type { ModeTelemetry } from '../../mesh/telemetry.ts'
 import type { PlacedPatch } from '../limits/plan.ts'
 import type { SecurityPlan } from '../security/plan.ts'
 
@@ -32,6 +33,8 @@ export interface ChainPlan {
   readonly security?: SecurityPlan | undefined
   /** How much passes. */
   readonly limits?: readonly PlacedPatch[]
+  /** What is told of its calls, and to whom. */
+  readonly telemetry?: ModeTelemetry
   readonly origin: Origin | undefined
 }
 

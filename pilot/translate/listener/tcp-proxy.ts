@@ -6,19 +6,19 @@ import {
   TcpProxySchema,
 } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { HashPolicy_SourceIpSchema, HashPolicySchema } from '../../../api/gen/envoy/type/v3/hash_policy_pb.js'
-import type { MeshOptions } from '../../mesh/options.ts'
+import type { ModeTelemetry } from '../../mesh/telemetry.ts'
 import { durationOf } from '../messages.ts'
-import { accessLogs } from './http-connection-manager.ts'
+import { accessLogs } from '../telemetry/access-logs.ts'
 import type { TcpTarget } from './plan.ts'
 
-export function tcpProxy(target: TcpTarget, options: MeshOptions): TcpProxy {
+export function tcpProxy(target: TcpTarget, telemetry: ModeTelemetry): TcpProxy {
   const idleTimeout = durationOf(target.idleTimeout)
   return create(TcpProxySchema, {
     statPrefix: target.statPrefix,
     clusterSpecifier: clusterSpecifier(target),
     ...(idleTimeout && { idleTimeout }),
     hashPolicy: target.hashesSourceIp ? [sourceIpPolicy()] : [],
-    accessLog: accessLogs(options),
+    accessLog: accessLogs(telemetry, 'tcp'),
   })
 }
 

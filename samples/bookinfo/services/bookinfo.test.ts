@@ -94,18 +94,13 @@ test('without ratings the reviews are still there', async () => {
   expect(value.reviews[0]?.rating).toEqual({ error: 'Ratings are not available just now' })
 })
 
-test('trace headers and the user go all the way down', async () => {
+test('the user goes all the way down, and nothing that belongs to a trace', async () => {
   useReviews('v2')
-  await getJson('/api/v1/products/0/reviews', {
-    'x-request-id': 'r1',
-    traceparent: 't1',
-    'end-user': 'jason',
-    other: 'x',
-  })
+  await getJson('/api/v1/products/0/reviews', { traceparent: 't1', 'end-user': 'jason', other: 'x' })
   expect(seen.map((headers) => headers.host)).toEqual(['reviews:9080', 'ratings:9080'])
   for (const headers of seen) {
-    expect(headers).toMatchObject({ 'x-request-id': 'r1', traceparent: 't1', 'end-user': 'jason' })
-    expect(headers.other).toBeUndefined()
+    expect(headers['end-user']).toBe('jason')
+    expect(headers.traceparent ?? headers.other).toBeUndefined()
   }
 })
 

@@ -22,9 +22,10 @@ import {
 import type { MetadataMatcher } from '../../../../api/gen/envoy/type/matcher/v3/metadata_pb.js'
 import { type ListStringMatcher, ListStringMatcherSchema } from '../../../../api/gen/envoy/type/matcher/v3/string_pb.js'
 import { HttpStatusSchema, StatusCode } from '../../../../api/gen/envoy/type/v3/http_status_pb.js'
-import { formatClusterName } from '../../../../api/names.ts'
 import type { ExtAuthzGrpc, ExtAuthzHttp, ExtensionProvider } from '../../../../crds/mesh-config.ts'
+import { providerHost } from '../../../mesh/extension-providers.ts'
 import { duration, durationOf } from '../../messages.ts'
+import { providerAuthority, providerCluster } from '../../provider.ts'
 import { textMatcher } from './matchers.ts'
 
 /** How an external authorizer is asked (Istio's pilot/pkg/security/authz/builder/extauthz.go). */
@@ -69,22 +70,14 @@ export function networkExtAuthz(provider: ExtensionProvider, enabled: MetadataMa
   })
 }
 
-function hostOf({ service }: ExtAuthzGrpc): string {
-  return service.slice(service.indexOf('/') + 1)
-}
-
-function clusterOf(given: ExtAuthzGrpc): string {
-  return formatClusterName({ direction: 'outbound', port: given.port, subset: '', host: hostOf(given) })
-}
-
 function timeoutOf({ timeout }: ExtAuthzGrpc) {
   return durationOf(timeout) ?? duration(DEFAULT_TIMEOUT_MS)
 }
 
 function grpcService(given: ExtAuthzGrpc): GrpcService {
   const envoyGrpc = create(GrpcService_EnvoyGrpcSchema, {
-    clusterName: clusterOf(given),
-    authority: `outbound_.${given.port}_._.${hostOf(given)}`,
+    clusterName: providerCluster(given),
+    authority: providerAuthority(given),
   })
   return create(GrpcServiceSchema, {
     targetSpecifier: { case: 'envoyGrpc', value: envoyGrpc },
@@ -99,8 +92,8 @@ function httpService(http: ExtAuthzHttp): ExtAuthz['services'] {
   const allowed = list(http.headersToDownstreamOnAllow)
   const service = create(HttpServiceSchema, {
     serverUri: create(HttpUriSchema, {
-      uri: `http://${hostOf(http)}`,
-      httpUpstreamType: { case: 'cluster', value: clusterOf(http) },
+      uri: `http://${providerHost(http)}`,
+      httpUpstreamType: { case: 'cluster', value: providerCluster(http) },
       timeout: timeoutOf(http),
     }),
     pathPrefix: http.pathPrefix ?? '',

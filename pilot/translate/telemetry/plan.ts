@@ -1,0 +1,16 @@
+import type { ModeTelemetry, WorkloadTelemetry } from '../../mesh/telemetry.ts'
+import type { ChainPlan, ListenerPlan } from '../listener/plan.ts'
+
+/** Whatever chain a call finds, it is told of to the same. A gateway's calls are those of a client, as in Istio. */
+export function withTelemetry(plan: ListenerPlan, telemetry: WorkloadTelemetry): ListenerPlan {
+  const { server, client } = telemetry
+  const mode = plan.direction === 'inbound' ? server : client
+  const told = (chain: ChainPlan): ChainPlan => ({ ...chain, telemetry: mode })
+  return { ...plan, chains: plan.chains.map(told), defaultChain: plan.defaultChain && told(plan.defaultChain) }
+}
+
+export const NO_TELEMETRY: ModeTelemetry = {
+  accessLogs: [],
+  metrics: { isOn: false, overrides: [], reportingInterval: undefined },
+  tracing: undefined,
+}
