@@ -40,8 +40,9 @@ const LOGGERS: readonly CompileLogger[] = [
 function linesTo(path: string, format: LineFormat): LogPlan {
   return {
     responseFields: format.responseFields,
-    create({ sink, stream: { clock, metrics } }) {
-      const lines = sink(`file ${path}`, () => new LineSink(path, clock, metrics))
+    create(context) {
+      const { clock, metrics } = context.stream
+      const lines = context.sink(`file ${path}`, () => new LineSink(path, clock, metrics))
       return (subject) => lines.write(format.write(subject))
     },
   }

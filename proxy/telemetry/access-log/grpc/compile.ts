@@ -79,9 +79,10 @@ function logTo(
   const options: EntryOptions = { ...headers, tags }
   return {
     responseFields: headers.responseHeaders,
-    create({ node, sink, stream }) {
+    create(context) {
+      const { node, stream } = context
       const key = `als ${isHttp ? 'http' : 'tcp'} ${logName} ${JSON.stringify(target)}`
-      const batches = sink(key, () => {
+      const batches = context.sink(key, () => {
         const within = [{ preface: identifier(node, logName), field: isHttp ? MESSAGE.httpLogs : MESSAGE.tcpLogs }]
         const counters = 'access_logs.grpc_access_log'
         const plan = {

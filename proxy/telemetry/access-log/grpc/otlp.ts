@@ -41,10 +41,11 @@ export function compileOtlpLog(config: OpenTelemetryAccessLogConfig, target: Bat
   const logName = config.commonConfig?.logName ?? ''
   return {
     responseFields: [...context.responseFields],
-    create({ node, sink, stream }) {
+    create(around) {
+      const { node, stream } = around
       const resource = resourceOf(config, node, logName)
       const key = `otlp logs ${resource.toString('base64')} ${JSON.stringify(target)}`
-      const batches = sink(key, () => {
+      const batches = around.sink(key, () => {
         const within = [
           { preface: Buffer.alloc(0), field: FIELD.resourceLogs },
           { preface: resource, field: FIELD.scopeLogs },
