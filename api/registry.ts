@@ -7,6 +7,9 @@ import { file_envoy_config_route_v3_route } from './gen/envoy/config/route/v3/ro
 import { file_envoy_config_trace_v3_opentelemetry } from './gen/envoy/config/trace/v3/opentelemetry_pb.js'
 import { file_envoy_config_trace_v3_zipkin } from './gen/envoy/config/trace/v3/zipkin_pb.js'
 import { file_envoy_extensions_access_loggers_file_v3_file } from './gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
+import { file_envoy_extensions_access_loggers_filters_cel_v3_cel } from './gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js'
+import { file_envoy_extensions_access_loggers_grpc_v3_als } from './gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js'
+import { file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service } from './gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js'
 import { file_envoy_extensions_access_loggers_stream_v3_stream } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js'
 import { file_envoy_extensions_filters_http_cors_v3_cors } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { file_envoy_extensions_filters_http_ext_authz_v3_ext_authz } from './gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
@@ -51,6 +54,9 @@ export const REGISTRY: Registry = createRegistry(
     file_envoy_config_endpoint_v3_endpoint,
     file_envoy_config_route_v3_route,
     file_envoy_extensions_access_loggers_file_v3_file,
+    file_envoy_extensions_access_loggers_filters_cel_v3_cel,
+    file_envoy_extensions_access_loggers_grpc_v3_als,
+    file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service,
     file_envoy_extensions_access_loggers_stream_v3_stream,
     file_envoy_extensions_filters_http_cors_v3_cors,
     file_envoy_extensions_filters_http_fault_v3_fault,

@@ -28,8 +28,9 @@ test('without any Telemetry: metrics, no logs, no spans', () => {
 })
 
 test("the mesh's file, then its default providers, then what a Telemetry says", () => {
-  expect(of('', { accessLogFile: '/dev/stdout' }).server.accessLogs[0]?.provider.envoyFileAccessLog).toEqual({
+  expect(of('', { accessLogFile: '/dev/stdout' }).server.accessLogs[0]?.provider.envoyFileAccessLog).toMatchObject({
     path: '/dev/stdout',
+    logFormat: { text: expect.stringContaining('%START_TIME%') },
   })
   const defaults = { defaultProviders: { accessLogging: ['als'] } }
   expect(logs(of('', defaults).client)).toEqual(['als'])

@@ -11,6 +11,7 @@ import type {
 import type { ExtensionProvider } from '../../crds/mesh-config.ts'
 import { isEmptySelector, type Labels, labelsMatch } from '../registry/labels.ts'
 import type { Generation } from './generation.ts'
+import { meshLogFormat } from './log-formats.ts'
 import type { MeshOptions } from './options.ts'
 
 /**
@@ -71,10 +72,12 @@ export interface TracingTarget {
 }
 
 /** The providers that every mesh has, by Istio's names. */
-const BUILTIN_PROVIDERS: readonly ExtensionProvider[] = [
-  { name: 'prometheus', prometheus: {} },
-  { name: 'envoy', envoyFileAccessLog: { path: '/dev/stdout' } },
-]
+function builtinProviders(options: MeshOptions): readonly ExtensionProvider[] {
+  return [
+    { name: 'prometheus', prometheus: {} },
+    { name: 'envoy', envoyFileAccessLog: { path: '/dev/stdout', logFormat: meshLogFormat(options) } },
+  ]
+}
 const DEFAULT_METRICS = ['prometheus']
 const DEFAULT_SAMPLING_PERCENT = 1
 
@@ -109,8 +112,9 @@ function isFor(mode: Mode, match: { readonly mode?: WorkloadMode } | undefined):
   return wanted === 'CLIENT_AND_SERVER' || wanted === mode
 }
 
-function providerOf(name: string, { extensionProviders }: MeshOptions): ExtensionProvider | undefined {
-  return [...extensionProviders, ...BUILTIN_PROVIDERS].find((provider) => provider.name === name)
+function providerOf(name: string, options: MeshOptions): ExtensionProvider | undefined {
+  const configured = options.extensionProviders.find((provider) => provider.name === name)
+  return configured ?? builtinProviders(options).find((provider) => provider.name === name)
 }
 
 function namesOf(providers: readonly { readonly name: string }[] = []): string[] {
@@ -160,9 +164,9 @@ function applyAccessLogging(
 }
 
 /** MeshConfig's accessLogFile, accessLogFormat and accessLogEncoding. */
-function meshFile({ accessLogFile }: MeshOptions): AccessLogTarget {
+function meshFile(options: MeshOptions): AccessLogTarget {
   return {
-    provider: { name: 'envoy', envoyFileAccessLog: { path: accessLogFile } },
+    provider: { name: 'envoy', envoyFileAccessLog: { path: options.accessLogFile, logFormat: meshLogFormat(options) } },
     filter: undefined,
     origin: undefined,
   }

@@ -7,6 +7,12 @@ import { RouteConfigurationSchema } from '../../api/gen/envoy/config/route/v3/ro
 import { OpenTelemetryConfigSchema } from '../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js'
 import { ZipkinConfigSchema } from '../../api/gen/envoy/config/trace/v3/zipkin_pb.js'
 import { FileAccessLogSchema } from '../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
+import { ExpressionFilterSchema } from '../../api/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js'
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '../../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js'
+import { OpenTelemetryAccessLogConfigSchema } from '../../api/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js'
 import { CorsPolicySchema, CorsSchema } from '../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import {
   ExtAuthzPerRouteSchema,
@@ -68,6 +74,10 @@ const PACKED = createRegistry(
   NetworkRbacSchema,
   UriTemplateMatchConfigSchema,
   FileAccessLogSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  ExpressionFilterSchema,
   HTTPFaultSchema,
   HttpConnectionManagerSchema,
   HttpProtocolOptionsSchema,

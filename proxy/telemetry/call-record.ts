@@ -49,6 +49,8 @@ export class CallRecord {
   /** Where the last try went. */
   host: Host | undefined
   cluster: Cluster | undefined
+  /** Our end of its connection, `address:port`; '' where nobody has asked. */
+  upstreamLocalAddress = ''
   /** The answer was the upstream's. */
   isUpstreamAnswer = false
   /** How the call ended before its answer was whole, beside decision.flag; '' where it did not. */
@@ -99,6 +101,7 @@ export class CallRecord {
     this.tries = 0
     this.host = undefined
     this.cluster = undefined
+    this.upstreamLocalAddress = ''
     this.isUpstreamAnswer = false
     this.ending = ''
     this.endingDetail = ''

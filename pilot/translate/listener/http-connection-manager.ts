@@ -57,7 +57,7 @@ export function httpConnectionManager(
     normalizePath: true,
     mergeSlashes: true,
     streamIdleTimeout: duration(0),
-    accessLog: accessLogs(telemetry),
+    accessLog: accessLogs(telemetry, 'http'),
     ...tracingFields(telemetry),
     ...roleFields(target.role, options),
   })

@@ -18,7 +18,7 @@ export function tcpProxy(target: TcpTarget, telemetry: ModeTelemetry): TcpProxy 
     clusterSpecifier: clusterSpecifier(target),
     ...(idleTimeout && { idleTimeout }),
     hashPolicy: target.hashesSourceIp ? [sourceIpPolicy()] : [],
-    accessLog: accessLogs(telemetry),
+    accessLog: accessLogs(telemetry, 'tcp'),
   })
 }
 

@@ -111,7 +111,7 @@ const HONOURED: Readonly<Record<string, string>> = {
     suffix_len`,
   'envoy.config.listener.v3.Filter': 'name typed_config',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': `stat_prefix cluster weighted_clusters idle_timeout
-    max_connect_attempts tunneling_config metadata_match hash_policy`,
+    max_connect_attempts tunneling_config metadata_match hash_policy access_log`,
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': `name weight
     metadata_match`,
@@ -150,7 +150,7 @@ const HONOURED: Readonly<Record<string, string>> = {
     path_with_escaped_slashes_action http_protocol_options common_http_protocol_options generate_request_id
     preserve_external_request_id server_header_transformation server_name via upgrade_configs stream_idle_timeout
     request_timeout request_headers_timeout max_request_headers_kb strip_any_host_port codec_type
-    http2_protocol_options forward_client_cert_details set_current_client_cert_details tracing request_id_extension`,
+    http2_protocol_options forward_client_cert_details set_current_client_cert_details tracing request_id_extension access_log`,
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing': `client_sampling
     random_sampling overall_sampling verbose max_path_tag_length custom_tags provider spawn_upstream_span`,
   'envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension': 'typed_config',

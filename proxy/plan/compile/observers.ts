@@ -1,6 +1,7 @@
 import type { Any } from '@bufbuild/protobuf/wkt'
 import type { HttpConnectionManager } from '../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { TcpProxy } from '../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { compileCallLogs, compileConnectionLogs } from '../../telemetry/access-log/compile.ts'
 import type { CallObserverPlan, ConnectionObserverPlan } from '../../telemetry/observer.ts'
 import { compileTracing } from '../../telemetry/tracing/config.ts'
 import type { TrafficDirectionPlan } from '../plan.ts'
@@ -17,15 +18,19 @@ export function compileCallObservers(
   return [
     ...(tracing === undefined ? [] : [tracing]),
     ...compileCallStats(config.httpFilters, `${path}.http_filters`, direction),
+    ...compileCallLogs(config.accessLog, `${path}.access_log`),
   ]
 }
 
 /** Who observes the connections of a TCP proxy. `stats` are the metrics filters before it. */
 export function compileConnectionObservers(
-  _config: TcpProxy,
+  config: TcpProxy,
   path: string,
   direction: TrafficDirectionPlan,
   stats: readonly Any[],
 ): ConnectionObserverPlan[] {
-  return [...compileConnectionStats(stats, path, direction)]
+  return [
+    ...compileConnectionStats(stats, path, direction),
+    ...compileConnectionLogs(config.accessLog, `${path}.access_log`),
+  ]
 }

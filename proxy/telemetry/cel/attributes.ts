@@ -121,7 +121,7 @@ function requestSize(record: CallRecord): number {
 }
 
 /** As Envoy counts a message's fields: the texts of names and values, those of the start line among them. */
-function headBytes({ head }: CallRecord): number {
+export function headBytes({ head }: CallRecord): number {
   let bytes = ':method:path:scheme:authority'.length
   bytes += head.method.length + head.path.length + head.scheme.length + head.authority.length
   for (const [name, value] of head.fields()) {
@@ -190,9 +190,7 @@ export const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   'connection.sha256_peer_certificate_digest': ofAny((subject) => peer(subject)?.certificateHash),
   'upstream.address': ofAny(({ host }) => host?.key),
   'upstream.port': ofAny(({ host }) => host?.plan.port),
-  'upstream.local_address': ofAny((subject) =>
-    subject instanceof CallRecord ? undefined : subject.upstreamLocalAddress || undefined,
-  ),
+  'upstream.local_address': ofAny(({ upstreamLocalAddress }) => upstreamLocalAddress || undefined),
   'upstream.request_attempt_count': ofAny(({ tries }) => tries),
   'metadata.filter_metadata': ofCall(({ decision: { metadata } }) =>
     metadata === undefined ? {} : ofJson(Object.fromEntries(metadata)),

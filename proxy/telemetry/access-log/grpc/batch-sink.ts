@@ -1,0 +1,179 @@
+import type { Metric } from '../../../../lib/metrics/store.ts'
+import type { GrpcServicePlan } from '../../../filters/ext-authz/grpc-service.ts'
+import type { StreamContext } from '../../../stream/context.ts'
+import { SideCall, type SideResult } from '../../../stream/side-call.ts'
+import type { Sink } from '../../sinks.ts'
+import { WireWriter } from './wire-writer.ts'
+
+/** Calls that may be under way together. */
+const MAX_CALLS = 4
+/** Batches that wait behind them. */
+const MAX_WAITING = 64
+/** After a server could not be reached. */
+const RETRY_MS = 1000
+const MAX_ANSWER_BYTES = 64 * 1024
+const FRAME_HEADER_BYTES = 5
+
+export interface BatchPlan {
+  readonly service: GrpcServicePlan
+  /** `/package.Service/Method`. */
+  readonly path: string
+  /** Entries leave when there are so many bytes of them, or after so long. */
+  readonly maxBytes: number
+  readonly flushMs: number
+  /** The fields that hold the entries, one within the other from the message's own, and what goes before each. */
+  readonly within: readonly { readonly preface: Uint8Array; readonly field: number }[]
+  readonly written: string
+  readonly dropped: string
+}
+
+interface Batch {
+  readonly body: Buffer
+  readonly entries: number
+}
+
+/**
+ * Sends entries to a gRPC service, many in one call: what they are in is written around them. What a server that is away, or slow,
+ * does not take waits up to a bound; then the oldest go, and are counted. A batch whose call broke after it had begun is counted
+ * as dropped and not sent again, since it may have arrived.
+ */
+export class BatchSink implements Sink {
+  readonly out: WireWriter
+  readonly #plan: BatchPlan
+  readonly #context: StreamContext
+  readonly #written: Metric
+  readonly #dropped: Metric
+  readonly #starts: readonly number[]
+  readonly #firstByte: number
+  #entries = 0
+  readonly #waiting: Batch[] = []
+  readonly #calls = new Set<SideCall>()
+  #isTimed = false
+  #isPaused = false
+  #isClosed = false
+
+  constructor(plan: BatchPlan, context: StreamContext) {
+    this.#plan = plan
+    this.#context = context
+    this.#written = context.metrics.counter(plan.written)
+    this.#dropped = context.metrics.counter(plan.dropped)
+    this.out = new WireWriter(2 * plan.maxBytes + 4096)
+    this.out.raw(Buffer.alloc(FRAME_HEADER_BYTES))
+    this.#starts = plan.within.map(({ preface, field }) => {
+      this.out.raw(preface)
+      return this.out.begin(field)
+    })
+    this.#firstByte = this.out.length
+  }
+
+  /** An entry has been written to `out`. */
+  noteEntry(): void {
+    if (this.#isClosed) {
+      this.out.cut(this.#firstByte)
+      this.#dropped.inc()
+      return
+    }
+    this.#entries++
+    if (this.out.length - this.#firstByte >= this.#plan.maxBytes) this.#flush()
+    else if (!this.#isTimed) this.#setTimer()
+  }
+
+  #setTimer(): void {
+    this.#isTimed = true
+    this.#context.clock.setTimer(this.#plan.flushMs, () => {
+      this.#isTimed = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (this.#entries === 0) return
+    for (let i = this.#starts.length - 1; i >= 0; i--) this.out.end(this.#starts[i] as number)
+    const body = this.out.copy()
+    body.writeUInt32BE(body.length - FRAME_HEADER_BYTES, 1)
+    this.#waiting.push({ body, entries: this.#entries })
+    this.#entries = 0
+    this.out.cut(this.#firstByte)
+    while (this.#waiting.length > MAX_WAITING) this.#drop(this.#waiting.shift())
+    this.#send()
+  }
+
+  #drop(batch: Batch | undefined): void {
+    this.#dropped.add(batch?.entries ?? 0)
+  }
+
+  #send(): void {
+    while (!this.#isPaused && this.#calls.size < MAX_CALLS) {
+      const batch = this.#waiting.shift()
+      if (batch === undefined) return
+      this.#call(batch)
+    }
+  }
+
+  #call(batch: Batch): void {
+    const { service, path } = this.#plan
+    const { cluster, authority, metadata, timeoutMs } = service
+    const request = {
+      cluster,
+      method: 'POST',
+      authority,
+      path,
+      headers: [['content-type', 'application/grpc'], ['te', 'trailers'], ...metadata] as const,
+      body: batch.body,
+      timeoutMs,
+      maxResponseBytes: MAX_ANSWER_BYTES,
+    }
+    let call: SideCall | undefined
+    let isDone = false
+    call = SideCall.send(request, this.#context, (result) => {
+      isDone = true
+      if (call !== undefined) this.#calls.delete(call)
+      this.#onDone(batch, result)
+    })
+    if (!isDone) this.#calls.add(call)
+  }
+
+  #onDone(batch: Batch, result: SideResult): void {
+    if (isTaken(result)) this.#written.add(batch.entries)
+    else if (result.kind === 'failed' && NEVER_SENT.has(result.reason) && !this.#isClosed) {
+      this.#waiting.unshift(batch)
+      while (this.#waiting.length > MAX_WAITING) this.#drop(this.#waiting.shift())
+      this.#pause()
+      return
+    } else this.#drop(batch)
+    this.#send()
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#context.clock.setTimer(RETRY_MS, () => {
+      this.#isPaused = false
+      this.#send()
+    })
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isPaused = false
+    this.#flush()
+    this.#isClosed = true
+    for (const batch of this.#waiting.splice(0)) this.#drop(batch)
+  }
+}
+
+/** Failures by which the server has done nothing with the request. */
+const NEVER_SENT = new Set<string>([
+  'no_cluster',
+  'no_healthy_upstream',
+  'connect_failure',
+  'connect_timeout',
+  'overflow',
+  'refused',
+])
+
+function isTaken(result: SideResult): boolean {
+  if (result.kind === 'failed' || result.status !== 200) return false
+  const status = /(?:^|\n)grpc-status: *(\d+)/i.exec(result.trailers)?.[1] ?? result.fields.get('grpc-status')
+  return status === '0'
+}

@@ -1,0 +1,142 @@
+import { create, fromBinary } from '@bufbuild/protobuf'
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import {
+  HTTPAccessLogEntrySchema,
+  TCPAccessLogEntrySchema,
+} from '../../../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js'
+import {
+  StreamAccessLogsMessage_HTTPAccessLogEntriesSchema as HttpEntriesSchema,
+  StreamAccessLogsMessage_TCPAccessLogEntriesSchema as TcpEntriesSchema,
+} from '../../../../api/gen/envoy/service/accesslog/v3/als_pb.js'
+import { connectionFacts } from '../../../decide/connection-facts.ts'
+import { ConnectionRecord } from '../../connection-record.ts'
+import { recordedCall } from '../testing.ts'
+import { writeHttpEntry, writeTcpEntry } from './entry.ts'
+import { WireWriter } from './wire-writer.ts'
+
+const PLAIN = { requestHeaders: [], responseHeaders: [], responseTrailers: [], tags: [] }
+const address = (ip: string, portValue: number) => ({
+  address: {
+    case: 'socketAddress' as const,
+    value: { address: ip, portSpecifier: { case: 'portValue' as const, value: portValue } },
+  },
+})
+const since = (ms: number) => ({ seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.floor((ms % 1000) * 1e6) })
+
+test('what is written of calls is what protobuf reads', () => {
+  const text = fc.string({ maxLength: 200 })
+  const call = fc.record({
+    path: text.map((rest) => `/${rest}`),
+    agent: text,
+    asked: text,
+    answered: text,
+    trailer: fc.string({ maxLength: 20 }).map((value) => value.trim()),
+    tag: text,
+    status: fc.constantFrom(0, 200, 404, 503),
+    received: fc.oneof(fc.nat(), fc.maxSafeNat()),
+    count: fc.integer({ min: 1, max: 3 }),
+  })
+  fc.assert(
+    fc.property(call, ({ path, agent, asked, answered, trailer, tag, status, received, count }) => {
+      const record = recordedCall({
+        path,
+        status,
+        flag: status === 503 ? 'UH' : 'UAEX',
+        fields: { 'user-agent': agent, 'x-request-id': 'abc', 'x-asked': asked },
+        answer: { 'x-answered': answered },
+        responseFields: ['x-answered'],
+        trailers: `x-trailer: ${trailer}\r\n`,
+      })
+      record.receivedBytes = received
+      record.tries = 2
+      // Small, so that it must grow.
+      const out = new WireWriter(16)
+      const options = {
+        requestHeaders: ['x-asked', 'x-absent'],
+        responseHeaders: ['x-answered'],
+        responseTrailers: ['x-trailer'],
+        tags: [{ name: 'tag', read: () => tag }],
+      }
+      for (let i = 0; i < count; i++) writeHttpEntry(out, record, options)
+      const { logEntry } = fromBinary(HttpEntriesSchema, out.copy())
+      const bytes = logEntry[0]?.request?.requestHeadersBytes ?? 0n
+      const expected = create(HTTPAccessLogEntrySchema, {
+        protocolVersion: 2,
+        commonProperties: {
+          sampleRate: 1,
+          downstreamRemoteAddress: address('10.0.0.7', 4000),
+          downstreamLocalAddress: address('10.0.0.9', 80),
+          downstreamDirectRemoteAddress: address('10.0.0.7', 4000),
+          startTime: { seconds: BigInt(Date.UTC(2026, 0, 2, 3, 4, 5) / 1000), nanos: 678_000_000 },
+          timeToLastRxByte: since(2),
+          timeToFirstUpstreamTxByte: since(5),
+          timeToLastUpstreamTxByte: since(5),
+          timeToFirstDownstreamTxByte: since(20),
+          timeToLastDownstreamTxByte: since(1025.9 - 1000),
+          duration: since(1025.9 - 1000),
+          responseFlags: status === 503 ? { noHealthyUpstream: true } : { unauthorizedDetails: { reason: 1 } },
+          customTags: { tag },
+          upstreamRequestAttemptCount: 2,
+          streamId: 'abc',
+          accessLogType: 6,
+        },
+        request: {
+          requestMethod: 1,
+          scheme: 'http',
+          authority: 'shop.example',
+          path,
+          userAgent: agent,
+          requestId: 'abc',
+          requestHeadersBytes: bytes,
+          requestBodyBytes: BigInt(received),
+          requestHeaders: { 'x-asked': asked },
+        },
+        response: {
+          ...(status === 0 ? {} : { responseCode: status, responseHeaders: { 'x-answered': answered } }),
+          responseBodyBytes: 11n,
+          responseTrailers: { 'x-trailer': trailer },
+        },
+      })
+      expect(logEntry).toEqual(Array.from({ length: count }, () => expected))
+      expect(bytes).toBeGreaterThan(0n)
+    }),
+  )
+})
+
+test('texts that are no UTF-8 are made some, and those that are stay', () => {
+  const utf8 = Buffer.from('ä'.repeat(40), 'utf8').toString('latin1')
+  const read = (agent: string) => {
+    const out = new WireWriter(64)
+    writeHttpEntry(out, recordedCall({ fields: { 'user-agent': agent } }), PLAIN)
+    return fromBinary(HttpEntriesSchema, out.copy()).logEntry[0]?.request?.userAgent
+  }
+  expect(read(utf8)).toBe('ä'.repeat(40))
+  expect(read('a\xffb')).toBe('a!b')
+  expect(read(`\xff${'b'.repeat(60)}`)).toBe(`!${'b'.repeat(60)}`)
+})
+
+test('a connection is written with its bytes', () => {
+  const record = new ConnectionRecord({} as never, connectionFacts({ sourceAddress: '::1', sourcePort: 9 }), 0, 1500)
+  record.receivedBytes = 300
+  record.sentBytes = 5_000_000_000
+  record.endMs = 12
+  record.flag = 'UF'
+  const out = new WireWriter(64)
+  writeTcpEntry(out, record, PLAIN)
+  const [entry] = fromBinary(TcpEntriesSchema, out.copy()).logEntry
+  expect(entry).toEqual(
+    create(TCPAccessLogEntrySchema, {
+      connectionProperties: { receivedBytes: 300n, sentBytes: 5_000_000_000n },
+      commonProperties: {
+        sampleRate: 1,
+        downstreamRemoteAddress: address('::1', 9),
+        startTime: { seconds: 1n, nanos: 500_000_000 },
+        responseFlags: { upstreamConnectionFailure: true },
+        accessLogType: 3,
+        duration: since(12),
+        timeToLastDownstreamTxByte: since(12),
+      },
+    }),
+  )
+})

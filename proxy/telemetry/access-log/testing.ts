@@ -1,0 +1,52 @@
+import type { ResponseFlag } from '../../../api/response-flags.ts'
+import { connectionFacts } from '../../decide/connection-facts.ts'
+import { newDecision } from '../../decide/decision.ts'
+import { HeaderBlock } from '../../stream/header-block.ts'
+import { RequestHead } from '../../stream/message.ts'
+import { CallRecord } from '../call-record.ts'
+import { CallObservers } from '../observers.ts'
+
+export interface RecordedTestCall {
+  readonly method?: string
+  readonly path?: string
+  readonly authority?: string
+  readonly fields?: Readonly<Record<string, string>>
+  readonly answer?: Readonly<Record<string, string>>
+  readonly status?: number
+  readonly flag?: ResponseFlag
+  readonly trailers?: string
+  /** Fields of answers that are kept. */
+  readonly responseFields?: readonly string[]
+}
+
+/** The record of a call that began at 2026-01-02T03:04:05.678Z and took 25 ms, for tests. */
+export function recordedCall(call: RecordedTestCall = {}): CallRecord {
+  const head = new RequestHead()
+  head.method = call.method ?? 'GET'
+  head.path = call.path ?? '/'
+  head.authority = call.authority ?? 'shop.example'
+  for (const [name, value] of Object.entries(call.fields ?? {})) head.append(name, value)
+  const decision = newDecision()
+  decision.flag = call.flag ?? ''
+  const facts = connectionFacts({
+    sourceAddress: '10.0.0.7',
+    directSourceAddress: '10.0.0.7',
+    sourcePort: 4000,
+    destinationAddress: '10.0.0.9',
+    destinationPort: 80,
+  })
+  const record = new CallRecord({ head, facts, decision })
+  const { responseFields = [] } = call
+  record.begin(new CallObservers([{ responseFields }], () => {}), {} as never, 1000, Date.UTC(2026, 0, 2, 3, 4, 5, 678))
+  record.requestEndMs = 1002
+  record.upstreamStartMs = 1005
+  record.responseMs = 1020
+  record.endMs = 1025.9
+  record.receivedBytes = 7
+  record.sentBytes = 11
+  record.trailers = call.trailers ?? ''
+  const answer = new HeaderBlock()
+  for (const [name, value] of Object.entries(call.answer ?? {})) answer.append(name, value)
+  if (call.status !== 0) record.keepResponse(call.status ?? 200, answer)
+  return record
+}
