@@ -18,6 +18,7 @@ const entryPoints = [
   'bench/data-path/load/open-loop.ts',
   'bench/data-path/load/ticker.ts',
   'bench/data-path/load/tls-connections.ts',
+  'bench/micro/access-log.ts',
   'bench/micro/balancing.ts',
   'bench/micro/certificates.ts',
   'bench/micro/hpack.ts',

@@ -90,6 +90,10 @@ export class HeaderBlock {
     return this.#slice(this.at[index * STRIDE + 2] as number, this.at[index * STRIDE + 3] as number)
   }
 
+  valueLength(index: number): number {
+    return (this.at[index * STRIDE + 3] as number) - (this.at[index * STRIDE + 2] as number)
+  }
+
   #slice(from: number, to: number): string {
     return latin1(this.bytes, this.base + from, this.base + to)
   }
@@ -162,6 +166,21 @@ export class HeaderBlock {
     if (this.#removed[index] === 1) return
     this.#removed[index] = 1
     this.#removedCount++
+  }
+
+  /** Characters of the names and values of all fields that would be written out. */
+  get textLength(): number {
+    const { at, count } = this
+    let length = 0
+    for (let i = 0; i < count; i++) {
+      if (this.#removed[i] === 1) continue
+      const from = i * STRIDE
+      length += (at[from + 1] as number) - (at[from] as number) + (at[from + 3] as number) - (at[from + 2] as number)
+    }
+    for (let i = 0; i < this.#addedCount; i++) {
+      length += (this.#addedNames[i] as string).length + (this.#addedValues[i] as string).length
+    }
+    return length
   }
 
   /** Every field that would be written out, in order. For explanation and copies, not for the hot path. */

@@ -124,10 +124,9 @@ function requestSize(record: CallRecord): number {
 export function headBytes({ head }: CallRecord): number {
   let bytes = ':method:path:scheme:authority'.length
   bytes += head.method.length + head.path.length + head.scheme.length + head.authority.length
-  for (const [name, value] of head.fields()) {
-    if (name.length !== 4 || name.toLowerCase() !== 'host') bytes += name.length + value.length
-  }
-  return bytes
+  bytes += head.textLength
+  const { hostIndex } = head
+  return hostIndex < 0 || head.isRemoved(hostIndex) ? bytes : bytes - 'host'.length - head.valueLength(hostIndex)
 }
 
 function grpcStatus(record: CallRecord): number | undefined {

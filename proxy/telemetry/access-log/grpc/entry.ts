@@ -1,5 +1,6 @@
 import type { ResponseFlag } from '../../../../api/response-flags.ts'
 import type { ConnectionFacts } from '../../../decide/connection-facts.ts'
+import type { ClusterPlan, EndpointPlan, RoutePlan } from '../../../plan/plan.ts'
 import type { PeerIdentity } from '../../../tls/peer.ts'
 import { CallRecord } from '../../call-record.ts'
 import { headBytes, type Subject } from '../../cel/attributes.ts'
@@ -8,8 +9,7 @@ import { trailerField } from '../../trailer-field.ts'
 import { bytesOf } from '../escape.ts'
 import type { ReadValue } from '../operator.ts'
 import { requestField } from '../operators.ts'
-import * as times from '../times.ts'
-import type { WireWriter } from './wire-writer.ts'
+import { WireWriter } from './wire-writer.ts'
 
 /*
  * envoy.data.accesslog.v3, written as bytes: an object for each message of each call would cost more than all else that is
@@ -100,38 +100,96 @@ function writeCommon(out: WireWriter, record: Subject, { tags }: EntryOptions): 
   const { facts, host, cluster } = record
   const isCall = record instanceof CallRecord
   const common = out.begin(1)
-  out.double(1, 1)
+  out.raw(isCall ? CALL_CONSTANTS : CONNECTION_CONSTANTS)
   const client = isCall ? record.decision.clientAddress : ''
-  if (client === '') writeAddress(out, 2, facts.sourceAddress, facts.sourcePort)
-  else writeAddress(out, 2, client, 0)
-  writeAddress(out, 3, facts.destinationAddress, facts.destinationPort)
-  if (facts.tls !== undefined) writeTls(out, facts, facts.tls)
-  writeTime(out, 5, record.startWallMs)
-  writeSince(out, 6, record, times.requestEnd)
-  writeSince(out, 7, record, times.upstreamStart)
-  writeSince(out, 8, record, times.upstreamRequestEnd)
-  writeSince(out, 9, record, times.upstreamAnswer)
-  writeSince(out, 10, record, times.upstreamAnswerEnd)
-  writeSince(out, 11, record, times.answerStart)
-  writeSince(out, 12, record, times.end)
-  if (host !== undefined) {
-    const { address, port, unixPath } = host.plan
-    if (unixPath === '') writeAddress(out, 13, address, port)
-  }
-  if (cluster !== undefined) out.text(15, bytesOf(cluster.plan.name))
+  if (client !== '') writeAddress(out, 2, client, 0)
+  else out.raw(kept(SOURCES, facts, writeSource))
+  out.raw(kept(CONNECTIONS, facts, writeConnection))
+  out.time(5, record.startWallMs)
+  if (isCall) writeTimes(out, record)
+  writeSince(out, 12, record.startMs, record.endMs)
+  if (host !== undefined) out.raw(kept(ENDPOINTS, host.plan, writeEndpoint))
+  if (cluster !== undefined) out.raw(kept(CLUSTERS, cluster.plan, writeCluster))
   writeFlags(out, record)
-  if (isCall) out.text(19, bytesOf(record.decision.route?.name ?? ''))
-  writeAddress(out, 20, facts.directSourceAddress, facts.sourcePort)
+  if (isCall && record.decision.route !== undefined) out.raw(kept(ROUTES, record.decision.route, writeRoute))
   for (let i = 0; i < tags.length; i++) {
     const { name, read } = tags[i] as EntryTag
     const value = read(record)
     if (value !== undefined) out.entry(22, name, typeof value === 'string' ? value : String(value))
   }
-  writeSince(out, 23, record, times.end)
+  writeSince(out, 23, record.startMs, record.endMs)
   out.number(24, record.tries)
   if (isCall) out.text(26, record.head.get('x-request-id'))
-  out.number(33, isCall ? TYPE.downstreamEnd : TYPE.tcpConnectionEnd)
   out.end(common)
+}
+
+/** As the operators of text logs have them (times.ts). */
+function writeTimes(out: WireWriter, record: CallRecord): void {
+  const { startMs, requestEndMs, upstreamStartMs, responseMs, endMs, isUpstreamAnswer } = record
+  writeSince(out, 6, startMs, requestEndMs)
+  writeSince(out, 7, startMs, upstreamStartMs)
+  if (upstreamStartMs !== 0 && requestEndMs !== 0) writeSince(out, 8, startMs, Math.max(upstreamStartMs, requestEndMs))
+  if (isUpstreamAnswer) {
+    writeSince(out, 9, startMs, responseMs)
+    writeSince(out, 10, startMs, endMs)
+  }
+  writeSince(out, 11, startMs, responseMs)
+}
+
+// --- what is the same for many entries is written once ---
+
+const SOURCES = new WeakMap<ConnectionFacts, Uint8Array>()
+const CONNECTIONS = new WeakMap<ConnectionFacts, Uint8Array>()
+const ENDPOINTS = new WeakMap<EndpointPlan, Uint8Array>()
+const CLUSTERS = new WeakMap<ClusterPlan, Uint8Array>()
+const ROUTES = new WeakMap<RoutePlan, Uint8Array>()
+const scratch = new WireWriter(1024)
+
+/** That each is one of one, and what kind of entry it is. */
+function constants(type: number): Uint8Array {
+  const out = new WireWriter(64)
+  out.double(1, 1)
+  out.number(33, type)
+  return out.copy()
+}
+const CALL_CONSTANTS = constants(TYPE.downstreamEnd)
+const CONNECTION_CONSTANTS = constants(TYPE.tcpConnectionEnd)
+
+function kept<Of extends object>(
+  known: WeakMap<Of, Uint8Array>,
+  of: Of,
+  write: (out: WireWriter, of: Of) => void,
+): Uint8Array {
+  let bytes = known.get(of)
+  if (bytes === undefined) {
+    scratch.cut(0)
+    write(scratch, of)
+    bytes = scratch.copy()
+    known.set(of, bytes)
+  }
+  return bytes
+}
+
+function writeSource(out: WireWriter, { sourceAddress, sourcePort }: ConnectionFacts): void {
+  writeAddress(out, 2, sourceAddress, sourcePort)
+}
+
+function writeConnection(out: WireWriter, facts: ConnectionFacts): void {
+  writeAddress(out, 3, facts.destinationAddress, facts.destinationPort)
+  if (facts.tls !== undefined) writeTls(out, facts, facts.tls)
+  writeAddress(out, 20, facts.directSourceAddress, facts.sourcePort)
+}
+
+function writeEndpoint(out: WireWriter, { address, port, unixPath }: EndpointPlan): void {
+  if (unixPath === '') writeAddress(out, 13, address, port)
+}
+
+function writeCluster(out: WireWriter, { name }: ClusterPlan): void {
+  out.text(15, bytesOf(name))
+}
+
+function writeRoute(out: WireWriter, { name }: RoutePlan): void {
+  out.text(19, bytesOf(name))
 }
 
 /** envoy.config.core.v3.Address of a socket. */
@@ -145,19 +203,9 @@ function writeAddress(out: WireWriter, field: number, ip: string, port: number):
   out.end(address)
 }
 
-/** A Timestamp of milliseconds since the epoch. */
-function writeTime(out: WireWriter, field: number, ms: number): void {
-  const time = out.begin(field)
-  const seconds = Math.floor(ms / 1000)
-  out.number(1, seconds)
-  out.number(2, Math.floor((ms - seconds * 1000) * 1e6))
-  out.end(time)
-}
-
-/** How long after the request's start something happened, where it did. */
-function writeSince(out: WireWriter, field: number, record: Subject, point: times.TimePoint): void {
-  const at = point(record)
-  if (at !== 0 && at >= record.startMs) writeTime(out, field, at - record.startMs)
+/** How long after the start something happened, where it did. */
+function writeSince(out: WireWriter, field: number, startMs: number, atMs: number): void {
+  if (atMs !== 0 && atMs >= startMs) out.time(field, atMs - startMs)
 }
 
 function writeFlags(out: WireWriter, record: Subject): void {

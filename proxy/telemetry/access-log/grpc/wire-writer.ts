@@ -35,9 +35,15 @@ export class WireWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#reserve(bytes.length)
-    this.#bytes.set(bytes, this.#end)
-    this.#end += bytes.length
+    const { length } = bytes
+    this.#reserve(length)
+    if (length > LOOP_CHARS) this.#bytes.set(bytes, this.#end)
+    else {
+      const target = this.#bytes
+      const start = this.#end
+      for (let i = 0; i < length; i++) target[start + i] = bytes[i] as number
+    }
+    this.#end += length
   }
 
   /** A number that is no negative one; 0 is left out, as its default. */
@@ -102,6 +108,25 @@ export class WireWriter {
 
   #sanitize(value: string, start: number): void {
     this.#bytes.write(value.replace(NO_ASCII, '!'), start, 'latin1')
+  }
+
+  /** A Timestamp or Duration (google.protobuf) of milliseconds, none of them negative. */
+  time(field: number, ms: number): void {
+    this.#reserve(3 * MAX_VARINT_BYTES)
+    this.#varint(field * 8 + WIRE.bytes)
+    // It has less than 128 bytes.
+    const lengthAt = this.#end++
+    const seconds = Math.floor(ms / 1000)
+    if (seconds > 0) {
+      this.#bytes[this.#end++] = 8
+      this.#varint(seconds)
+    }
+    const nanos = Math.floor((ms - seconds * 1000) * 1e6)
+    if (nanos > 0) {
+      this.#bytes[this.#end++] = 16
+      this.#varint(nanos)
+    }
+    this.#bytes[lengthAt] = this.#end - lengthAt - 1
   }
 
   /** Begins a message within; end() takes what this returns. */
