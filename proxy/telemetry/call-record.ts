@@ -9,6 +9,7 @@ import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { GrpcMessages } from './grpc-messages.ts'
 import type { CallObservers } from './observers.ts'
+import type { TraceNote } from './trace-note.ts'
 
 /** Of whom a record tells. */
 export interface RecordedCall {
@@ -67,8 +68,8 @@ export class CallRecord {
   grpcStatus = -1
   readonly requestMessages = new GrpcMessages()
   readonly responseMessages = new GrpcMessages()
-  /** What observers leave for one another: a span's context, a peer's identity. Each has its own key. */
-  readonly notes = new Map<symbol, unknown>()
+  /** By which trace it is known, where one is. */
+  trace: TraceNote | undefined
   readonly #responseValues: (string | undefined)[] = []
 
   constructor({ head, facts, decision }: RecordedCall) {
@@ -105,8 +106,9 @@ export class CallRecord {
     this.isUpstreamAnswer = false
     this.ending = ''
     this.endingDetail = ''
-    if (this.notes.size > 0) this.notes.clear()
-    this.#responseValues.length = 0
+    this.trace = undefined
+    const values = this.#responseValues
+    for (let i = 0; i < values.length; i++) values[i] = undefined
   }
 
   /** Keeps of an answer what will be asked for: its memory is not ours when the call ends. */

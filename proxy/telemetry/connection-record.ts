@@ -22,8 +22,6 @@ export class ConnectionRecord {
   /** Our end of the upstream's connection, `address:port`, or ''. */
   upstreamLocalAddress = ''
   flag: ResponseFlag | '' = ''
-  /** What observers leave for one another. */
-  readonly notes = new Map<symbol, unknown>()
 
   constructor(plan: TcpProxyPlan, facts: ConnectionFacts, startMs: number, startWallMs: number) {
     this.plan = plan

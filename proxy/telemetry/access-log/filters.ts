@@ -18,7 +18,6 @@ import { refuse } from '../../plan/plan-error.ts'
 import { CallRecord } from '../call-record.ts'
 import type { Subject } from '../cel/attributes.ts'
 import { compileCel } from '../cel/compile.ts'
-import { TRACE_NOTE } from '../trace-note.ts'
 import { grpcStatusOf } from './grpc-status.ts'
 
 /** What filters are asked with. */
@@ -76,7 +75,7 @@ export function compileLogFilter(
     case 'notHealthCheckFilter':
       return () => true
     case 'traceableFilter':
-      return ({ notes }) => (notes.get(TRACE_NOTE) as { isSampled: boolean } | undefined)?.isSampled === true
+      return (subject) => subject instanceof CallRecord && subject.trace?.isSampled === true
     case 'runtimeFilter': {
       const { percentSampled } = kind.value
       const { numerator, denominator } = percentSampled === undefined ? NEVER : fractionOf(percentSampled)

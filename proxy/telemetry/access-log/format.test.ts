@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { connectionFacts } from '../../decide/connection-facts.ts'
 import { ConnectionRecord } from '../connection-record.ts'
-import { TRACE_NOTE } from '../trace-note.ts'
 import { compileJsonFormat, compileTextFormat, DEFAULT_TEXT_FORMAT } from './format.ts'
 import { type RecordedTestCall, recordedCall } from './testing.ts'
 
@@ -74,7 +73,7 @@ test('JSON has its keys in order, values with their types, and null for what is 
 
 test('the span that a call has is named', () => {
   const record = recordedCall()
-  record.notes.set(TRACE_NOTE, { traceId: 'abc', spanId: 'd', isSampled: true })
+  record.trace = { traceId: 'abc', spanId: 'd', isSampled: true }
   expect(compileTextFormat('%TRACE_ID%', '', { omitsEmpty: false }).write(record)).toBe('abc')
 })
 

@@ -8,7 +8,6 @@ import { metadataAt } from '../../decide/metadata.ts'
 import { refuse } from '../../plan/plan-error.ts'
 import { CallRecord } from '../call-record.ts'
 import { headBytes, protocolOf, type Subject } from '../cel/attributes.ts'
-import { TRACE_NOTE } from '../trace-note.ts'
 import { trailerField } from '../trailer-field.ts'
 import { bytesOf } from './escape.ts'
 import { GRPC_NAMES, grpcStatusOf } from './grpc-status.ts'
@@ -258,7 +257,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   HOSTNAME: ofAny(() => HOSTNAME),
   ENVIRONMENT: environment,
   STREAM_ID: ofCall(({ head }) => head.get('x-request-id')),
-  TRACE_ID: ofAny(({ notes }) => (notes.get(TRACE_NOTE) as { traceId: string } | undefined)?.traceId),
+  TRACE_ID: ofCall(({ trace }) => trace?.traceId),
   UNIQUE_ID: ofAny(() => randomUuid()),
   CONNECTION_ID: ofAny(connectionId),
   ACCESS_LOG_TYPE: ofAny((subject) => (subject instanceof CallRecord ? 'DownstreamEnd' : 'TcpConnectionEnd')),

@@ -32,6 +32,47 @@ export class TraceContext {
   }
 }
 
+/**
+ * Whether a request may have any field that tracing reads or writes, but for x-request-id. Most have none, and that is told by the
+ * lengths and first characters of their names, without making texts.
+ */
+export function mayConcernTraces(head: HeaderBlock): boolean {
+  const { at, bytes, base, count, addedCount } = head
+  for (let i = 0; i < count; i++) {
+    const start = at[i << 2] as number
+    const length = (at[(i << 2) + 1] as number) - start
+    if (isTraceName(length, bytes[base + start] as number, bytes[base + start + 2] as number)) return true
+  }
+  for (let i = 0; i < addedCount; i++) {
+    const name = head.addedName(i)
+    if (isTraceName(name.length, name.charCodeAt(0), name.charCodeAt(2))) return true
+  }
+  return false
+}
+
+const LOWER = 0x20
+const [B, C, E, T, X] = [...'bcetx'].map((letter) => letter.charCodeAt(0)) as [number, number, number, number, number]
+
+/** b3, traceparent, tracestate, x-b3-*, x-client-trace-id, x-envoy-force-trace, x-envoy-decorator-operation. */
+function isTraceName(length: number, first: number, third: number): boolean {
+  switch (first | LOWER) {
+    case T:
+      return length === 11 || length === 10
+    case B:
+      return length === 2
+    case X:
+      switch (third | LOWER) {
+        case B:
+          return true
+        case C:
+          return length === 17
+        case E:
+          return length === 19 || length === 27
+      }
+  }
+  return false
+}
+
 /** Reads the first of these forms that is well-formed: `preferred` where the request has it, else the others. */
 export function readContext(head: HeaderBlock, preferred: 'w3c' | 'b3', into: TraceContext): void {
   into.clear()

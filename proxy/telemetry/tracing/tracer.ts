@@ -3,11 +3,11 @@ import type { NodeFacts } from '../../node-facts.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
-import { TRACE_NOTE, type TraceNote } from '../trace-note.ts'
+import type { TraceNote } from '../trace-note.ts'
 import { ChainWatch } from './chain-watch.ts'
-import { FORM, type OutgoingContext, readContext, TraceContext, writeContext } from './context.ts'
+import { FORM, mayConcernTraces, type OutgoingContext, readContext, TraceContext, writeContext } from './context.ts'
 import { spanSink } from './exporters.ts'
-import { newSpanId, newTraceId } from './ids.ts'
+import { newSpanId, newTraceId, newTraceparent, TRACEPARENT_PLACES } from './ids.ts'
 import type { CustomTagPlan, ProviderPlan, TracingPlan } from './plan.ts'
 import { drawTraced } from './sampling.ts'
 import type { Span } from './span.ts'
@@ -86,6 +86,24 @@ class KeptCall implements TraceNote, OutgoingContext {
   }
 }
 
+/** A call that is not kept, by the traceparent that it was given. */
+class PassedCall implements TraceNote {
+  readonly isSampled = false
+  readonly #traceparent: string
+
+  constructor(traceparent: string) {
+    this.#traceparent = traceparent
+  }
+
+  get traceId(): string {
+    return this.#traceparent.slice(TRACEPARENT_PLACES.traceId, TRACEPARENT_PLACES.spanId - 1)
+  }
+
+  get spanId(): string {
+    return this.#traceparent.slice(TRACEPARENT_PLACES.spanId, TRACEPARENT_PLACES.flags - 1)
+  }
+}
+
 /**
  * Reads the context of a request, decides whether its span is kept, and writes the context of that span, kept or not: the
  * chain goes on either way. What is not kept costs its identifiers and its headers.
@@ -117,12 +135,20 @@ export class Tracer implements CallObserver {
   onRequest(record: CallRecord): void {
     const { head } = record
     const incoming = this.#incoming
-    readContext(head, this.#preferred, incoming)
+    const isPlain = !mayConcernTraces(head)
+    if (isPlain) incoming.clear()
+    else readContext(head, this.#preferred, incoming)
     if (this.#plan.direction === 'inbound') this.#chains.onInbound(1)
     // An identifier that was not made here was passed on, or made, by the application: it may belong to a call that came.
     else this.#chains.onOutbound(incoming.forms !== 0 || head.find('x-request-id') >= 0)
     const { random } = this.#context.stream
-    const isDrawn = drawTraced(head, this.#plan.sampling, random)
+    const isDrawn = drawTraced(head, this.#plan.sampling, random, !isPlain)
+    if (isPlain && !isDrawn && this.#forms === FORM.w3c) {
+      const traceparent = newTraceparent(random)
+      record.trace = new PassedCall(traceparent)
+      head.append('traceparent', traceparent)
+      return
+    }
     const isSampled = incoming.isSampled ?? isDrawn
     const hadTrace = incoming.traceId !== ''
     const isShared = hadTrace && this.#kind === 'server' && this.#sharesSpans
@@ -130,15 +156,15 @@ export class Tracer implements CallObserver {
     const spanId = isShared ? incoming.spanId : newSpanId(random)
     const parentId = isShared ? incoming.parentId : incoming.spanId
     const { isDebug } = incoming
-    const operation = this.#plan.direction === 'inbound' ? takeOperation(head) : ''
+    const operation = this.#plan.direction === 'inbound' && !isPlain ? takeOperation(head) : ''
     const forms = this.#forms | incoming.forms
     if (isSampled) {
       const call = new KeptCall(traceId, spanId, parentId, isDebug, isShared, operation)
-      record.notes.set(TRACE_NOTE, call)
+      record.trace = call
       writeContext(head, call, forms, hadTrace)
     } else {
       const call = { traceId, spanId, parentId, isSampled: false, isDebug: false }
-      record.notes.set(TRACE_NOTE, call)
+      record.trace = call
       writeContext(head, call, forms, hadTrace)
     }
   }
@@ -151,7 +177,7 @@ export class Tracer implements CallObserver {
   onForward(record: CallRecord): void {
     const { head } = record
     const decorator = record.decision.route?.decorator
-    const note = record.notes.get(TRACE_NOTE)
+    const note = record.trace
     const call = note instanceof KeptCall ? note : undefined
     if (decorator !== undefined) {
       if (this.#plan.direction === 'outbound' && decorator.propagate) head.set(DECORATOR, decorator.operation)
@@ -169,12 +195,12 @@ export class Tracer implements CallObserver {
   onResponse(record: CallRecord, fields: HeaderBlock): void {
     if (this.#plan.direction !== 'outbound' || !fields.has(DECORATOR)) return
     const operation = takeOperation(fields)
-    const note = record.notes.get(TRACE_NOTE)
+    const note = record.trace
     if (operation !== '' && note instanceof KeptCall) note.operation = operation
   }
 
   onEnd(record: CallRecord): void {
-    const call = record.notes.get(TRACE_NOTE)
+    const call = record.trace
     // Without a note it was refused before anybody was told.
     if (call !== undefined && this.#plan.direction === 'inbound') this.#chains.onInbound(-1)
     if (!(call instanceof KeptCall)) return
