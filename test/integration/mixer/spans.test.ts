@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createSocketServer } from 'node:net'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Client, credentials, makeClientConstructor, type ServiceError } from '@grpc/grpc-js'
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, beforeAll, expect, test } from '@jest/globals'
 import {
   ExportTraceServiceRequestSchema,
   type ExportTraceServiceResponse,
@@ -124,6 +124,15 @@ async function zipkinLike(): Promise<{ url: string; spans: Record<string, unknow
   })
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v2/spans`, spans }
 }
+
+// Compiling them for tests takes longer than a collector is waited for, on a busy machine.
+beforeAll(async () => {
+  await Promise.all([
+    import('@opentelemetry/exporter-trace-otlp-grpc'),
+    import('@opentelemetry/exporter-zipkin'),
+    import('@grpc/grpc-js'),
+  ])
+}, 150_000)
 
 test('spans go by rules to a collector of OpenTelemetry, which is another mixer, and from there to Zipkin', async () => {
   const zipkin = await zipkinLike()
