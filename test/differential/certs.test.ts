@@ -58,6 +58,21 @@ withEnvoy('the same of certificates in files, inline and in secrets', async () =
   })
 })
 
+withEnvoy(
+  'the same days until the first of them ends',
+  async () => {
+    // Envoy reckons it when it flushes what it counts.
+    await eventually(async () => {
+      const days = async (address: string) =>
+        (await fetch(`http://${address}:${ADMIN}/stats?filter=days_until_first_cert_expiring`)).text()
+      const theirs = await days(`${block}.11`)
+      expect(theirs).toMatch(/^server\.days_until_first_cert_expiring: [1-9]\d{0,5}\n$/)
+      expect(await days(`${block}.12`)).toBe(theirs)
+    }, 20_000)
+  },
+  30_000,
+)
+
 function bootstrap(address: string): string {
   const at = (port_value: number) => ({ socket_address: { address, port_value } })
   const listener = (name: string, port: number, common: object) => {

@@ -49,6 +49,36 @@ export function certs(plan: Plan, identity: IdentityState | undefined, wallMs: n
   return identity === undefined ? json : { ...json, workload_identity: identityJson(identity) }
 }
 
+/** Envoy's value where there is no certificate. */
+const NO_EXPIRY_DAYS = 0xffffffff
+
+/** When the first certificate of a text ends, in milliseconds since 1970: read once, and not at each scrape. */
+const firstEnds = new WeakMap<Buffer, number>()
+
+function firstEndMs(plan: PemPlan): number {
+  let endMs = firstEnds.get(plan.pem)
+  if (endMs === undefined) {
+    endMs = certificatesOf(plan).reduce((least, { validTo }) => Math.min(least, Date.parse(validTo)), Infinity)
+    firstEnds.set(plan.pem, endMs)
+  }
+  return endMs
+}
+
+/** Whole days until the first of the certificates that TLS contexts of a plan trust or show ends. */
+export function daysUntilFirstExpiry(plan: Plan, wallMs: number): number {
+  let endMs = Infinity
+  for (const context of tlsContexts(plan)) {
+    const { chains = [], roots } = context.of(plan.secrets).certificates ?? {}
+    for (const pem of chains) endMs = Math.min(endMs, firstEndMs(pem))
+    if (roots !== undefined) endMs = Math.min(endMs, firstEndMs(roots))
+  }
+  return endMs === Infinity ? NO_EXPIRY_DAYS : daysUntil(endMs, wallMs)
+}
+
+function daysUntil(endMs: number, wallMs: number): number {
+  return Math.max(0, Math.floor((endMs - wallMs) / DAY_MS))
+}
+
 function keyOf({ chains, roots }: CertificatesPlan): string {
   return JSON.stringify([...chains, roots].map((one) => [one?.path, one?.pem.toString('latin1')]))
 }
@@ -62,20 +92,23 @@ function leafOf(chain: readonly CertificateDetails[]): CertificateDetails[] {
 }
 
 function detailsOf({ path, pem }: PemPlan, nowMs: number): CertificateDetails[] {
-  return fromPem(pem.toString('latin1'), 'CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE').flatMap((der) => {
-    const certificate = read(der)
-    if (certificate === undefined) return []
+  return certificatesOf({ path, pem }).map((certificate) => {
     const { serialNumber, subjectAltName, validFrom, validTo } = certificate
     const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)]
     return create(CertificateDetailsSchema, {
       path: path || INLINE,
       serialNumber: serialNumber.toLowerCase(),
       subjectAltNames: parseAltNames(subjectAltName).flatMap(({ type, value }) => altName(type, value)),
-      daysUntilExpiration: BigInt(Math.max(0, Math.floor((toMs - nowMs) / DAY_MS))),
+      daysUntilExpiration: BigInt(daysUntil(toMs, nowMs)),
       validFrom: timestampFromMs(fromMs),
       expirationTime: timestampFromMs(toMs),
     })
   })
+}
+
+function certificatesOf({ pem }: PemPlan): X509Certificate[] {
+  const ders = fromPem(pem.toString('latin1'), 'CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE')
+  return ders.flatMap((der) => read(der) ?? [])
 }
 
 /** undefined for what OpenSSL reads otherwise: that of a trusted certificate is followed by what it is trusted for. */
