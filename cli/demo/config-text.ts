@@ -82,7 +82,7 @@ export function bootstrapYaml(node: BootstrapNode, admin: Endpoint, xds: Endpoin
   return `node:
   id: ${node.type}~${node.ip}~${node.name}.${NAMESPACE}~${NAMESPACE}.svc.cluster.local
   cluster: ${node.name}.${NAMESPACE}
-  metadata: { NAMESPACE: ${NAMESPACE}, LABELS: ${flowMap(node.labels)} }
+  metadata: { NAMESPACE: ${NAMESPACE}, MESH_ID: cluster.local, CLUSTER_ID: Kubernetes, LABELS: ${flowMap(node.labels)} }
 admin:
   address: ${socketAddress(admin)}
 dynamic_resources:
