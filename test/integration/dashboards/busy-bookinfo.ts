@@ -21,7 +21,7 @@ export const LINE_ANSWER_BYTES = 'lines\n'.length + LINE.length + 'bye'.length
 export const MESSAGE = Buffer.from('hello')
 
 /** Where the route sends a caller of each name; others go to v1. */
-const ROUTE = `
+const routeYaml = (timeoutS: number) => `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: reviews }
@@ -43,7 +43,8 @@ metadata: { name: ratings }
 spec:
   hosts: [ratings]
   http:
-    - fault: { delay: { fixedDelay: ${DELAY_MS}ms, percentage: { value: 100 } } }
+    - timeout: ${timeoutS}s
+      fault: { delay: { fixedDelay: ${DELAY_MS}ms, percentage: { value: 100 } } }
       route: [{ destination: { host: ratings, subset: v1 } }]
 `
 
@@ -95,7 +96,7 @@ export class BusyBookinfo {
     await config.write(workloadFile(productpage), withMore(productpage, 'egress', asking))
     await config.write(SECURITY_FILE, (await samples.read(SECURITY_FILE)) + MORE_ALLOWED)
     await config.write('destination-rules.yaml', withOutliers(await samples.read('destination-rules.yaml')))
-    await config.write(ROUTE_FILE, ROUTE)
+    await config.write(ROUTE_FILE, routeYaml(10))
     bookinfo.#client = new Client(`${productpage.egress.host}:${GRPC_PORT}`, credentials.createInsecure(), {
       'grpc.default_authority': `reviews:${GRPC_PORT}`,
       'grpc.enable_retries': 0,
@@ -129,6 +130,11 @@ export class BusyBookinfo {
     socket.end(LINE)
     await once(socket, 'close')
     return bytes
+  }
+
+  /** Changes a time-out that is never met, so that there is something to push. */
+  changeRoute(timeoutS: number): Promise<void> {
+    return this.mesh.config.write(ROUTE_FILE, routeYaml(timeoutS))
   }
 
   async stop(): Promise<void> {

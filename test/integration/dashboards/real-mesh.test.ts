@@ -26,6 +26,8 @@ const ROUNDS = 40
 const OF_V1 = 3
 /** One call of gRPC in so many fails. */
 const FAILS_EVERY = 4
+/** In the middle of calls, which must not notice. */
+const CHANGES_EVERY = 10
 const SCRAPE_MS = 1000
 const WINDOW = '1m'
 const SERVICE = 'reviews.default.svc.cluster.local'
@@ -84,6 +86,7 @@ beforeAll(async () => {
   waitedMs.length = 0
   for (let i = 0; i < ROUNDS; i++) {
     await oneRound(i)
+    if (i % CHANGES_EVERY === 0) await bookinfo.changeRoute(11 + i)
     await pause(200)
   }
 }, 180_000)
