@@ -54,6 +54,11 @@ export class TimerWheel {
     return this.#currentTick * this.#tickMs
   }
 
+  /** The time now, read from the clock. */
+  nowMs(): number {
+    return this.#clock.nowMs()
+  }
+
   get armedCount(): number {
     return this.#armed
   }

@@ -34,9 +34,9 @@ export async function prometheusText(
   }
   const labelsOf = ({ name, labels }: { name: string; labels: MetricLabels }) =>
     isWhole(name) ? labels : prefixedLabels(labels, prefixes.labelPrefix)
-  for (const metric of source.all()) {
-    const labels = labelsOf(metric)
-    familyOf(metric.name, metric.kind).values.push({ value: metric.value, labels })
+  for (const { name, labels, kind, value } of source.all()) {
+    const [dotted, own] = byResponseClass(name, labels)
+    familyOf(dotted, kind).values.push({ value, labels: labelsOf({ name: dotted, labels: own }) })
   }
   for (const { name, kind, labels, value } of unprefixed) familyOf(name, kind, true).values.push({ value, labels })
   for (const histogram of source.histograms()) {
@@ -50,6 +50,12 @@ export async function prometheusText(
     registry.registerMetric({ ...family, get: async () => family, reset() {} } as never)
   }
   return registry.metrics()
+}
+
+/** Of counters such as `http.downstream_rq_2xx`, one for each class of status, Envoy makes one family with the class as a label. */
+function byResponseClass(name: string, labels: MetricLabels): [string, MetricLabels] {
+  const found = /^(.+\..+_)([1-5])xx$/.exec(name)
+  return found === null ? [name, labels] : [`${found[1]}xx`, { response_code_class: found[2] as string, ...labels }]
 }
 
 /** Cumulative, as the text format has them. */

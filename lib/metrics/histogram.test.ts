@@ -37,6 +37,26 @@ test('threads count as one, also one that has ended', () => {
   expect(merged.all()).toEqual([])
 })
 
+test('answers by the class of their status are one family, where names have a dot', async () => {
+  const store = new MetricStore()
+  store.counter('http.rq_2xx', { prefix: 'a' }).inc()
+  store.counter('http.rq_5xx', { prefix: 'a' })
+  store.counter('own_2xx')
+  expect(await prometheusText(store, { namePrefix: 'envoy_', labelPrefix: 'envoy_', keepsPlainNames: true })).toBe(
+    [
+      '# HELP envoy_http_rq_xx http.rq_xx',
+      '# TYPE envoy_http_rq_xx counter',
+      'envoy_http_rq_xx{envoy_response_code_class="2",envoy_prefix="a"} 1',
+      'envoy_http_rq_xx{envoy_response_code_class="5",envoy_prefix="a"} 0',
+      '',
+      '# HELP own_2xx own_2xx',
+      '# TYPE own_2xx counter',
+      'own_2xx 0',
+      '',
+    ].join('\n'),
+  )
+})
+
 test('buckets are cumulative in the text format', async () => {
   const store = new MetricStore()
   const histogram = store.histogram('http.took', { prefix: 'a' }, [0.5, 10])

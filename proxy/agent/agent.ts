@@ -16,6 +16,7 @@ import type { XdsClient } from '../xds/client.ts'
 import { ResourceSet } from '../xds/resource-set.ts'
 import type { IdentityState, SecretProvider } from '../xds/secret-provider.ts'
 import { ADS_SOURCE, LOCAL_SOURCE } from '../xds/secret-store.ts'
+import { PlanStats } from './admin/plan-stats.ts'
 import { AdminServer } from './admin/server.ts'
 import { compileStatic, type OtherSecrets } from './bootstrap.ts'
 import { type IdentityOptions, IdentitySecrets } from './identity/identity-secrets.ts'
@@ -52,6 +53,8 @@ export class Agent {
   readonly bootstrap: Bootstrap
   readonly file: string
   readonly planes: Planes
+  /** Threads that serve; 0 where this one does. */
+  readonly workers: number
   readonly resources: ResourceSet
   /** Made when the agent starts. */
   xds: XdsClient | undefined
@@ -88,6 +91,8 @@ export class Agent {
     }
     const fixed = compileStatic(bootstrap, file, new Set(managementClusters), others)
     const workers = options.workers ?? 0
+    this.workers = workers
+    this.#planStats = new PlanStats(metrics)
     const pool =
       workers === 0
         ? undefined
@@ -123,6 +128,7 @@ export class Agent {
         grpcClusters: others.grpcClusters,
         fileReports: around,
         publish: async (next) => {
+          this.#planStats.setPlan(next)
           await this.planes.setPlan(next)
           // What is served in the place of what waits has names of its own.
           this.#updateNames()
@@ -160,6 +166,7 @@ export class Agent {
   }
 
   #isStopped = false
+  readonly #planStats: PlanStats
   /** PEM of the roots that came last by the aggregated stream. */
   #roots: Buffer | undefined
   readonly #provider: SecretProvider | undefined
@@ -168,10 +175,11 @@ export class Agent {
 
   /** Serves the static resources and begins to ask for the others. Rejects when a static listener cannot listen. */
   async start(): Promise<void> {
-    const failures = await this.planes.setPlan(this.resources.start())
-    const first = failures[0]
-    if (first !== undefined) {
-      throw new MeshError('LISTEN_FAILED', `listener ${first.listener}: ${first.reason}`, { source: 'local' })
+    const first = this.resources.start()
+    this.#planStats.setPlan(first)
+    const [failure] = await this.planes.setPlan(first)
+    if (failure !== undefined) {
+      throw new MeshError('LISTEN_FAILED', `listener ${failure.listener}: ${failure.reason}`, { source: 'local' })
     }
     await this.admin?.open()
     await this.status?.open()

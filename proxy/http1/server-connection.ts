@@ -448,7 +448,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   #refuseBegun(manager: HttpManagerPlan, error: HeadError): 0 {
     const { stats } = this.#source
     stats.downstream_cx_protocol_error.inc()
-    stats.status(error.status).inc()
+    stats.countResponse(error.status)
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
     const reason = STATUS_CODES[error.status] ?? ''
     this.#context.out.leave()

@@ -109,7 +109,7 @@ export class ServerSession extends Http2Session<ServerStream> {
   countRefusal(status: number): void {
     const { stats } = this.source
     stats.downstream_rq_total.inc()
-    stats.status(status).inc()
+    stats.countResponse(status)
   }
 
   // === streams ===

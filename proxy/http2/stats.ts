@@ -13,8 +13,9 @@ const COUNTERS = [
 
 export type Http2Stats = Record<(typeof COUNTERS)[number], Metric>
 
+/** `scope` is what their names begin with, with its dot. */
 export function http2Stats(store: MetricStore, scope: string, labels: Record<string, string>): Http2Stats {
   return Object.fromEntries(
-    COUNTERS.map((name) => [name, store.counter(`${scope}.http2.${name}`, labels)]),
+    COUNTERS.map((name) => [name, store.counter(`${scope}http2.${name}`, labels)]),
   ) as Http2Stats
 }

@@ -24,12 +24,15 @@ export function openHttp(
   source: ManagerSource,
   open: Roster<HttpConnection>,
 ): void {
-  const { downstream_cx_total, downstream_cx_active } = source.stats
+  const { downstream_cx_total, downstream_cx_active, downstream_cx_length_ms } = source.stats
   downstream_cx_total.inc()
   // Those of now: the source's are others once the listener has changed.
   downstream_cx_active.inc()
+  const { clock } = context
+  const startedMs = clock.nowMs()
   const onClosed = (connection: HttpConnection) => {
     downstream_cx_active.dec()
+    downstream_cx_length_ms.record(clock.nowMs() - startedMs)
     open.delete(connection)
   }
   const protocol = facts.tls?.alpn ?? ''

@@ -22,7 +22,7 @@ import type { HeaderBlock } from './header-block.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { Inquiry } from './inquiry.ts'
 import { localReply, REPLY_BODY, shed } from './local-reply.ts'
-import type { ManagerStats } from './manager-stats.ts'
+import { countRouted, type ManagerStats } from './manager-stats.ts'
 import { FRAMING, type Framing, type RequestHead, type ResponseHead } from './message.ts'
 import { sendMirror } from './mirror.ts'
 import { NO_RETRY } from './no-retry.ts'
@@ -70,11 +70,13 @@ export class Exchange implements Call, TriedRequest {
   /** What a filter is asking. */
   #inquiry: Inquiry | undefined
   #startMs = 0
+  /** When the whole request was here. */
+  #requestEndMs = 0
   /** Where somebody observes; undefined else. */
   #record: CallRecord | undefined
   /** Kept from one request to the next. */
   #ownRecord: CallRecord | undefined
-  /** When the whole request was here, if the time from then is bounded; else 0. */
+  /** As #requestEndMs, if the time from then is bounded; else 0. */
   #completeMs = 0
   /** A fault delays it. */
   #isDelayed = false
@@ -129,6 +131,7 @@ export class Exchange implements Call, TriedRequest {
     this.#stats = stats
     this.#plan = context.plan
     this.#startMs = context.clock.nowMs()
+    this.#requestEndMs = this.#startMs
     this.#completeMs = 0
     this.#answerStarted = false
     this.#isTunnel = false
@@ -214,7 +217,8 @@ export class Exchange implements Call, TriedRequest {
       return
     }
     this.buffer.isEnded = true
-    if (this.#record !== undefined) this.#record.requestEndMs = this.#context.clock.nowMs()
+    this.#requestEndMs = this.#context.clock.nowMs()
+    if (this.#record !== undefined) this.#record.requestEndMs = this.#requestEndMs
     if (this.#isTunnel) {
       this.#tries.stream?.endRequest('')
       if (this.#responseIsOver) this.#finish()
@@ -280,6 +284,7 @@ export class Exchange implements Call, TriedRequest {
 
   #carryOut(): void {
     const decision = this.decision
+    countRouted(this.#stats as ManagerStats, decision)
     if (decision.outcome === 'forward') this.#forward()
     else this.#reply()
   }
@@ -289,6 +294,7 @@ export class Exchange implements Call, TriedRequest {
     const cluster = this.#context.cluster(decision.choice?.cluster ?? '')
     if (cluster === undefined) {
       answer(decision, 503, 'cluster_not_found', 'NC')
+      this.#stats?.no_cluster.inc()
       this.#reply()
       return
     }
@@ -365,7 +371,7 @@ export class Exchange implements Call, TriedRequest {
     }
     if (this.#record !== undefined) this.#noteResponse(this.#record, head.status, head)
     this.#answerStarted = true
-    this.#stats?.status(head.status).inc()
+    this.#stats?.countResponse(head.status)
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
     this.downstream.writeHead(head.status, head, head.hasStartLine, hasTrailersInside ? FRAMING.chunked : framing)
   }
@@ -395,9 +401,8 @@ export class Exchange implements Call, TriedRequest {
       this.downstream.endResponse('')
       return
     }
-    this.#cluster?.stats.upstream_rq_completed.inc()
     const { grpcWeb } = this.decision
-    this.#finish()
+    this.#finish(true)
     if (grpcWeb !== undefined && trailers !== '') {
       // A browser sees no trailers: they are the last message of the body.
       this.downstream.writeData(encodeTrailers(trailers, grpcWeb), true)
@@ -517,7 +522,7 @@ export class Exchange implements Call, TriedRequest {
       this.#record.sentBytes = body?.length ?? 0
     }
     this.#answerStarted = true
-    this.#stats?.status(reply.status).inc()
+    this.#stats?.countResponse(reply.status)
     this.#finish()
     const framing = body === undefined ? FRAMING.none : FRAMING.length
     this.downstream.writeHead(reply.status, reply.fields, false, framing)
@@ -547,12 +552,15 @@ export class Exchange implements Call, TriedRequest {
     this.#record.endingDetail = detail
   }
 
-  /** Lets everything go that this request held. */
-  #finish(): void {
+  /** Lets everything go that this request held. `isAnswered`: the upstream's answer is whole. */
+  #finish(isAnswered = false): void {
     if (!this.isActive) return
     this.isActive = false
+    const nowMs = this.#context.clock.nowMs()
+    this.#stats?.downstream_rq_time.record(nowMs - this.#startMs)
+    if (isAnswered) this.#cluster?.stats.upstream_rq_time.record(nowMs - this.#requestEndMs)
     if (this.#record !== undefined) {
-      this.#record.endMs = this.#context.clock.nowMs()
+      this.#record.endMs = nowMs
       this.#record.observers.onEnd(this.#record)
       this.#record = undefined
     }

@@ -152,7 +152,6 @@ export class SideCall implements TryOwner {
   onTryEnd(): void {
     if (this.#isOver) return
     this.#end()
-    this.#attempt?.cluster.stats.upstream_rq_completed.inc()
     const body = Buffer.concat(this.#chunks)
     this.#onDone({ kind: 'answered', status: this.#status, fields: this.#fields, body, trailers: this.#trailers })
   }

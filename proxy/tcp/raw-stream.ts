@@ -39,6 +39,7 @@ export class RawStream implements UpstreamStream, ByteReader, ConnectorOwner {
       tls: host.tls,
       host: attempt.authority,
       sslStats: cluster.sslStats,
+      stats: cluster.stats,
       alpnProtocols: undefined,
     }
     this.#connector = new Connector(target, this, context.wheel, context.bugs)

@@ -99,12 +99,19 @@ export class TcpConnection implements RosterMember {
     this.#attempts++
     const { plan, sslStats: stats } = cluster
     const { tls } = target
-    const upstream = connectUpstream(target.plan, tls, { stats, clock: this.#context.clock })
+    const { clock } = this.#context
+    const upstream = connectUpstream(target.plan, tls, { stats, clock })
     this.#upstream = upstream
     cluster.breaker.countConnection(1)
     cluster.stats.upstream_cx_total.inc()
+    // For Envoy each connection is a request for one, too.
+    cluster.stats.upstream_rq_pending_total.inc()
     this.#context.wheel.arm(this.#timer, plan.connectTimeoutMs)
-    upstream.once('close', () => cluster.breaker.countConnection(-1))
+    const startedMs = clock.nowMs()
+    upstream.once('close', () => {
+      cluster.stats.upstream_cx_length_ms.record(clock.nowMs() - startedMs)
+      cluster.breaker.countConnection(-1)
+    })
     const host = 'key' in target ? target : undefined
     if (record !== undefined) {
       record.tries = this.#attempts
@@ -117,6 +124,8 @@ export class TcpConnection implements RosterMember {
       this.#guard(() => {
         this.#context.wheel.disarm(this.#timer)
         upstream.off('error', onFailed)
+        cluster.stats.upstream_rq_total.inc()
+        cluster.stats.upstream_cx_connect_ms.record(clock.nowMs() - startedMs)
         if (host !== undefined) {
           cluster.outcomes.onOpaqueConnected(host)
           host.peerUri = verifiedUri(upstream) ?? host.peerUri

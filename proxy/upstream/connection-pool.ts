@@ -273,6 +273,7 @@ export class ConnectionPool {
       tls: host.tls,
       host: this.#serverName,
       sslStats: cluster.sslStats,
+      stats: cluster.stats,
       alpnProtocols: this.#alpnProtocols,
     }
     const { wire, wheel, bugs } = context

@@ -9,6 +9,7 @@ import type { BugReporter } from '../stream/bugs.ts'
 import type { SslStats } from '../tls/stats.ts'
 import { connectUpstream, readyEvent } from '../tls/upstream.ts'
 import type { PoolFailure } from './attempt.ts'
+import type { ClusterStats } from './stats.ts'
 
 /**
  * Where all upstream connections read into: whoever reads is done with the bytes when it returns, so that no
@@ -52,6 +53,7 @@ export interface ConnectTarget {
   /** The request's host, for clusters that ask for it by SNI; '' otherwise. */
   readonly host: string
   readonly sslStats: SslStats
+  readonly stats: Pick<ClusterStats, 'upstream_cx_connect_ms' | 'upstream_cx_length_ms'>
   /** Offered in the place of the cluster's own. */
   readonly alpnProtocols: readonly string[] | undefined
 }
@@ -68,6 +70,8 @@ export class Connector implements RosterMember {
   readonly #bugs: BugReporter
   readonly #wheel: TimerWheel
   readonly #timer: WheelTimer
+  readonly #stats: ConnectTarget['stats']
+  readonly #startedMs: number
   #isOpening = true
   #bulk: Buffer | undefined
 
@@ -75,6 +79,8 @@ export class Connector implements RosterMember {
     this.#owner = owner
     this.#bugs = bugs
     this.#wheel = wheel
+    this.#stats = target.stats
+    this.#startedMs = wheel.nowMs()
     this.isTls = target.tls !== undefined
     this.socket = this.#open(target)
     const guard = (handle: () => void) => bugs.guard('upstream', handle, () => this.socket.destroy())
@@ -86,7 +92,10 @@ export class Connector implements RosterMember {
     )
     // Before the codec listens itself: what an attempt is told when no connection came about.
     this.socket.on('error', (error) => this.#fail('connect_failure', error.message))
-    this.socket.on('close', () => this.#fail('connect_failure', 'connection termination'))
+    this.socket.on('close', () => {
+      this.#stats.upstream_cx_length_ms.record(wheel.nowMs() - this.#startedMs)
+      this.#fail('connect_failure', 'connection termination')
+    })
   }
 
   /** Gives up opening, without a word to the owner. */
@@ -136,6 +145,7 @@ export class Connector implements RosterMember {
     if (!this.#isOpening) return
     this.#isOpening = false
     this.#wheel.disarm(this.#timer)
+    this.#stats.upstream_cx_connect_ms.record(this.#wheel.nowMs() - this.#startedMs)
     if (this.isTls) this.protocol = (this.socket as TLSSocket).alpnProtocol || ''
     else allowDirectWrites(this.socket)
     this.#owner.onConnected(this)

@@ -1,3 +1,4 @@
+import { type Durations, durations } from '../../lib/metrics/durations.ts'
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 import { type Http2Stats, http2Stats } from '../http2/stats.ts'
 
@@ -47,13 +48,13 @@ const GAUGES = [
 ] as const
 /** Gauges that every thread sets alike. */
 const SAME = ['membership_total', 'membership_healthy', 'membership_degraded', 'lb_subsets_active'] as const
+/** Histograms of milliseconds. */
+const TIMES = ['upstream_rq_time', 'upstream_cx_connect_ms', 'upstream_cx_length_ms'] as const
 
-export type ClusterStats = Record<
-  (typeof COUNTERS)[number] | (typeof GAUGES)[number] | (typeof SAME)[number],
-  Metric
-> & {
-  readonly http2: Http2Stats
-}
+export type ClusterStats = Record<(typeof COUNTERS)[number] | (typeof GAUGES)[number] | (typeof SAME)[number], Metric> &
+  Record<(typeof TIMES)[number], Durations> & {
+    readonly http2: Http2Stats
+  }
 
 export function clusterStats(store: MetricStore, cluster: string): ClusterStats {
   const labels = { cluster_name: cluster }
@@ -61,12 +62,14 @@ export function clusterStats(store: MetricStore, cluster: string): ClusterStats 
     ...COUNTERS.map((name) => [name, store.counter(`cluster.${name}`, labels)]),
     ...GAUGES.map((name) => [name, store.gauge(`cluster.${name}`, labels)]),
     ...SAME.map((name) => [name, store.gauge(`cluster.${name}`, labels, 'same')]),
+    ...TIMES.map((name) => [name, durations(store, `cluster.${name}`, labels)]),
   ]) as ClusterStats
-  return Object.assign(metrics, { http2: http2Stats(store, 'cluster', labels) })
+  return Object.assign(metrics, { http2: http2Stats(store, 'cluster.', labels) })
 }
 
-/** Counts an answer by the hundreds of its status. */
+/** Counts an answer by the hundreds of its status: one of a host, or of our own in the place of one that does not come. */
 export function countUpstreamStatus(stats: ClusterStats, status: number): void {
+  stats.upstream_rq_completed.inc()
   if (status < 200) stats.upstream_rq_1xx.inc()
   else if (status < 300) stats.upstream_rq_2xx.inc()
   else if (status < 400) stats.upstream_rq_3xx.inc()

@@ -84,7 +84,7 @@ async function expectCut(first: Buffer, piece: Buffer, times: number, code: numb
   expect(Date.now() - startedMs).toBeLessThan(LIMIT_MS)
   const after = process.memoryUsage()
   expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(LIMIT_BYTES)
-  expect(proxy.metric('http.http2.flood')).toBe(code === ERROR_CODE.enhanceYourCalm ? 1 : 0)
+  expect(proxy.metric('http2.flood')).toBe(code === ERROR_CODE.enhanceYourCalm ? 1 : 0)
 }
 
 const NOTHING = Buffer.alloc(0)

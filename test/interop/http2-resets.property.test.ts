@@ -178,7 +178,7 @@ describe.each([
         // Neither side found the other's connection at fault.
         expect(session.goaway).toBeUndefined()
         session.frames.length = 0
-        expect(proxy.metric('http.http2.protocol_error')).toBe(0)
+        expect(proxy.metric('http2.protocol_error')).toBe(0)
         expect(proxy.metric('cluster.http2.protocol_error')).toBe(0)
       }),
       { seed, numRuns: RUNS, endOnFailure: true },

@@ -49,6 +49,18 @@ export function certs(plan: Plan, identity: IdentityState | undefined, wallMs: n
   return identity === undefined ? json : { ...json, workload_identity: identityJson(identity) }
 }
 
+/** Envoy's value where there is no certificate. */
+const NO_EXPIRY_DAYS = 0xffffffff
+
+/** Whole days until the first of the certificates that TLS contexts of a plan trust or show ends. */
+export function daysUntilFirstExpiry(plan: Plan, wallMs: number): number {
+  const days = [...tlsContexts(plan)].flatMap((context) => {
+    const { chains = [], roots } = context.of(plan.secrets).certificates ?? {}
+    return [...chains, ...(roots === undefined ? [] : [roots])].flatMap((pem) => detailsOf(pem, wallMs))
+  })
+  return days.reduce((least, { daysUntilExpiration }) => Math.min(least, Number(daysUntilExpiration)), NO_EXPIRY_DAYS)
+}
+
 function keyOf({ chains, roots }: CertificatesPlan): string {
   return JSON.stringify([...chains, roots].map((one) => [one?.path, one?.pem.toString('latin1')]))
 }

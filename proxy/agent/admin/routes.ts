@@ -1,11 +1,13 @@
 import { LOG_LEVELS, type LogLevel, logLevel, setLogLevel } from '../../../lib/log.ts'
 import { prometheusText } from '../../../lib/metrics/exposition.ts'
+import { processMetrics } from '../../../lib/metrics/process.ts'
 import type { Agent } from '../agent.ts'
 import { certs } from './certs.ts'
 import { clustersJson, clustersText } from './clusters.ts'
 import { configDump } from './config-dump.ts'
 import { serverInfo, serverState } from './server-info.ts'
-import { statsJson, statsText } from './stats.ts'
+import { proxyMetrics } from './server-stats.ts'
+import { statsPage } from './stats.ts'
 import { tracingText } from './tracing.ts'
 
 export interface AdminReply {
@@ -48,11 +50,14 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     return query.get('format') === 'json' ? json(clustersJson(clusters)) : { body: clustersText(clusters) }
   }),
   get('/listeners', 'listeners and their addresses (?format=json)', (agent, query) => listeners(agent, query)),
-  get('/stats', 'counters and gauges (?filter=, ?usedonly, ?format=json|prometheus)', async (agent, query) => {
-    if (query.get('format') === 'prometheus') return prometheus(agent)
-    return query.get('format') === 'json' ? json(statsJson(agent, query)) : { body: statsText(agent, query) }
-  }),
-  get('/stats/prometheus', 'counters and gauges for Prometheus', prometheus),
+  get(
+    '/stats',
+    'counters, gauges and histograms (?filter=regex, ?usedonly, ?format=json|prometheus)',
+    async (agent, query) => {
+      return query.get('format') === 'prometheus' ? prometheus(agent) : statsPage(proxyMetrics(agent), query)
+    },
+  ),
+  get('/stats/prometheus', 'all of it for Prometheus', prometheus),
   post('/logging', 'reads or sets the log level (?level=)', (_agent, query) => logging(query)),
   post('/healthcheck/fail', 'fails health checks', (agent) => setFailing(agent, true)),
   post('/healthcheck/ok', 'takes /healthcheck/fail back', (agent) => setFailing(agent, false)),
@@ -83,10 +88,10 @@ async function prometheus(agent: Agent): Promise<AdminReply> {
   return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body }
 }
 
-/** All that the proxy counts, in Prometheus' text format. */
-export async function ownMetrics({ planes }: Agent): Promise<string> {
-  const text = await prometheusText(planes.metrics, ENVOY_PREFIXES)
-  planes.noteScrape()
+/** All that the proxy counts, in Prometheus' text format; with `ofProcess`, also what every process says of itself. */
+export async function ownMetrics(agent: Agent, ofProcess = true): Promise<string> {
+  const text = await prometheusText(proxyMetrics(agent), ENVOY_PREFIXES, ofProcess ? processMetrics() : [])
+  agent.planes.noteScrape()
   return text
 }
 

@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
+import { ManualClock } from '../../../lib/clock.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
+import { EMPTY_PLAN } from '../../plan/plan.ts'
 import type { Agent } from '../agent.ts'
 import { applicationScrape, asPlain } from './application-scrape.ts'
 import { StatusServer } from './server.ts'
@@ -22,8 +24,9 @@ async function statusOf(port: number | undefined, isReady = true) {
   const metrics = new MetricStore()
   metrics.counter('istio_requests_total', { reporter: 'source' }).inc()
   let scrapes = 0
-  const planes = { metrics, noteScrape: () => scrapes++ }
-  const agent = { planes, isReady } as unknown as Agent
+  const planes = { metrics, connectionCount: 0, noteScrape: () => scrapes++ }
+  const around = { clock: new ManualClock(), startedMs: 0, resources: { plan: EMPTY_PLAN }, workers: 0 }
+  const agent = { ...around, planes, isReady } as unknown as Agent
   const place = port === undefined ? undefined : { path: '/metrics', port }
   const server = new StatusServer(agent, 0, place, metrics)
   await server.open()

@@ -68,7 +68,8 @@ export class StatusServer {
       this.#application === undefined
         ? ''
         : scrapeApplication(this.#application).catch((thrown) => this.#fail('application', thrown)),
-      ownMetrics(this.#agent).catch((thrown) => this.#fail('envoy', thrown)),
+      // An application says of its process what we would of ours, by the same names.
+      ownMetrics(this.#agent, this.#application === undefined).catch((thrown) => this.#fail('envoy', thrown)),
     ])
     send(response, 200, `${own}${application}`)
   }

@@ -67,7 +67,6 @@ export class WorkerPool implements Planes {
     this.#hosts = sharedHostMemory(options.count)
     this.metrics = new MergedMetrics(options.metrics)
     this.#restarts = options.metrics.counter('server.worker_restarts')
-    options.metrics.gauge('server.concurrency').set(options.count)
   }
 
   /** Where a worker that is started again gets what the others have. */

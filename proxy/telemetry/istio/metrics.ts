@@ -1,3 +1,4 @@
+import { ENVOY_BUCKETS } from '../../../lib/metrics/durations.ts'
 import type { StatsPlan } from './config.ts'
 
 /** Istio's metrics, by the names that configuration has for them (package stats of github.com/istio/proxy). */
@@ -25,10 +26,7 @@ export const METRIC_NAMES: ReadonlySet<string> = new Set(
 )
 
 /** Of Envoy, which Istio has for bytes too. */
-export const BUCKETS: readonly number[] = [
-  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
-  3_600_000,
-]
+export const BUCKETS = ENVOY_BUCKETS
 
 /** Whether the configuration leaves a metric out. */
 export function isDropped(plan: StatsPlan, name: MetricName): boolean {
