@@ -186,6 +186,9 @@ onMesh(
       ...sentBy(dashboard, caller, WINDOW).filter(outbound),
     ])
     expect(await unanswered(sent)).toEqual([])
+    // The gateway and five sidecars.
+    expect(await sum('istio_build{component="proxy"}')).toBe(6)
+    expect(await sum('pilot_xds')).toBe(6)
   },
   40_000,
 )
