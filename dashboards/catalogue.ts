@@ -81,7 +81,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   connections('istio_tcp_connections_closed_total', 'TCP connections that ended.'),
   tcpBytes('istio_tcp_sent_bytes_total', 'Bytes that TCP connections sent back to who opened them.'),
   tcpBytes('istio_tcp_received_bytes_total', 'Bytes that TCP connections received from who opened them.'),
-  of('proxy', 'gauge', 'number', ['component', 'tag'])('istio_build', '1, with the version of who exposes it.'),
+  of('process', 'gauge', 'number', ['component', 'tag'])('istio_build', '1, with the version of who exposes it.'),
   of('proxy', 'gauge', 'series')('lateen_metrics_series', 'Series with an `istio_` name that a proxy has.'),
   of(
     'proxy',
@@ -165,7 +165,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   of('process', 'gauge', 'bytes')('process_resident_memory_bytes', 'Memory that is resident.'),
   processState('process_open_fds', 'Open file descriptors.'),
   of('process', 'gauge', 'bytes')('nodejs_heap_size_used_bytes', "The JavaScript heap's objects."),
-  of('process', 'gauge', 'seconds')('nodejs_eventloop_lag_p99_seconds', 'The delay of the event loop.'),
+  of(
+    'process',
+    'gauge',
+    'seconds',
+  )('nodejs_eventloop_lag_p99_seconds', 'How late the event loop of the first thread was since the last scrape.'),
   of('process', 'gauge', 'number')('up', '1 while Prometheus can scrape the program; written by Prometheus itself.'),
 ]
 

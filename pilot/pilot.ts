@@ -63,6 +63,7 @@ export class Pilot {
       trustBundle: this.ca?.authority.roots,
       quietMs: options.debounceMs,
       logger: this.#log,
+      metrics: this.metrics,
       keys: this.jwks,
     })
     this.xds = new XdsServer({ views: this.publisher, clock: this.clock, log: this.#log, metrics: this.metrics })

@@ -1,6 +1,10 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { TYPE_URL, type TypeUrl } from '../api/type-urls.ts'
+import { MemorySource } from '../config/sources/memory.ts'
+import { ManualClock } from '../lib/clock.ts'
+import { MetricStore } from '../lib/metrics/store.ts'
+import { Publisher } from './publisher.ts'
 import { decode } from './testing/decode.ts'
 import { istio, kubernetes, node, publisherOf, serviceYaml } from './testing/mesh.ts'
 
@@ -41,6 +45,21 @@ test('a change is published when nothing else changed for a while, or when it ha
   stop()
   publisher.close()
   expect(clock.pendingTimers).toBe(0)
+})
+
+test('it is counted how long the first of the changes waited for the translation that holds it', () => {
+  const source = new MemorySource({ 'a.yaml': serviceYaml('a') })
+  const clock = new ManualClock()
+  const metrics = new MetricStore()
+  const publisher = new Publisher({ source, clock, metrics })
+  source.set('b.yaml', serviceYaml('b'))
+  clock.advance(50)
+  source.set('c.yaml', serviceYaml('c'))
+  clock.advance(100)
+  const [reading] = metrics.histograms()
+  expect(reading?.name).toBe('pilot_debounce_time')
+  expect(reading?.sum).toBeCloseTo(0.15, 9)
+  publisher.close()
 })
 
 test('each kind of change makes anew only what depends on it', () => {

@@ -6,6 +6,8 @@ import type { JWTRule, RequestAuthenticationBody } from '../crds/kinds/request-a
 import type { Clock, Timer } from '../lib/clock.ts'
 import { errorText } from '../lib/errors.ts'
 import { type Logger, silentLogger } from '../lib/log.ts'
+import type { Histogram } from '../lib/metrics/histogram.ts'
+import { MetricStore } from '../lib/metrics/store.ts'
 import { INLINE_KEYS, type KeyProvider } from './jwks/key-table.ts'
 import { Memo } from './memo.ts'
 import { buildGeneration, type Generation } from './mesh/generation.ts'
@@ -26,10 +28,13 @@ export interface PublisherOptions {
   /** Or when it has waited so long (PILOT_DEBOUNCE_MAX). */
   maxDelayMs?: number
   logger?: Logger
+  metrics?: MetricStore
   /** Whose tokens can be checked, by which keys; by default only by those that are written out. */
   keys?: KeyProvider | undefined
 }
 
+/** Seconds; Istio's (pilot/pkg/xds/monitoring.go). */
+const DEBOUNCE_BUCKETS = [0.01, 0.1, 1, 3, 5, 10, 20, 30]
 /** How long a change waits for keys that are being fetched for the first time. */
 const MAX_KEYS_WAIT_MS = 2_000
 
@@ -58,6 +63,7 @@ export class Publisher implements ViewSource {
   readonly #stopSource: () => void
   readonly #keys: KeyProvider
   readonly #stopKeys: () => void
+  readonly #translated: Histogram
   #generation: Generation
   #snapshot: ConfigSnapshot
   #views = new Map<string, ScopedView>()
@@ -70,6 +76,7 @@ export class Publisher implements ViewSource {
     this.#clock = options.clock
     this.#changedAtMs = this.#clock.nowMs()
     this.#logger = options.logger ?? silentLogger
+    this.#translated = (options.metrics ?? new MetricStore()).histogram('pilot_debounce_time', {}, DEBOUNCE_BUCKETS)
     this.#mesh = { ...DEFAULT_MESH_OPTIONS, ...options.mesh }
     this.#trustBundle = options.trustBundle ?? ''
     this.#quietMs = options.quietMs ?? 100
@@ -198,6 +205,7 @@ export class Publisher implements ViewSource {
       this.#logger.error('the new generation is not published', { generation: number, error: errorText(thrown) })
       return
     }
+    this.#translated.record((this.#clock.nowMs() - this.#changedAtMs) / 1000)
     this.#views = new Map()
     this.#viewOfNode = new WeakMap()
     for (const listener of this.#listeners) listener(number)

@@ -82,7 +82,14 @@ export function bootstrapYaml(node: BootstrapNode, admin: Endpoint, xds: Endpoin
   return `node:
   id: ${node.type}~${node.ip}~${node.name}.${NAMESPACE}~${NAMESPACE}.svc.cluster.local
   cluster: ${node.name}.${NAMESPACE}
-  metadata: { NAMESPACE: ${NAMESPACE}, LABELS: ${flowMap(node.labels)} }
+  # What an injector would write: metrics and traces say who called whom by it.
+  metadata:
+    NAME: ${node.name}
+    NAMESPACE: ${NAMESPACE}
+    WORKLOAD_NAME: ${node.name}
+    MESH_ID: cluster.local
+    CLUSTER_ID: Kubernetes
+    LABELS: ${flowMap(node.labels)}
 admin:
   address: ${socketAddress(admin)}
 dynamic_resources:

@@ -15,7 +15,10 @@ export function prometheusYaml(layout: Layout): string {
     global: { scrape_interval: '2s' },
     scrape_configs: [
       { job_name: 'envoy-stats', metrics_path: '/stats/prometheus', static_configs: proxies },
-      { job_name: 'pilot', static_configs: [{ targets: [hostPort(pilot)] }] },
+      {
+        job_name: 'pilot',
+        static_configs: [{ targets: [hostPort(pilot)], labels: { pod: 'pilot', namespace: NAMESPACE } }],
+      },
     ],
   })
 }

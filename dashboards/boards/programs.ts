@@ -38,7 +38,7 @@ export function programPanels(of: string, job: string): Panel[] {
     graph(
       {
         title: `${of}: event loop delay`,
-        shows: 'What one in a hundred turns of the event loop is late by.',
+        shows: 'What one in a hundred turns of the event loop of the first thread was late by since the last scrape.',
         act: 'It adds to every request: above 50 ms find what blocks with a processor profile.',
       },
       's',

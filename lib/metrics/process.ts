@@ -1,8 +1,29 @@
 import { readdirSync } from 'node:fs'
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { systemClock } from '../clock.ts'
 import type { MetricReading } from './store.ts'
 
 const startedSeconds = systemClock.wallMs() / 1000 - process.uptime()
+
+/** Milliseconds between looks at how late the event loop is. */
+const LAG_RESOLUTION_MS = 20
+let lag: IntervalHistogram | undefined
+
+/**
+ * How late the event loop of this thread was since the last call, p99 in seconds; 0 at first. Nobody looks at it until
+ * somebody has asked.
+ */
+function eventLoopLag(): number {
+  if (lag === undefined) {
+    lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
+    lag.enable()
+    return 0
+  }
+  // What is measured is from one look to the next.
+  const seconds = Math.max(0, lag.percentile(99) / 1e9 - LAG_RESOLUTION_MS / 1000)
+  lag.reset()
+  return seconds
+}
 
 /** What every process says of itself, by the names that prom-client and most others give it. Threads count as one. */
 export function processMetrics(): MetricReading[] {
@@ -16,6 +37,7 @@ export function processMetrics(): MetricReading[] {
     gauge('process_open_fds', openFiles()),
     gauge('nodejs_heap_size_used_bytes', memory.heapUsed),
     gauge('nodejs_heap_size_total_bytes', memory.heapTotal),
+    gauge('nodejs_eventloop_lag_p99_seconds', eventLoopLag()),
   ]
 }
 

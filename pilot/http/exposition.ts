@@ -13,6 +13,7 @@ export function metricsText(pilot: Pilot): Promise<string> {
   }
   const { services } = pilot.publisher.mesh.registry
   metrics.gauge('pilot_info', { version: VERSION }).set(1)
+  metrics.gauge('istio_build', { component: 'pilot', tag: VERSION }).set(1)
   metrics.gauge('pilot_services').set(services.length)
   metrics.gauge('pilot_virt_services').set(pilot.publisher.mesh.virtualServices.all.length)
   return prometheusText(metrics, { namePrefix: '', labelPrefix: '' }, processMetrics())

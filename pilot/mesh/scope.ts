@@ -93,8 +93,10 @@ function sidecarScope(
     place: relevantPlace(node, generation, memo),
     captured,
     address: needsAddress(spec, captured) ? (node.addresses[0] ?? '') : '',
-    // Only redirected connections need to be told apart by the ports that the workload serves.
-    instances: captured ? served : [],
+    // Only redirected connections need to be told apart by all ports that the workload serves.
+    instances: captured
+      ? served
+      : served.filter(({ port }) => spec?.ingress?.some((listener) => listener.port.number === port.number)),
     mtls: mtlsModes(
       generation.peerAuthentications,
       node.namespace,

@@ -29,7 +29,7 @@ export interface InboundPlan {
   readonly mtls: MtlsMode
   /** What the mixer is asked about; undefined for nothing. */
   readonly policy?: InboundPolicy | undefined
-  /** Whose port it is, for metrics; undefined for ports that only a Sidecar names. */
+  /** Whose port it is, for metrics; undefined for ports that no service has. */
   readonly service: Pick<Service, 'host' | 'name' | 'namespace'> | undefined
   readonly origin: Origin
 }
@@ -82,7 +82,8 @@ function ingressPlan(listener: IstioIngressListener, index: number, scope: NodeS
     connectionPool: listener.connectionPool ?? sidecar.body.spec.inboundConnectionPool,
     mtls: mtlsOf(number, scope),
     policy: inboundPolicy(scope.policy, scope.namespace, number),
-    service: undefined,
+    // By the port that its clients know, as Istio finds it (findOrCreateService).
+    service: scope.instances.find(({ port }) => port.number === number)?.service,
     origin: originAt(sidecar, ['spec', 'ingress', index]),
   }
 }

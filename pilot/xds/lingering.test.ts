@@ -42,7 +42,13 @@ const newest = viewOf({
 })
 /** Of another generation, with the same resources. */
 const alike = { ...newest, generation: 2 }
-const counters = { pushes: () => {}, rejects: () => {}, expiredNonce: () => {}, converged: () => {} }
+const counters = {
+  pushes: () => {},
+  pushTook: () => {},
+  rejects: () => {},
+  expiredNonce: () => {},
+  converged: () => {},
+}
 const node = { id: 'n', cluster: '', metadata: {} }
 
 /** What was written to a client, and not yet answered. */

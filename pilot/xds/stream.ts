@@ -16,6 +16,8 @@ export interface StreamSink {
 /** What is counted for all streams together. */
 export interface XdsCounters {
   pushes(type: TypeUrl, bytes: number): void
+  /** How long it took to find out what a client lacks and to write it. */
+  pushTook(type: TypeUrl, ms: number): void
   rejects(type: TypeUrl): void
   expiredNonce(type: TypeUrl): void
   /** A client has taken all that a change meant for it, so long after the change. */
@@ -109,6 +111,7 @@ export abstract class XdsStream {
 
   #pushType(subscription: Subscription): void {
     const { type } = subscription
+    const startedMs = this.#clock.nowMs()
     const { updated, removed } = difference(subscription, this.view)
     if (this.view.withheld !== undefined) this.#noteWithheld(subscription)
     const gone = type === TYPE_URL.cluster ? this.#holdBack(subscription, removed) : removed
@@ -122,6 +125,7 @@ export abstract class XdsStream {
     }
     this.send(subscription, updated, gone)
     this.#remember(subscription)
+    this.#counters.pushTook(type, this.#clock.nowMs() - startedMs)
   }
 
   /** Once for each reason, as long as it lasts. */

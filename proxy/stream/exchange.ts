@@ -252,7 +252,9 @@ export class Exchange implements Call, TriedRequest {
   // === carrying the decision out ===
 
   #onDecided(): void {
-    const { question, counted, delayMs } = this.decision
+    const { question, counted, delayMs, choice } = this.decision
+    // Who is told of the call is told where it was to go, even when a filter answers it, as in Envoy.
+    if (this.#record !== undefined && choice !== undefined) this.#record.cluster = this.#context.cluster(choice.cluster)
     if (question !== undefined) this.#ask(question)
     else {
       for (let i = 0; i < counted.length; i++) this.#stats?.named(counted[i] as string).inc()
@@ -297,7 +299,6 @@ export class Exchange implements Call, TriedRequest {
       return
     }
     this.#cluster = cluster
-    if (this.#record !== undefined) this.#record.cluster = cluster
     const { route, maxDurationMs } = decision
     if (maxDurationMs > 0) this.#boundDuration(maxDurationMs)
     if (route?.action.kind === 'forward' && route.action.idleTimeoutMs !== undefined) {

@@ -1,4 +1,5 @@
 import type { MetricReading, MetricSource } from '../../../lib/metrics/store.ts'
+import { VERSION } from '../../../lib/version.ts'
 import type { Agent } from '../agent.ts'
 import { daysUntilFirstExpiry } from './certs.ts'
 import { serverState } from './server-info.ts'
@@ -6,11 +7,19 @@ import { serverState } from './server-info.ts'
 /** Envoy's numbers of its states (envoy.admin.v3.ServerInfo.State). */
 const STATES = { LIVE: 0, DRAINING: 1, INITIALIZING: 3 } as const
 
+/** Istio's: how many proxies run which version. */
+const BUILD: MetricReading = {
+  name: 'istio_build',
+  labels: { component: 'proxy', tag: VERSION },
+  kind: 'gauge',
+  value: 1,
+}
+
 /** All that a proxy counts, with what it says of itself as a server under Envoy's names: read when it is asked for. */
 export function proxyMetrics(agent: Agent): MetricSource {
   const { metrics } = agent.planes
   return {
-    all: () => [...metrics.all(), ...serverReadings(agent)],
+    all: () => [...metrics.all(), ...serverReadings(agent), BUILD],
     histograms: () => metrics.histograms(),
   }
 }
