@@ -17,6 +17,8 @@ const COUNTERS = {
       service: 'destination.service.host | "none"',
       namespace: 'destination.namespace | "none"',
       app: 'destination.labels["app"] | "none"',
+      tenant: 'request.headers["x-tenant"] | "none"',
+      destination: 'destination.ip | ip("0.0.0.0")',
       source: 'source.ip | ip("0.0.0.0")',
     },
   },
@@ -24,6 +26,8 @@ const COUNTERS = {
     match: '(connection.event | "none") == "close"',
     dimensions: {
       service: 'destination.service.host | "none"',
+      app: 'destination.labels["app"] | "none"',
+      destination: 'destination.ip | ip("0.0.0.0")',
       received: 'connection.received.bytes_total | 0',
       sent: 'connection.sent.bytes_total | 0',
     },
