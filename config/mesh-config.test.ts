@@ -51,8 +51,10 @@ test('what cannot be used is an error, and nothing of the file is used', () => {
   expect(wrong('{name: a, envoyExtAuthzGrpc: {service: b, port: 0}}').join()).toContain('port')
   for (const mixer of ['a', 'a:', ':1', 'a:0', 'a:70000', '*.b:1', 'a:b']) {
     expect(findings(`mixerCheckServer: ${JSON.stringify(mixer)}`).join()).toContain('is not host:port')
+    expect(findings(`mixerReportServer: ${JSON.stringify(mixer)}`).join()).toContain('is not host:port')
   }
   expect(findings('mixerCheckServer: a.b.svc.cluster.local:9091')).toEqual([])
+  expect(findings('mixerReportServer: a.b.svc.cluster.local:9091')).toEqual([])
   expect(wrong('{name: a}\n- {name: a}').join()).toContain('"a" is given twice')
   expect(loadMeshConfig('m', 'trustDomain: 1\nrootNamespace: a').config).toEqual({})
   expect(findings('- a').join()).toContain('must be a map')

@@ -86,14 +86,17 @@ function checkProviders({ extensionProviders = [] }: MeshConfig, report: Report)
   })
 }
 
-function checkMixer({ mixerCheckServer = '' }: MeshConfig, report: Report): void {
-  if (mixerCheckServer === '') return
-  const colon = mixerCheckServer.lastIndexOf(':')
-  const host = mixerCheckServer.slice(0, Math.max(colon, 0))
-  const port = mixerCheckServer.slice(colon + 1)
-  const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535
-  if (!isHostPattern(host) || host.startsWith('*') || !isPort) {
-    report.error(['mixerCheckServer'], `"${mixerCheckServer}" is not host:port`)
+function checkMixer(config: MeshConfig, report: Report): void {
+  for (const field of ['mixerCheckServer', 'mixerReportServer'] as const) {
+    const server = config[field] ?? ''
+    if (server === '') continue
+    const colon = server.lastIndexOf(':')
+    const host = server.slice(0, Math.max(colon, 0))
+    const port = server.slice(colon + 1)
+    const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535
+    if (!isHostPattern(host) || host.startsWith('*') || !isPort) {
+      report.error([field], `"${server}" is not host:port`)
+    }
   }
 }
 

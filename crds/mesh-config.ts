@@ -158,6 +158,12 @@ export const MeshConfig = message({
       description: 'host:port of the mixer that inbound sidecars ask about calls; nobody is asked when absent.',
     }),
   ),
+  mixerReportServer: Type.Optional(
+    Type.String({
+      description: 'host:port of the mixer that inbound sidecars tell of calls; nobody is told when absent.',
+    }),
+  ),
+  disableMixerHttpReports: Type.Optional(Type.Boolean()),
   disablePolicyChecks: Type.Optional(Type.Boolean()),
   policyCheckFailOpen: Type.Optional(
     Type.Boolean({ description: 'Calls pass while the mixer cannot be asked; else they are answered 503.' }),

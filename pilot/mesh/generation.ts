@@ -17,6 +17,7 @@ import { type DestinationRuleIndex, indexDestinationRules } from './destination-
 import { unknownProviders } from './extension-providers.ts'
 import { type InstanceIndex, instanceIndex } from './instances.ts'
 import { type MixerPolicy, mixerPolicy, unknownMixer } from './mixer-policy.ts'
+import { type MixerReports, mixerReports, unknownReports } from './mixer-reports.ts'
 import type { MeshOptions } from './options.ts'
 import { indexSecrets, type SecretIndex } from './secrets.ts'
 import { type ServiceScope, visibleServices } from './service-scope.ts'
@@ -50,6 +51,8 @@ export interface Generation {
   readonly telemetries: readonly ConfigObject<TelemetryBody>[]
   /** The mixer that is asked about calls; undefined for none. */
   readonly mixer: MixerPolicy | undefined
+  /** The mixer that is told of calls; undefined for none. */
+  readonly reports: MixerReports | undefined
   readonly secrets: SecretIndex
   /** By which keys tokens are checked. */
   readonly keys: KeyTable
@@ -73,6 +76,7 @@ export function buildGeneration(
   const virtualServices = indexVirtualServices(byKind.of('networking.istio.io/VirtualService'), options, memo)
   const destinationRules = indexDestinationRules(byKind.of('networking.istio.io/DestinationRule'), options, memo)
   const mixer = mixerPolicy(byKind, options, memo)
+  const reports = mixerReports(byKind, options, memo)
   const visible = (namespace: string) => visibleServices(registry.services, namespace, memo)
   return {
     number,
@@ -90,6 +94,7 @@ export function buildGeneration(
     rateLimits: byKind.of('lateen.mesh/RateLimit'),
     telemetries: byKind.of('telemetry.istio.io/Telemetry'),
     mixer,
+    reports,
     secrets: indexSecrets(byKind.of('/Secret'), memo),
     keys,
     instances: instanceIndex(registry, memo),
@@ -99,6 +104,7 @@ export function buildGeneration(
         danglingReferences(virtualServices.all, visible, destinationRules, memo),
       ),
       ...unknownMixer(mixer, registry.services),
+      ...unknownReports(reports, registry.services),
       ...unknownProviders(byKind.of('security.istio.io/AuthorizationPolicy'), options),
     ],
   }

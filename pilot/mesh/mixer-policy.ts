@@ -24,8 +24,11 @@ export interface MixerPolicy {
 }
 
 /** What a workload's proxy tells of it. */
-export interface WorkloadPolicy {
+export interface WorkloadPolicy extends ToldWorkload {
   readonly mixer: MixerPolicy
+}
+
+export interface ToldWorkload {
   readonly labels: Labels
   /** What it serves: the host of each port, by the workload's own port and by the service's. */
   readonly served: readonly { readonly host: string; readonly port: number; readonly targetPort: number }[]
@@ -47,12 +50,10 @@ export function mixerPolicy(byKind: ObjectsByKind, options: MeshOptions, memo: M
     const labelled = bindings
       .flatMap(({ body }) => body.spec.services ?? [])
       .map(({ labels = {} }) => Object.keys(labels))
-    const colon = mixerCheckServer.lastIndexOf(':')
     return {
-      host: mixerCheckServer.slice(0, colon),
-      port: Number(mixerCheckServer.slice(colon + 1)),
+      ...hostAndPort(mixerCheckServer),
       failOpen: policyCheckFailOpen,
-      labels: all.includes(LABELS) ? undefined : [...new Set([...keysOf(LABELS, all), ...labelled.flat()])].sort(),
+      labels: labelsOf(all, labelled.flat()),
       quotaReads: references([...rules, ...quotas, ...specs]),
       bindings,
       domain,
@@ -60,12 +61,27 @@ export function mixerPolicy(byKind: ObjectsByKind, options: MeshOptions, memo: M
   })
 }
 
+export function hostAndPort(server: string): { host: string; port: number } {
+  const colon = server.lastIndexOf(':')
+  return { host: server.slice(0, colon), port: Number(server.slice(colon + 1)) }
+}
+
 const LABELS = 'destination.labels'
+
+/** The labels of workloads among these attributes, and others; undefined where all may matter. */
+export function labelsOf(attributes: readonly string[], others: readonly string[] = []): readonly string[] | undefined {
+  return attributes.includes(LABELS) ? undefined : [...new Set([...keysOf(LABELS, attributes), ...others])].sort()
+}
 
 /** A mixer that no service is: its clients cannot ask it. */
 export function unknownMixer(mixer: MixerPolicy | undefined, services: readonly Service[]): Finding[] {
-  if (mixer === undefined || services.some(({ host }) => host === mixer.host)) return []
+  if (mixer === undefined) return []
   const becomes = mixer.failOpen ? 'passes unasked' : 'is answered 503'
+  return unknownServer('mixerCheckServer', mixer.host, `every call to a sidecar ${becomes}`, services)
+}
+
+export function unknownServer(field: string, host: string, then: string, services: readonly Service[]): Finding[] {
+  if (services.some((service) => service.host === host)) return []
   return [
     {
       code: REFERENCE_NOT_FOUND,
@@ -73,7 +89,7 @@ export function unknownMixer(mixer: MixerPolicy | undefined, services: readonly 
       object: { kind: 'MeshConfig', namespace: '', name: '' },
       file: 'MeshConfig',
       line: 1,
-      message: `mixerCheckServer: no service is "${mixer.host}", so every call to a sidecar ${becomes}`,
+      message: `${field}: no service is "${host}", so ${then}`,
     },
   ]
 }
@@ -84,13 +100,19 @@ export function workloadPolicy(
   labels: Labels,
   served: readonly ServiceInstance[],
 ): WorkloadPolicy | undefined {
-  if (mixer === undefined) return undefined
-  const told = (mixer.labels ?? Object.keys(labels).sort()).flatMap((key) => {
+  return mixer && { mixer, ...toldWorkload(mixer.labels, labels, served) }
+}
+
+export function toldWorkload(
+  wanted: readonly string[] | undefined,
+  labels: Labels,
+  served: readonly ServiceInstance[],
+): ToldWorkload {
+  const told = (wanted ?? Object.keys(labels).sort()).flatMap((key) => {
     const value = labels[key]
     return value === undefined ? [] : [[key, value] as const]
   })
   return {
-    mixer,
     labels: Object.fromEntries(told),
     served: served.map(({ service: { host }, port: { number: port }, targetPort }) => ({ host, port, targetPort })),
   }
@@ -119,10 +141,10 @@ function isQuota({ compiledTemplate, template }: { compiledTemplate?: string; te
 }
 
 const REFERENCE =
-  /\b((?:source|destination|request|origin|connection|api|context)(?:\.[A-Za-z_]+)+)(?:\[\s*"?([^"\]]+)"?\s*\])?/g
+  /\b((?:source|destination|request|response|origin|connection|api|context)(?:\.[A-Za-z_]+)+)(?:\[\s*"?([^"\]]+)"?\s*\])?/g
 
 /** Every attribute that a text in these objects names, sorted. */
-function references(objects: readonly ConfigObject<{ readonly spec: unknown }>[]): string[] {
+export function references(objects: readonly ConfigObject<{ readonly spec: unknown }>[]): string[] {
   const found = new Set<string>()
   const visit = (value: unknown): void => {
     if (typeof value === 'string') {
@@ -140,6 +162,7 @@ function references(objects: readonly ConfigObject<{ readonly spec: unknown }>[]
   return [...found].sort()
 }
 
-function keysOf(name: string, all: readonly string[]): string[] {
+/** The keys of this map among the attributes. */
+export function keysOf(name: string, all: readonly string[]): string[] {
   return all.flatMap((one) => (one.startsWith(`${name}[`) ? [one.slice(name.length + 1, -1)] : []))
 }

@@ -44,6 +44,10 @@ export interface MeshOptions {
   readonly extensionProviders: readonly ExtensionProvider[]
   /** `host:port` of the mixer that inbound sidecars ask about calls, by Istio 1.4's names; '' for none. */
   readonly mixerCheckServer: string
+  /** `host:port` of the mixer that inbound sidecars tell of calls; '' for none. */
+  readonly mixerReportServer: string
+  /** It is told of connections alone. */
+  readonly disableMixerHttpReports: boolean
   readonly disablePolicyChecks: boolean
   /** Calls pass while it cannot be asked. */
   readonly policyCheckFailOpen: boolean
@@ -89,6 +93,8 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   trustDomainAliases: [],
   extensionProviders: [],
   mixerCheckServer: '',
+  mixerReportServer: '',
+  disableMixerHttpReports: false,
   disablePolicyChecks: false,
   policyCheckFailOpen: false,
   defaultMtlsMode: 'DISABLE',

@@ -12,6 +12,7 @@ import type { Generation } from './generation.ts'
 import type { ServiceInstance } from './instances.ts'
 import { localityNeeds } from './locality-setting.ts'
 import { type WorkloadPolicy, workloadPolicy } from './mixer-policy.ts'
+import { type WorkloadReports, workloadReports } from './mixer-reports.ts'
 import type { ProxyNode } from './node.ts'
 import { type MtlsModes, mtlsModes } from './peer-authentication.ts'
 import { type ServiceScope, scopeOf } from './service-scope.ts'
@@ -49,6 +50,8 @@ export interface NodeScope {
   readonly telemetry: WorkloadTelemetry
   /** What is told of it to the mixer that is asked about its calls; undefined for none. */
   readonly policy: WorkloadPolicy | undefined
+  /** And to the mixer that is told of them afterwards. */
+  readonly reports: WorkloadReports | undefined
   /** Its proxy is a Lateen. */
   readonly isOurs: boolean
   /** Empty for gateways. */
@@ -70,7 +73,7 @@ export function scopeOfNode(node: ProxyNode, generation: Generation, memo: Memo)
   const limits = [generation.envoyFilters, generation.rateLimits, generation.telemetries]
   const policies = [peerAuthentications, requestAuthentications, authorizationPolicies, ...limits]
   const rules = [virtualServices, destinationRules, gateways, sidecars, ...policies]
-  const inputs = [node, instances, options, registry.services, generation.mixer, ...rules]
+  const inputs = [node, instances, options, registry.services, generation.mixer, generation.reports, ...rules]
   const make = node.type === 'router' ? gatewayScope : sidecarScope
   return memo.get('scope of node', inputs, () => make(node, instances, generation, memo))
 }
@@ -111,11 +114,14 @@ function sidecarScope(
   const rulesOfCalls = [...security.requestAuthentications, ...security.authorizationPolicies, ...limits]
   const policies = [...rulesOfCalls, ...telemetry.objects]
   const policy = workloadPolicy(generation.mixer, node.labels, served)
-  const told = policy === undefined ? '' : ` ${JSON.stringify([policy.labels, policy.served])}`
+  const reports = workloadReports(generation.reports, node.labels, served)
+  const told = [policy, reports]
+    .map((to) => (to === undefined ? '' : ` ${JSON.stringify([to.labels, to.served])}`))
+    .join(';')
   const key = scopeKey(identity, [...(sidecar === undefined ? [] : [sidecar]), ...policies]) + told
   const rules = virtualServices.boundTo(MESH_GATEWAY, node.namespace)
-  const { mixer } = generation
-  const inputs = [key, sidecar, rules, registry.services, options, mixer, ...policies, ...identity.instances]
+  const mixers = [generation.mixer, generation.reports]
+  const inputs = [key, sidecar, rules, registry.services, options, ...mixers, ...policies, ...identity.instances]
   return memo.get('sidecar scope', inputs, () => {
     const visible = generation.visibleServices(node.namespace)
     const egress = egressScopes(sidecar, node.namespace, visible, rules, registry.services, memo)
@@ -126,6 +132,7 @@ function sidecarScope(
       limits,
       telemetry,
       policy,
+      reports,
       sidecar,
       outboundTrafficPolicy:
         spec?.outboundTrafficPolicy === undefined
@@ -135,7 +142,7 @@ function sidecarScope(
       gatewayPorts: [],
       services: withHosts(
         callableServices(egress, visible, memo),
-        [...providerHosts(security, telemetry, options), ...(mixer === undefined ? [] : [mixer.host])],
+        [...providerHosts(security, telemetry, options), ...mixers.flatMap((mixer) => mixer?.host ?? [])],
         visible,
         memo,
       ),
@@ -176,6 +183,7 @@ function gatewayScope(
     limits,
     telemetry,
     policy: undefined,
+    reports: undefined,
     sidecar: undefined,
     outboundTrafficPolicy: options.outboundTrafficPolicy,
     egress: [],

@@ -46,6 +46,8 @@ interface Bodies {
   'config.istio.io/rule': RuleBody
   'config.istio.io/instance': InstanceBody
   'config.istio.io/quota': TypedBody
+  'config.istio.io/metric': TypedBody
+  'config.istio.io/logentry': TypedBody
   'config.istio.io/QuotaSpec': QuotaSpecBody
   'config.istio.io/QuotaSpecBinding': QuotaSpecBindingBody
 }

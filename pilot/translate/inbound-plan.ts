@@ -11,6 +11,7 @@ import { effectivePolicy } from '../mesh/traffic-policy.ts'
 import { type Protocol, parseProtocol } from '../registry/protocol.ts'
 import type { Service } from '../registry/service.ts'
 import { type InboundPolicy, inboundPolicy } from './policy/plan.ts'
+import { type InboundReports, inboundReports } from './policy/reports.ts'
 
 /** One port on which the workload is called. */
 export interface InboundPlan {
@@ -29,6 +30,8 @@ export interface InboundPlan {
   readonly mtls: MtlsMode
   /** What the mixer is asked about; undefined for nothing. */
   readonly policy?: InboundPolicy | undefined
+  /** What the mixer is told; undefined for nothing. */
+  readonly reports?: InboundReports | undefined
   /** Whose port it is, for metrics; undefined for ports that no service has. */
   readonly service: Pick<Service, 'host' | 'name' | 'namespace'> | undefined
   readonly origin: Origin
@@ -59,6 +62,7 @@ function instancePlans(scope: NodeScope, rules: DestinationRuleIndex): InboundPl
       connectionPool: scope.sidecar?.body.spec.inboundConnectionPool ?? pool,
       mtls: mtlsOf(targetPort, scope),
       policy: inboundPolicy(scope.policy, scope.namespace, targetPort, service.host),
+      reports: inboundReports(scope.reports, scope.namespace, targetPort, service.host),
       service,
       origin: service.origin,
     })
@@ -82,6 +86,7 @@ function ingressPlan(listener: IstioIngressListener, index: number, scope: NodeS
     connectionPool: listener.connectionPool ?? sidecar.body.spec.inboundConnectionPool,
     mtls: mtlsOf(number, scope),
     policy: inboundPolicy(scope.policy, scope.namespace, number),
+    reports: inboundReports(scope.reports, scope.namespace, number),
     // By the port that its clients know, as Istio finds it (findOrCreateService).
     service: scope.instances.find(({ port }) => port.number === number)?.service,
     origin: originAt(sidecar, ['spec', 'ingress', index]),

@@ -56,6 +56,8 @@ export interface Planes {
   relay(resources: RelayedResources): void
   /** All metrics are read out: what has not changed since may go when it is idle. */
   noteScrape(): void
+  /** Access logs go to new files where theirs were moved away. */
+  reopenLogs(): void
   clusters(): Promise<readonly ClusterStatus[]>
   listeners(): readonly ListenerStatus[]
   /** Stops accepting, lets requests finish; resolves when no connection is left or the deadline has passed. */
@@ -92,6 +94,10 @@ export class LocalPlane implements Planes {
 
   noteScrape(): void {
     this.plane.metrics.scrapes++
+  }
+
+  reopenLogs(): void {
+    this.plane.telemetry.reopenLogs()
   }
 
   async clusters(): Promise<readonly ClusterStatus[]> {

@@ -431,7 +431,7 @@ export class Exchange implements Call, TriedRequest {
   // === failures, delays, time-outs ===
 
   onAnswerBroken(): void {
-    this.#noteEnding('UC', 'upstream_reset_after_response_started')
+    this.#noteEnding('UC', 'upstream_reset_after_response_started{connection_termination}')
     this.#finish()
     this.downstream.destroy()
   }

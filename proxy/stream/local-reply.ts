@@ -79,7 +79,7 @@ export function shed(decision: Decision, stats: ManagerStats): void {
   decision.body = REPLY_BODY.overloaded
 }
 
-const BEFORE_RESPONSE = 'upstream_reset_before_response_started'
+export const BEFORE_RESPONSE = 'upstream_reset_before_response_started'
 
 /** What the client is told of a try that gave no response, and that is not repeated. */
 export function failureReply(
@@ -91,7 +91,7 @@ export function failureReply(
     case 'connect_timeout':
       return {
         status: 503,
-        detail: BEFORE_RESPONSE,
+        detail: `${BEFORE_RESPONSE}{connection_timeout}`,
         flag: 'UF',
         body: REPLY_BODY.reset('connection timeout', isRetried),
       }
@@ -106,7 +106,7 @@ export function failureReply(
     default:
       return {
         status: 503,
-        detail: BEFORE_RESPONSE,
+        detail: `${BEFORE_RESPONSE}{connection_termination}`,
         flag: 'UC',
         body: REPLY_BODY.reset('connection termination', isRetried),
       }

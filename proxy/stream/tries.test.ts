@@ -323,7 +323,7 @@ test('an overflow is never retried', () => {
   const { sides, side, told, clock } = setUp({ policy: ON_5XX })
   side(0).attempt.onPoolFailure('overflow', '')
   clock.advance(1000)
-  expect([sides.length, told]).toEqual([1, ['503 overflow UO']])
+  expect([sides.length, told]).toEqual([1, ['503 upstream_reset_before_response_started{overflow} UO']])
 })
 
 const HEDGED: Options = { policy: { ...ON_5XX, perTryTimeout: '0.1s' }, decision: { hedges: true } }
@@ -363,7 +363,7 @@ test('a rival that fails leaves the other, and both failing is the end', () => {
   side(1).connect().attempt.onReset('reset', '')
   expect([told, decision.retryFlag]).toEqual([[], 'URX'])
   side(0).attempt.onReset('reset', '')
-  expect(told).toEqual(['503 upstream_reset_before_response_started UC'])
+  expect(told).toEqual(['503 upstream_reset_before_response_started{connection_termination} UC'])
 })
 
 test('rivals are within the breaker as well', () => {

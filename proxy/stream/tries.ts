@@ -13,7 +13,7 @@ import { countUpstreamStatus } from '../upstream/stats.ts'
 import type { StreamContext } from './context.ts'
 import type { Downstream } from './downstream.ts'
 import { IdleWatch } from './idle-watch.ts'
-import { failureReply, REPLY_BODY } from './local-reply.ts'
+import { BEFORE_RESPONSE, failureReply, REPLY_BODY } from './local-reply.ts'
 import { FRAMING, type RequestHead, type ResponseHead } from './message.ts'
 import { NO_RETRY, type RetryRefusal } from './no-retry.ts'
 import type { RequestBuffer } from './request-buffer.ts'
@@ -283,7 +283,7 @@ export class Tries implements TryOwner {
     }
     if (failure === 'overflow') {
       if (this.#awaitsOther(attempt)) return
-      request.onUnanswered(503, 'overflow', 'UO', REPLY_BODY.reset('overflow', this.count > 1))
+      request.onUnanswered(503, `${BEFORE_RESPONSE}{overflow}`, 'UO', REPLY_BODY.reset('overflow', this.count > 1))
       return
     }
     const mayResend = !isRetried && (failure === 'refused' || failure === 'reset')

@@ -4,6 +4,8 @@ import type { Clock } from '../../lib/clock.ts'
 export interface Sink {
   /** Writes out what is held, as far as that can be done without waiting, and lets everything go. */
   close(): void
+  /** The file that it writes to was moved away. */
+  reopen?(): void
 }
 
 /** Names what kind of sink it is and all that makes it another one, as `file /dev/stdout`. */
@@ -47,6 +49,10 @@ export class Sinks {
       this.#byKey.delete(key)
       sink.close()
     }
+  }
+
+  reopen(): void {
+    for (const sink of this.#byKey.values()) sink.reopen?.()
   }
 
   close(): void {

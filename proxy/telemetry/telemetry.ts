@@ -73,6 +73,11 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
     })
   }
 
+  /** Files were moved away: what is written from now on goes to new ones of their names. */
+  reopenLogs(): void {
+    this.#sinks.reopen()
+  }
+
   close(): void {
     this.#sinks.close()
   }

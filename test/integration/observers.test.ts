@@ -183,7 +183,7 @@ test('upstreams that break, and that are too slow', async () => {
   expect(await observed(head('/x', 'cut'))).toMatchObject({
     status: 200,
     flags: 'UC',
-    detail: 'upstream_reset_after_response_started',
+    detail: 'upstream_reset_after_response_started{connection_termination}',
     sentBytes: 4,
     isUpstreamAnswer: true,
   })

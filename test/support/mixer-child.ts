@@ -42,9 +42,14 @@ export class MixerChild {
     if (child.kill('SIGKILL')) await exited
   }
 
+  /** Its own metrics, and those of its handlers. */
+  async scraped(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#httpPort}/metrics`)).text()
+  }
+
   /** A counter by its name in the mixer's own metrics. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`http://127.0.0.1:${this.#httpPort}/metrics`)).text()
+    const text = await this.scraped()
     return Number(new RegExp(`^mixer_${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
   }
 

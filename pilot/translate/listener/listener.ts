@@ -19,6 +19,7 @@ import type { MeshOptions } from '../../mesh/options.ts'
 import { address, cidrRange } from '../address.ts'
 import { limitOrigins, withNetworkLimits } from '../limits/apply.ts'
 import { any, duration, metadata } from '../messages.ts'
+import { reportLogs } from '../policy/reports.ts'
 import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
 import { ruleOrigins } from '../security/rule-origins.ts'
 import { tcpStatsFilters } from '../telemetry/metrics.ts'
@@ -113,7 +114,10 @@ function filterChainMatch(match: ChainMatch): FilterChainMatch | undefined {
   })
 }
 
-function networkFilters({ target, security, limits, telemetry = NO_TELEMETRY }: ChainPlan, options: MeshOptions) {
+function networkFilters(
+  { target, security, limits, telemetry = NO_TELEMETRY, reports }: ChainPlan,
+  options: MeshOptions,
+) {
   const filter = (name: string, value: ReturnType<typeof any>) =>
     create(FilterSchema, { name, configType: { case: 'typedConfig', value } })
   if (target.kind === 'http') {
@@ -124,10 +128,13 @@ function networkFilters({ target, security, limits, telemetry = NO_TELEMETRY }: 
       limits,
       telemetry,
     )
+    manager.accessLog.push(...reportLogs(reports, 'http'))
     const ours = filter('envoy.filters.network.http_connection_manager', any(HttpConnectionManagerSchema, manager))
     return withNetworkLimits([ours], limits)
   }
   const asked = security === undefined ? [] : networkSecurityFilters(security, options)
-  const proxy = filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcpProxy(target, telemetry)))
+  const tcp = tcpProxy(target, telemetry)
+  tcp.accessLog.push(...reportLogs(reports, 'tcp'))
+  const proxy = filter('envoy.filters.network.tcp_proxy', any(TcpProxySchema, tcp))
   return withNetworkLimits([...asked, ...tcpStatsFilters(telemetry), proxy], limits)
 }

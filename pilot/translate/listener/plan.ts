@@ -3,6 +3,7 @@ import type { ServerTLSSettings } from '../../../crds/kinds/gateway.ts'
 import type { ModeTelemetry } from '../../mesh/telemetry.ts'
 import type { PlacedPatch } from '../limits/plan.ts'
 import type { InboundPolicy } from '../policy/plan.ts'
+import type { InboundReports } from '../policy/reports.ts'
 import type { SecurityPlan } from '../security/plan.ts'
 
 /** A listener before it is made. Plain data: the same content makes the same listener. */
@@ -36,6 +37,8 @@ export interface ChainPlan {
   readonly limits?: readonly PlacedPatch[]
   /** What is told of its calls, and to whom. */
   readonly telemetry?: ModeTelemetry
+  /** And what the mixer is told of them. */
+  readonly reports?: InboundReports
   readonly origin: Origin | undefined
 }
 

@@ -56,7 +56,7 @@ export function securedChains(
 
 function inboundChain(plan: InboundPlan, match: ChainMatch): ChainPlan {
   const name = listenerName(plan.bind, plan.port)
-  const base = { name, match, origin: plan.origin }
+  const base = { name, match, origin: plan.origin, ...(plan.reports && { reports: plan.reports }) }
   if (!isHttp(plan.protocol)) return { ...base, target: tcpTarget(plan.cluster) }
   return {
     ...base,

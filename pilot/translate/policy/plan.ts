@@ -1,4 +1,4 @@
-import { isQuotaBound, type WorkloadPolicy } from '../../mesh/mixer-policy.ts'
+import { isQuotaBound, type ToldWorkload, type WorkloadPolicy } from '../../mesh/mixer-policy.ts'
 
 /** What a proxy asks the mixer about calls to one port. Plain data: the same content makes the same filters. */
 export interface InboundPolicy {
@@ -19,18 +19,32 @@ export function inboundPolicy(
   host?: string,
 ): InboundPolicy | undefined {
   if (policy === undefined) return undefined
-  const { mixer, labels, served } = policy
-  const called = host ?? served.find((one) => one.targetPort === port || one.port === port)?.host ?? served[0]?.host
+  const { mixer, labels } = policy
+  const called = calledHost(policy, port, host)
   if (called === mixer.host) return undefined
-  const told: Record<string, string> = { 'destination.namespace': namespace }
-  if (called !== undefined) told['destination.service.host'] = called
-  for (const [key, value] of Object.entries(labels)) told[`destination.labels[${key}]`] = value
   const isLimited = called !== undefined && isQuotaBound(mixer, called, labels)
   return {
     host: mixer.host,
     port: mixer.port,
     failOpen: mixer.failOpen,
-    told,
+    told: toldAttributes(labels, namespace, called),
     quotaReads: isLimited ? mixer.quotaReads : undefined,
   }
+}
+
+/** The host by which this port of a workload is called. */
+export function calledHost({ served }: ToldWorkload, port: number, host?: string): string | undefined {
+  return host ?? served.find((one) => one.targetPort === port || one.port === port)?.host ?? served[0]?.host
+}
+
+/** Attributes of a workload, by their names. */
+export function toldAttributes(
+  labels: ToldWorkload['labels'],
+  namespace: string,
+  called: string | undefined,
+): Record<string, string> {
+  const told: Record<string, string> = { 'destination.namespace': namespace }
+  if (called !== undefined) told['destination.service.host'] = called
+  for (const [key, value] of Object.entries(labels)) told[`destination.labels[${key}]`] = value
+  return told
 }

@@ -59,6 +59,10 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ),
   get('/stats/prometheus', 'all of it for Prometheus', prometheus),
   post('/logging', 'reads or sets the log level (?level=)', (_agent, query) => logging(query)),
+  post('/reopen_logs', 'writes access logs to new files, where theirs were moved away', (agent) => {
+    agent.planes.reopenLogs()
+    return { body: 'OK\n' }
+  }),
   post('/healthcheck/fail', 'fails health checks', (agent) => setFailing(agent, true)),
   post('/healthcheck/ok', 'takes /healthcheck/fail back', (agent) => setFailing(agent, false)),
   post('/drain_listeners', 'stops accepting; requests under way finish', (agent) => {

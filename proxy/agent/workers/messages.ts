@@ -33,6 +33,7 @@ export type ToWorker =
   | { readonly kind: 'scraped' }
   /** Nobody reads these slots any more. */
   | { readonly kind: 'forgotten'; readonly metrics: readonly SharedMetric[] }
+  | { readonly kind: 'reopen_logs' }
   | { readonly kind: 'close' }
 
 export type FromWorker =
@@ -45,3 +46,5 @@ export type FromWorker =
   | { readonly kind: 'settled'; readonly order: number }
   | { readonly kind: 'clusters'; readonly request: number; readonly clusters: readonly ClusterStatus[] }
   | { readonly kind: 'drained' }
+  /** All that it held is written. */
+  | { readonly kind: 'closed' }

@@ -22,6 +22,8 @@ import type { FromWorker, ToWorker, WorkerBirth } from './messages.ts'
 const ANSWER_MS = 2_000
 /** A worker that ended by a fault is started again after so long. */
 const RESTART_MS = 1_000
+/** How long a worker may take to let everything go. */
+const CLOSE_MS = 1_000
 
 export interface WorkerPoolOptions {
   readonly bootstrap: Bootstrap
@@ -104,6 +106,10 @@ export class WorkerPool implements Planes {
     for (const { worker } of this.#members.values()) post(worker, { kind: 'scraped' })
   }
 
+  reopenLogs(): void {
+    for (const { worker } of this.#members.values()) post(worker, { kind: 'reopen_logs' })
+  }
+
   listeners(): readonly ListenerStatus[] {
     const [first] = this.#members.values()
     return first?.listeners ?? []
@@ -135,7 +141,13 @@ export class WorkerPool implements Planes {
   async close(): Promise<void> {
     this.#isClosing = true
     const ends = [...this.#members.values()].map(async ({ worker }) => {
-      post(worker, { kind: 'close' })
+      // What it holds, such as lines of logs, is written first; one that hangs is not waited for.
+      await new Promise<void>((resolve) => {
+        worker.on('message', ({ kind }: FromWorker) => kind === 'closed' && resolve())
+        worker.once('exit', () => resolve())
+        this.#options.clock.setTimer(CLOSE_MS, resolve)
+        post(worker, { kind: 'close' })
+      })
       await worker.terminate()
     })
     await Promise.all(ends)

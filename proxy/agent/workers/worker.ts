@@ -120,12 +120,16 @@ port.on('message', (message: ToWorker) => {
     case 'scraped':
       metrics.scrapes++
       break
+    case 'reopen_logs':
+      plane.telemetry.reopenLogs()
+      break
     case 'forgotten':
       for (const metric of message.metrics) metrics.free(metric)
       break
     case 'close':
       resources.close()
       plane.close()
+      tell({ kind: 'closed' })
       port.close()
       break
   }

@@ -83,6 +83,24 @@ test('messages that are packed are looked into, under their own name', () => {
   ])
 })
 
+test('what a log does not honour is named', () => {
+  const types = 'type.googleapis.com/envoy.extensions'
+  const log = {
+    '@type': `${types}.access_loggers.grpc.v3.TcpGrpcAccessLogConfig`,
+    commonConfig: { logName: 'l', bufferSizeBytes: 1, filterStateObjectsToLog: ['a'] },
+  }
+  const proxy = {
+    '@type': `${types}.filters.network.tcp_proxy.v3.TcpProxy`,
+    statPrefix: 's',
+    cluster: 'c',
+    accessLog: [{ name: 'als', typedConfig: log }],
+  }
+  const listener = { name: 'l', filterChains: [{ filters: [{ name: 'tcp', typedConfig: proxy }] }] }
+  expect(ignoredOf(ListenerSchema, listener).map((path) => path.split('.').slice(-2))).toEqual([
+    ['common_config', 'filter_state_objects_to_log'],
+  ])
+})
+
 test('fields of a newer protocol are named by their number', () => {
   const cluster = fromJson(ClusterSchema, { name: 'a' })
   cluster.$unknown = [{ no: 999, wireType: 0, data: new Uint8Array([1]) }]

@@ -2,6 +2,16 @@ import { type DescField, type DescMessage, fromBinary, isFieldSet, type Message 
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt'
 import { OpenTelemetryConfigSchema } from '../../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js'
 import { ZipkinConfigSchema } from '../../../api/gen/envoy/config/trace/v3/zipkin_pb.js'
+import { FileAccessLogSchema } from '../../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '../../../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js'
+import { OpenTelemetryAccessLogConfigSchema } from '../../../api/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js'
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from '../../../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js'
 import { CorsPolicySchema } from '../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { ExtAuthzSchema } from '../../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { HTTPFaultSchema } from '../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
@@ -159,6 +169,19 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.trace.v3.ZipkinConfig': `collector_cluster collector_endpoint trace_id_128bit shared_span_context
     collector_endpoint_version collector_hostname trace_context_option`,
   'envoy.config.trace.v3.OpenTelemetryConfig': 'grpc_service http_service service_name resource_detectors',
+  'envoy.config.accesslog.v3.AccessLog': 'name filter typed_config',
+  'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',
+  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
+  'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
+  'envoy.config.core.v3.SubstitutionFormatString': `text_format json_format text_format_source omit_empty_values
+    formatters`,
+  'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig': `common_config additional_request_headers_to_log
+    additional_response_headers_to_log additional_response_trailers_to_log`,
+  'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig': 'common_config',
+  'envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig': `log_name grpc_service transport_api_version
+    buffer_flush_interval buffer_size_bytes custom_tags`,
+  'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig': `common_config
+    disable_builtin_labels resource_attributes body attributes formatters`,
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert chain dns uri',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig':
@@ -287,6 +310,12 @@ const PACKED: readonly DescMessage[] = [
   ProxyProtocolSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
+  FileAccessLogSchema,
+  StdoutAccessLogSchema,
+  StderrAccessLogSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+  OpenTelemetryAccessLogConfigSchema,
   ZipkinConfigSchema,
   OpenTelemetryConfigSchema,
   UuidRequestIdConfigSchema,

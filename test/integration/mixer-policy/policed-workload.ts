@@ -7,6 +7,8 @@ import { type RawResponse, sendRaw } from '../../support/raw-http.ts'
 
 const APPLICATION_PORT = 8000
 export const SERVICE_PORT = 9080
+/** What comes here is for the same application, and nobody knows that it is HTTP. */
+const BYTES_PORT = 9081
 export const MIXER_HOST = 'istio-policy.istio-system.svc.cluster.local'
 
 /** Where proxies find the mixer: an endpoint of its service. */
@@ -71,6 +73,11 @@ export class PolicedWorkload {
     return sendRaw(this.ip(plane), SERVICE_PORT, `${lines.join('\r\n')}\r\n\r\n`, from)
   }
 
+  /** The same as bytes, which the proxy does not look into. */
+  pass(plane: Plane): Promise<RawResponse> {
+    return sendRaw(this.ip(plane), BYTES_PORT, 'GET / HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n')
+  }
+
   /** Of our proxy. */
   metric(name: string): number {
     return this.#pair.metric(name)
@@ -81,6 +88,11 @@ export class PolicedWorkload {
     for (const upstream of this.#upstreams) upstream.close()
   }
 }
+
+const PORTS = [
+  { number: SERVICE_PORT, name: 'http', protocol: 'HTTP' },
+  { number: BYTES_PORT, name: 'tcp', protocol: 'TCP' },
+]
 
 function meshOf(app: string, { address, port, labels = {} }: MixerEndpoint): object[] {
   const networking = (kind: string, name: string, spec: object) => ({
@@ -94,16 +106,14 @@ function meshOf(app: string, { address, port, labels = {} }: MixerEndpoint): obj
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name: app },
-      spec: { selector: { app }, ports: [{ name: 'http', port: SERVICE_PORT }] },
+      spec: { selector: { app }, ports: PORTS.map(({ number: port, name }) => ({ name, port })) },
     },
     networking('Sidecar', 'app', {
-      ingress: [
-        {
-          port: { number: SERVICE_PORT, name: 'http', protocol: 'HTTP' },
-          defaultEndpoint: `0.0.0.0:${APPLICATION_PORT}`,
-          captureMode: 'NONE',
-        },
-      ],
+      ingress: PORTS.map((port) => ({
+        port,
+        defaultEndpoint: `0.0.0.0:${APPLICATION_PORT}`,
+        captureMode: 'NONE',
+      })),
       egress: [{ hosts: ['~/*'] }],
     }),
     {

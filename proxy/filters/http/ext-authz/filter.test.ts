@@ -10,6 +10,7 @@ import { newDecision } from '../../../decide/decision.ts'
 import { changeResponse } from '../../../decide/field-change.ts'
 import { metadataAt, setMetadata } from '../../../decide/metadata.ts'
 import { SYMBOLIC_SURROUNDINGS } from '../../../decide/surroundings.ts'
+import type { RoutePlan } from '../../../plan/plan.ts'
 import { HeaderBlock } from '../../../stream/header-block.ts'
 import type { SideResult } from '../../../stream/side-call.ts'
 import type { PeerIdentity } from '../../../tls/peer.ts'
@@ -52,6 +53,7 @@ function answered(response: Response): SideResult {
 function judge(config: ExtAuthzConfig, response: Response) {
   const call = callOf()
   const decision = newDecision()
+  decision.route = {} as RoutePlan
   expect(extAuthz.judge(config, call, decision, undefined, config)).toBe(true)
   expect(decision.outcome).toBe('ask')
   decision.outcome = 'forward'
@@ -143,6 +145,7 @@ function told(config: ExtAuthzConfig, facts: Call['facts']) {
   const { service } = config
   if (service.kind !== 'grpc') throw new Error('not by gRPC')
   const decision = newDecision()
+  decision.route = {} as RoutePlan
   setMetadata(decision, 'of.a.filter', { known: true })
   setMetadata(decision, 'of.another', { secret: true })
   const call = callOf(facts)
@@ -172,4 +175,11 @@ test('and of metadata, as far as its names are given', () => {
   const attributes = told(configOf({ metadata_context_namespaces: ['of.a.filter', 'of.nobody'] }), overTls)
   expect(attributes?.metadataContext?.filterMetadata).toEqual({ 'of.a.filter': { known: true } })
   expect(attributes?.contextExtensions).toEqual({ route: 'r' })
+})
+
+test('nobody is asked about a call that no route takes', () => {
+  const decision = newDecision()
+  const config = configOf({})
+  expect(extAuthz.judge(config, callOf(), decision, undefined, config)).toBe(false)
+  expect(decision.outcome).not.toBe('ask')
 })

@@ -28,6 +28,8 @@ export const extAuthz: HttpFilter<ExtAuthzConfig | ExtAuthzRouteConfig> = {
     const forRoute = mostSpecific === ofChain ? undefined : (mostSpecific as ExtAuthzRouteConfig)
     if (forRoute?.disabled === true) return false
     if (result === undefined) {
+      // What no route takes is 404 whatever the server would say: as Envoy does, it is not asked.
+      if (decision.route === undefined) return false
       if (config.enabledBy !== undefined && !metadataMatches(config.enabledBy, decision)) return false
       const extensions = forRoute?.contextExtensions ?? NO_EXTENSIONS
       const cache = config.mayKeep ? call.around.memory?.of(config, newCheckCache) : undefined

@@ -9,6 +9,9 @@ import { WireWriter } from './wire-writer.ts'
 const MAX_CALLS = 4
 /** Batches that wait behind them. */
 const MAX_WAITING = 64
+/** And of their bytes, whatever the configuration holds a batch to. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024
+const MAX_BATCH_BYTES = 1024 * 1024
 /** After a server could not be reached. */
 const RETRY_MS = 1000
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -47,6 +50,8 @@ export class BatchSink implements Sink {
   readonly #firstByte: number
   #entries = 0
   readonly #waiting: Batch[] = []
+  #waitingBytes = 0
+  readonly #maxBytes: number
   readonly #calls = new Set<SideCall>()
   #isTimed = false
   #isPaused = false
@@ -57,7 +62,8 @@ export class BatchSink implements Sink {
     this.#context = context
     this.#written = context.metrics.counter(plan.written)
     this.#dropped = context.metrics.counter(plan.dropped)
-    this.out = new WireWriter(2 * plan.maxBytes + 4096)
+    this.#maxBytes = Math.min(plan.maxBytes, MAX_BATCH_BYTES)
+    this.out = new WireWriter(2 * this.#maxBytes + 4096)
     this.out.raw(Buffer.alloc(FRAME_HEADER_BYTES))
     this.#starts = plan.within.map(({ preface, field }) => {
       this.out.raw(preface)
@@ -74,7 +80,7 @@ export class BatchSink implements Sink {
       return
     }
     this.#entries++
-    if (this.out.length - this.#firstByte >= this.#plan.maxBytes) this.#flush()
+    if (this.out.length - this.#firstByte >= this.#maxBytes) this.#flush()
     else if (!this.#isTimed) this.#setTimer()
   }
 
@@ -92,10 +98,21 @@ export class BatchSink implements Sink {
     const body = this.out.copy()
     body.writeUInt32BE(body.length - FRAME_HEADER_BYTES, 1)
     this.#waiting.push({ body, entries: this.#entries })
+    this.#waitingBytes += body.length
     this.#entries = 0
     this.out.cut(this.#firstByte)
-    while (this.#waiting.length > MAX_WAITING) this.#drop(this.#waiting.shift())
+    this.#dropOldest()
     this.#send()
+  }
+
+  #take(): Batch | undefined {
+    const batch = this.#waiting.shift()
+    this.#waitingBytes -= batch?.body.length ?? 0
+    return batch
+  }
+
+  #dropOldest(): void {
+    while (this.#waiting.length > MAX_WAITING || this.#waitingBytes > MAX_WAITING_BYTES) this.#drop(this.#take())
   }
 
   #drop(batch: Batch | undefined): void {
@@ -104,7 +121,7 @@ export class BatchSink implements Sink {
 
   #send(): void {
     while (!this.#isPaused && this.#calls.size < MAX_CALLS) {
-      const batch = this.#waiting.shift()
+      const batch = this.#take()
       if (batch === undefined) return
       this.#call(batch)
     }
@@ -137,7 +154,8 @@ export class BatchSink implements Sink {
     if (isTaken(result)) this.#written.add(batch.entries)
     else if (result.kind === 'failed' && NEVER_SENT.has(result.reason) && !this.#isClosed) {
       this.#waiting.unshift(batch)
-      while (this.#waiting.length > MAX_WAITING) this.#drop(this.#waiting.shift())
+      this.#waitingBytes += batch.body.length
+      this.#dropOldest()
       this.#pause()
       return
     } else this.#drop(batch)
@@ -158,7 +176,7 @@ export class BatchSink implements Sink {
     this.#isPaused = false
     this.#flush()
     this.#isClosed = true
-    for (const batch of this.#waiting.splice(0)) this.#drop(batch)
+    while (this.#waiting.length > 0) this.#drop(this.#take())
   }
 }
 
