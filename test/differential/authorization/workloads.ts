@@ -30,7 +30,9 @@ export class PolicedWorkloads {
     this.#source = new MemorySource({ 'mesh.yaml': workloads.map(yamlOf).join('---\n') + PERMISSIVE })
     const errors = this.#source.current().findings.filter(({ severity }) => severity === 'error')
     if (errors.length > 0) throw new Error(JSON.stringify(errors, null, 1))
-    this.#publisher = new Publisher({ source: this.#source, clock: new ManualClock(), mesh })
+    // The text of a bootstrap may name nothing that Envoy does not know, optional or not.
+    const withoutMetrics = { ...mesh, defaultProviders: { metrics: [] } }
+    this.#publisher = new Publisher({ source: this.#source, clock: new ManualClock(), mesh: withoutMetrics })
   }
 
   /** The inbound listeners, on this address. */

@@ -23,6 +23,7 @@ import { extAuthz } from '../../../proxy/filters/http/ext-authz/filter.ts'
 import { grpcRequest, readGrpcAnswer } from '../../../proxy/filters/http/ext-authz/grpc-check.ts'
 import { FilterMemory } from '../../../proxy/filters/memory.ts'
 import { headOf } from '../../../proxy/filters/rbac/testing.ts'
+import type { RoutePlan } from '../../../proxy/plan/plan.ts'
 import type { StreamContext } from '../../../proxy/stream/context.ts'
 import { HeaderBlock } from '../../../proxy/stream/header-block.ts'
 
@@ -203,7 +204,8 @@ test('what is kept is said only of calls of which the server would say it', () =
       const route = oneOf(random, routes)
       const asker = {
         call,
-        decision: newDecision(),
+        // Nobody is asked about a call that no route takes.
+        decision: { ...newDecision(), route: {} as RoutePlan },
         context: undefined,
         body: () => [],
         bodyIsEnded: true,
