@@ -1,6 +1,7 @@
+import { hostOfIstioService } from '../../config/istio-service.ts'
 import type { ConfigObject } from '../../config/object.ts'
 import { didYouMean } from '../../config/validate/suggest.ts'
-import type { IstioService, QuotaSpecBindingBody, QuotaSpecBody } from '../../crds/kinds/mixer.ts'
+import type { QuotaSpecBindingBody, QuotaSpecBody } from '../../crds/kinds/mixer.ts'
 import { compileSafeRegex } from '../../lib/safe-regex.ts'
 import { splitReference } from '../attributes/text.ts'
 import { type AttributeTypes, mapValue, type StringMap, type Value } from '../attributes/value.ts'
@@ -84,8 +85,6 @@ export interface CompiledBinding {
   readonly specs: readonly CompiledSpec[]
 }
 
-const ANY = '*'
-
 export function compileBinding(
   object: ConfigObject<QuotaSpecBindingBody>,
   specs: ReadonlyMap<string, CompiledSpec>,
@@ -105,20 +104,9 @@ export function compileBinding(
     if (!service.service && !service.name && service.labels === undefined) {
       report.error(['spec', 'services', i], 'needs a name, a service or labels')
     }
-    return { host: hostOf(service, namespace, domain), labels: Object.entries(service.labels ?? {}) }
+    return { host: hostOfIstioService(service, namespace, domain), labels: Object.entries(service.labels ?? {}) }
   })
   return report.hasErrors ? undefined : { services: hosts, specs: bound }
-}
-
-/** undefined: any. */
-function hostOf(
-  { name, namespace, domain, service }: IstioService,
-  own: string,
-  clusterDomain: string,
-): string | undefined {
-  if (service) return service === ANY ? undefined : service
-  if (!name || name === ANY) return undefined
-  return `${name}.${namespace || own}.${domain || `svc.${clusterDomain}`}`
 }
 
 /** What a call is charged, over all that is bound to the service that it goes to. The same quota more than once adds up. */

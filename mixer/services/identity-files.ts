@@ -4,12 +4,11 @@ import { createSecureContext } from 'node:tls'
 import { experimental, type ServerCredentials } from '@grpc/grpc-js'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { errorText } from '../../lib/errors.ts'
+import { type ServerCertificate, ServerCertificates } from '../../lib/grpc-certificates.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Metric, MetricStore } from '../../lib/metrics/store.ts'
 
 type Provider = experimental.CertificateProvider
-type Listener = Parameters<Provider['addIdentityCertificateListener']>[0]
-type RootsListener = Parameters<Provider['addCaCertificateListener']>[0]
 
 export interface IdentityFileNames {
   /** PEM: the server's own certificate, and those between it and a root. */
@@ -25,9 +24,7 @@ export interface IdentityEnvironment {
   readonly metrics: MetricStore
 }
 
-interface Material {
-  readonly certificate: Buffer
-  readonly privateKey: Buffer
+interface Material extends ServerCertificate {
   readonly roots: Buffer | undefined
 }
 
@@ -39,11 +36,9 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
  * The server's certificate from files, which are read again when they change; connections that are open live on. What is wrong leaves
  * the last good one in force, and is said in the log and by `tls_rotations_failed_total`.
  */
-export class IdentityFiles implements Provider {
+export class IdentityFiles extends ServerCertificates {
   readonly #files: IdentityFileNames
   readonly #environment: IdentityEnvironment
-  readonly #listeners = new Set<Listener>()
-  readonly #rootsListeners = new Set<RootsListener>()
   readonly #rotations: Metric
   readonly #failures: Metric
   #current: Material
@@ -53,6 +48,7 @@ export class IdentityFiles implements Provider {
 
   /** Throws when a file cannot be read, or the files do not go together. */
   constructor(files: IdentityFileNames, environment: IdentityEnvironment) {
+    super()
     this.#files = files
     this.#environment = environment
     this.#rotations = environment.metrics.counter('tls_rotations_total')
@@ -75,23 +71,12 @@ export class IdentityFiles implements Provider {
     return create(this, roots, roots !== null)
   }
 
-  addIdentityCertificateListener(listener: Listener): void {
-    this.#listeners.add(listener)
-    // Not at once: gRPC's server asks before it can take an answer.
-    queueMicrotask(() => listener(this.#current))
+  protected identity(): ServerCertificate {
+    return this.#current
   }
 
-  removeIdentityCertificateListener(listener: Listener): void {
-    this.#listeners.delete(listener)
-  }
-
-  addCaCertificateListener(listener: RootsListener): void {
-    this.#rootsListeners.add(listener)
-    queueMicrotask(() => listener(rootsOf(this.#current)))
-  }
-
-  removeCaCertificateListener(listener: RootsListener): void {
-    this.#rootsListeners.delete(listener)
+  protected roots(): Buffer {
+    return this.#current.roots ?? NO_ROOTS
   }
 
   close(): void {
@@ -122,16 +107,14 @@ export class IdentityFiles implements Provider {
       })
       return
     }
-    for (const listener of this.#rootsListeners) listener(rootsOf(this.#current))
-    for (const listener of this.#listeners) listener(this.#current)
+    this.tellRoots()
+    this.tellIdentity()
     this.#rotations.inc()
     log.info('the certificate has changed', { file: certFile })
   }
 }
 
-function rootsOf({ roots }: Material): { caCertificate: Buffer } {
-  return { caCertificate: roots ?? Buffer.alloc(0) }
-}
+const NO_ROOTS = Buffer.alloc(0)
 
 function read({ certFile, keyFile, clientCaFile }: IdentityFileNames): Material {
   const certificate = readFileSync(certFile)

@@ -1,33 +1,28 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import type { experimental } from '@grpc/grpc-js'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import { errorText } from '../../lib/errors.ts'
+import { type ServerCertificate, ServerCertificates } from '../../lib/grpc-certificates.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { CertificateName } from '../../lib/x509/certificate.ts'
 import { type CertificateAuthority, lifeOf } from './authority.ts'
-
-type Provider = experimental.CertificateProvider
-type Listener = Parameters<Provider['addIdentityCertificateListener']>[0]
-type RootsListener = Parameters<Provider['addCaCertificateListener']>[0]
 
 const TTL_MS = 24 * 3_600_000
 /** Renewed at half of its life, so that many a failure may come between. */
 const RENEW_AT = 0.5
 const RETRY_MS = 60_000
 
-/** The certificate of our own server, signed by our own authority, and always a fresh one: gRPC asks for it by this interface. */
-export class ServerIdentity implements Provider {
+/** The certificate of our own server, signed by our own authority, and always a fresh one. */
+export class ServerIdentity extends ServerCertificates {
   readonly #authority: CertificateAuthority
   readonly #names: readonly CertificateName[]
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #listeners = new Set<Listener>()
-  readonly #rootsListeners = new Set<RootsListener>()
-  #current: { certificate: Buffer; privateKey: Buffer }
+  #current: ServerCertificate
   #timer: Timer | undefined
 
   /** Throws CA_EXPIRED. */
   constructor(authority: CertificateAuthority, names: readonly CertificateName[], clock: Clock, log: Logger) {
+    super()
     this.#authority = authority
     this.#names = names
     this.#clock = clock
@@ -35,42 +30,27 @@ export class ServerIdentity implements Provider {
     this.#current = this.#sign()
   }
 
-  addIdentityCertificateListener(listener: Listener): void {
-    this.#listeners.add(listener)
-    // Not at once: gRPC's server asks before it can take an answer.
-    queueMicrotask(() => listener(this.#current))
-  }
-
-  removeIdentityCertificateListener(listener: Listener): void {
-    this.#listeners.delete(listener)
+  protected identity(): ServerCertificate {
+    return this.#current
   }
 
   /** Clients that show a certificate show one of this authority's. */
-  addCaCertificateListener(listener: RootsListener): void {
-    this.#rootsListeners.add(listener)
-    queueMicrotask(() => listener(this.#roots()))
-  }
-
-  removeCaCertificateListener(listener: RootsListener): void {
-    this.#rootsListeners.delete(listener)
+  protected roots(): Buffer {
+    return Buffer.from(this.#authority.roots)
   }
 
   /** The authority has changed. */
   renew(): void {
     this.#timer?.cancel()
     this.#onDue()
-    for (const listener of this.#rootsListeners) listener(this.#roots())
-  }
-
-  #roots(): { caCertificate: Buffer } {
-    return { caCertificate: Buffer.from(this.#authority.roots) }
+    this.tellRoots()
   }
 
   close(): void {
     this.#timer?.cancel()
   }
 
-  #sign(): { certificate: Buffer; privateKey: Buffer } {
+  #sign(): ServerCertificate {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const chain = this.#authority.signServer(publicKey, this.#names, TTL_MS)
     // The root is the client's to have.
@@ -87,7 +67,7 @@ export class ServerIdentity implements Provider {
   #onDue(): void {
     try {
       this.#current = this.#sign()
-      for (const listener of this.#listeners) listener(this.#current)
+      this.tellIdentity()
     } catch (thrown) {
       this.#log.error("the server's own certificate could not be renewed", { error: errorText(thrown) })
       this.#renewIn(RETRY_MS)

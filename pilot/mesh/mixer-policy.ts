@@ -1,6 +1,7 @@
 import type { Finding } from '../../config/finding.ts'
+import { hostOfIstioService } from '../../config/istio-service.ts'
 import type { ConfigObject } from '../../config/object.ts'
-import type { IstioService, QuotaSpecBindingBody } from '../../crds/kinds/mixer.ts'
+import type { QuotaSpecBindingBody } from '../../crds/kinds/mixer.ts'
 import type { Memo } from '../memo.ts'
 import type { Labels } from '../registry/labels.ts'
 import type { ObjectsByKind } from '../registry/objects.ts'
@@ -122,18 +123,11 @@ export function toldWorkload(
 export function isQuotaBound({ bindings, domain }: MixerPolicy, host: string, labels: Labels): boolean {
   return bindings.some(({ metadata: { namespace }, body }) =>
     (body.spec.services ?? []).some((service) => {
-      const wanted = hostOf(service, namespace, domain)
+      const wanted = hostOfIstioService(service, namespace, domain)
       if (wanted !== undefined && wanted !== host) return false
       return Object.entries(service.labels ?? {}).every(([key, value]) => labels[key] === value)
     }),
   )
-}
-
-/** undefined: any. */
-function hostOf({ name, namespace, domain, service }: IstioService, own: string, cluster: string): string | undefined {
-  if (service) return service === '*' ? undefined : service
-  if (!name || name === '*') return undefined
-  return `${name}.${namespace || own}.${domain || `svc.${cluster}`}`
 }
 
 function isQuota({ compiledTemplate, template }: { compiledTemplate?: string; template?: string }): boolean {

@@ -4,7 +4,7 @@ import type { RouteConfigPlan, RoutePlan, VirtualHostPlan, WeightedClusterPlan }
 import type { HeaderBlock } from '../stream/header-block.ts'
 import type { Call } from './call.ts'
 import { destinationText, sourceText } from './connection-facts.ts'
-import type { Decision } from './decision.ts'
+import { changeResponseHeader, type Decision } from './decision.ts'
 import { addressWithPort } from './fields.ts'
 
 /** The levels that may change headers, in Envoy's order: the last writer wins. */
@@ -86,4 +86,18 @@ function isWanted(plan: HeaderValuePlan, value: string, fields: HeaderBlock): bo
   if (value === '' && !plan.keepEmpty) return false
   if (plan.condition === 'always') return true
   return fields.has(plan.lowerName) === (plan.condition === 'if_present')
+}
+
+/** Has what a filter adds to its refusals laid over the answer that carries the decision out. */
+export function changeRefusal({ overwrite, append, isEmpty }: HeaderMutation, call: Call, decision: Decision): void {
+  if (isEmpty) return
+  const context = templateContext(decision, call)
+  for (const { lowerName: name, value, condition } of overwrite) {
+    const action = condition === 'always' ? 'set' : 'set_if_exists'
+    changeResponseHeader(decision, { name, value: formatTemplate(value, context), action })
+  }
+  for (const { lowerName: name, value, condition } of append) {
+    const action = condition === 'always' ? 'append' : 'add_if_absent'
+    changeResponseHeader(decision, { name, value: formatTemplate(value, context), action })
+  }
 }

@@ -1,4 +1,5 @@
 import type { HeaderBlock } from '../stream/header-block.ts'
+import { splitFormat } from './command-operators.ts'
 import { PlanError } from './plan-error.ts'
 import { wireText } from './wire-text.ts'
 
@@ -29,31 +30,13 @@ type TemplatePart = string | ((context: TemplateContext) => string)
 export function compileTemplate(written: string, path: string): HeaderTemplate {
   const text = wireText(written, path)
   if (!text.includes('%')) return text
-  const parts: TemplatePart[] = []
-  let literal = ''
-  for (let pos = 0; pos < text.length; ) {
-    if (text[pos] !== '%') {
-      const next = text.indexOf('%', pos)
-      literal += text.slice(pos, next < 0 ? text.length : next)
-      pos = next < 0 ? text.length : next
-      continue
-    }
-    if (text[pos + 1] === '%') {
-      literal += '%'
-      pos += 2
-      continue
-    }
-    const found = /^%([A-Z_0-9]+)(?:\(([^)]*)\))?(?::(\d+))?%/.exec(text.slice(pos))
-    const part = found === null ? undefined : operator(found[1] as string, found[2] ?? '', found[3])
-    if (found === null || part === undefined) {
-      throw new PlanError(path, `header value ${JSON.stringify(text)}: unknown format operator at character ${pos + 1}`)
-    }
-    if (literal !== '') parts.push(literal)
-    literal = ''
-    parts.push(part)
-    pos += found[0].length
+  const unknown = (at: number): never => {
+    throw new PlanError(path, `header value ${JSON.stringify(text)}: unknown format operator at character ${at + 1}`)
   }
-  if (literal !== '') parts.push(literal)
+  const parts = Array.from(splitFormat(text, OPERATOR, unknown), (part): TemplatePart => {
+    if (typeof part === 'string') return part
+    return operator(part.name, part.args, part.length) ?? unknown(part.at)
+  })
   return parts.length === 1 && typeof parts[0] === 'string' ? parts[0] : parts
 }
 
@@ -65,10 +48,12 @@ export function formatTemplate(template: HeaderTemplate, context: TemplateContex
   return out
 }
 
-function operator(name: string, args: string, maxLength: string | undefined): TemplatePart | undefined {
+const OPERATOR = /%([A-Z_0-9]+)(?:\(([^)]*)\))?(?::(\d+))?%/y
+
+function operator(name: string, args: string, maxLength: number | undefined): TemplatePart | undefined {
   const read = reader(name, args)
   if (read === undefined || maxLength === undefined) return read
-  return (context) => read(context).slice(0, Number(maxLength))
+  return (context) => read(context).slice(0, maxLength)
 }
 
 function reader(name: string, args: string): ((context: TemplateContext) => string) | undefined {

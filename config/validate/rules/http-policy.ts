@@ -1,3 +1,4 @@
+import { GRPC_CODES } from '../../../api/grpc-codes.ts'
 import { GRPC_RETRY_CONDITIONS, HTTP_RETRY_CONDITIONS } from '../../../api/retry-conditions.ts'
 import { parseDurationMs } from '../../../crds/duration.ts'
 import type { CorsPolicy, HTTPFaultInjection, HTTPRetry, Percent } from '../../../crds/kinds/virtual-service.ts'
@@ -24,27 +25,6 @@ export function checkRetries(retries: HTTPRetry, path: FieldPath, report: Report
     } else if (Number(condition) < 100 || Number(condition) > 599) report.error(at, `${condition} is no status code`)
   }
 }
-
-/** The codes of google.rpc.Code that a fault may answer with. */
-export const GRPC_CODES: readonly string[] = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]
 
 const SMALLEST_PERCENT = 0.0001
 

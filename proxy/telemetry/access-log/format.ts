@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
+import { splitFormat } from '../../plan/command-operators.ts'
 import { refuse } from '../../plan/plan-error.ts'
 import type { Subject } from '../cel/attributes.ts'
 import { bytesOf, escapeText, jsonString } from './escape.ts'
@@ -37,32 +38,12 @@ export function compileTextFormat(text: string, path: string, { omitsEmpty }: Fo
 }
 
 function compileParts(text: string, context: OperatorContext): readonly Part[] {
-  const parts: Part[] = []
-  let literal = ''
-  for (let pos = 0; pos < text.length; ) {
-    if (text[pos] !== '%') {
-      const next = text.indexOf('%', pos)
-      literal += text.slice(pos, next < 0 ? text.length : next)
-      pos = next < 0 ? text.length : next
-      continue
-    }
-    if (text[pos + 1] === '%') {
-      literal += '%'
-      pos += 2
-      continue
-    }
-    OPERATOR.lastIndex = pos
-    const found = OPERATOR.exec(text)
-    if (found === null) return refuse(context.path, `no operator at character ${pos + 1} of ${JSON.stringify(text)}`)
-    const [, name = '', args = '', length] = found
-    pos = OPERATOR.lastIndex
-    if (literal !== '') parts.push(bytesOf(literal))
-    literal = ''
-    const read = compileOperator(name, args, context)
-    parts.push(length === undefined ? read : truncated(read, Number(length)))
-  }
-  if (literal !== '') parts.push(bytesOf(literal))
-  return parts
+  const unknown = (at: number) => refuse(context.path, `no operator at character ${at + 1} of ${JSON.stringify(text)}`)
+  return Array.from(splitFormat(text, OPERATOR, unknown), (part) => {
+    if (typeof part === 'string') return bytesOf(part)
+    const read = compileOperator(part.name, part.args, context)
+    return part.length === undefined ? read : truncated(read, part.length)
+  })
 }
 
 function truncated(read: ReadValue, length: number): ReadValue {

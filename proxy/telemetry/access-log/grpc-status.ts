@@ -1,3 +1,4 @@
+import { GRPC_CODES } from '../../../api/grpc-codes.ts'
 import type { CallRecord } from '../call-record.ts'
 import { trailerField } from '../trailer-field.ts'
 
@@ -21,28 +22,8 @@ const CAMEL = [
   'DataLoss',
   'Unauthenticated',
 ]
-const SNAKE = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]
-
 /** By the styles of %GRPC_STATUS(..)%. */
-export const GRPC_NAMES: Readonly<Record<string, readonly string[]>> = { CAMEL_STRING: CAMEL, SNAKE_STRING: SNAKE }
+export const GRPC_NAMES: Readonly<Record<string, readonly string[]>> = { CAMEL_STRING: CAMEL, SNAKE_STRING: GRPC_CODES }
 
 /** What a call came to by its trailers, or by its head; undefined for what is none of gRPC. Needs `grpc-status` of answers. */
 export function grpcStatusOf(record: CallRecord): number | undefined {

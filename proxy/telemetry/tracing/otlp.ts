@@ -13,6 +13,7 @@ import {
   StatusSchema,
 } from '../../../api/gen/opentelemetry/proto/trace/v1/trace_pb.js'
 import type { NodeFacts } from '../../node-facts.ts'
+import { GRPC_FIELDS, grpcFrame, grpcStatusText } from '../../stream/grpc-message.ts'
 import type { SideResult } from '../../stream/side-call.ts'
 import type { OpenTelemetryPlan } from './plan.ts'
 import type { Span } from './span.ts'
@@ -20,7 +21,6 @@ import type { SpanExport } from './span-queue.ts'
 import { httpVerdict, utf8 } from './zipkin.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
-const FRAME_HEADER_BYTES = 5
 const GRPC_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
 
 /** OTLP, by gRPC or by HTTP with the same messages (opentelemetry.io/docs/specs/otlp). */
@@ -48,7 +48,7 @@ export function otlpExport(plan: OpenTelemetryPlan, node: NodeFacts): SpanExport
       verdictOf: httpVerdict,
     }
   }
-  const headers = [['content-type', 'application/grpc'] as const, ['te', 'trailers'] as const, ...plan.headers]
+  const headers = [...GRPC_FIELDS, ...plan.headers]
   return {
     name: 'opentelemetry',
     requestOf: (spans) => ({ ...common, path: GRPC_PATH, headers, body: grpcFrame(messageOf(spans)) }),
@@ -63,19 +63,12 @@ function resourceOf({ resource }: OpenTelemetryPlan, node: NodeFacts) {
   return [...own, ...resource].map(([key, value]) => attribute(key, value))
 }
 
-function grpcFrame(message: Uint8Array): Buffer {
-  const frame = Buffer.alloc(FRAME_HEADER_BYTES + message.length)
-  frame.writeUInt32BE(message.length, 1)
-  frame.set(message, FRAME_HEADER_BYTES)
-  return frame
-}
-
 /** The statuses that OTLP calls retryable: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS. */
 const RETRYABLE = new Set(['1', '4', '8', '10', '11', '14', '15'])
 
 function grpcVerdict(result: SideResult): 'taken' | 'refused' | 'busy' {
   if (result.kind === 'failed' || result.status !== 200) return httpVerdict(result)
-  const status = /(?:^|\n)grpc-status: *(\d+)/i.exec(result.trailers)?.[1] ?? result.fields.get('grpc-status')
+  const status = grpcStatusText(result)
   if (status === '0') return 'taken'
   return status === undefined || RETRYABLE.has(status) ? 'busy' : 'refused'
 }

@@ -47,7 +47,7 @@ function hasFormOfUuid(id: string): boolean {
   return true
 }
 
-export function isHexDigit(code: number): boolean {
+function isHexDigit(code: number): boolean {
   return (code >= 48 && code <= 57) || ((code | 0x20) >= 97 && (code | 0x20) <= 102)
 }
 

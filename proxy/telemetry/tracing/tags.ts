@@ -2,6 +2,8 @@ import { addressWithPort } from '../../decide/fields.ts'
 import { metadataAt } from '../../decide/metadata.ts'
 import type { NodeFacts } from '../../node-facts.ts'
 import type { CallRecord } from '../call-record.ts'
+import { protocolOf } from '../cel/attributes.ts'
+import { trailerField } from '../trailer-field.ts'
 import type { CustomTagPlan, TracingPlan } from './plan.ts'
 import type { SpanMoment, SpanTag } from './span.ts'
 
@@ -78,21 +80,11 @@ const SERVER_FAULTS = new Set(['2', '4', '12', '13', '14', '15'])
 
 /** Of the trailers, or of the answer that is nothing but trailers. */
 function grpcField(record: CallRecord, name: 'grpc-status' | 'grpc-message'): string | undefined {
-  if (record.trailers !== '') {
-    for (const line of record.trailers.split('\n')) {
-      const colon = line.indexOf(':')
-      if (colon === name.length && line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim()
-    }
-  }
-  return record.responseField(name)
+  return trailerField(record.trailers, name) ?? record.responseField(name)
 }
 
 function isGrpc({ head }: CallRecord): boolean {
   return head.get('content-type')?.startsWith('application/grpc') === true
-}
-
-function protocolOf({ head }: CallRecord): string {
-  return head.isHttp2 ? 'HTTP/2' : `HTTP/1.${head.minorVersion}`
 }
 
 function customValue(custom: CustomTagPlan, record: CallRecord): string {

@@ -158,15 +158,11 @@ export class Tracer implements CallObserver {
     const { isDebug } = incoming
     const operation = this.#plan.direction === 'inbound' && !isPlain ? takeOperation(head) : ''
     const forms = this.#forms | incoming.forms
-    if (isSampled) {
-      const call = new KeptCall(traceId, spanId, parentId, isDebug, isShared, operation)
-      record.trace = call
-      writeContext(head, call, forms, hadTrace)
-    } else {
-      const call = { traceId, spanId, parentId, isSampled: false, isDebug: false }
-      record.trace = call
-      writeContext(head, call, forms, hadTrace)
-    }
+    const call = isSampled
+      ? new KeptCall(traceId, spanId, parentId, isDebug, isShared, operation)
+      : { traceId, spanId, parentId, isSampled: false, isDebug: false }
+    record.trace = call
+    writeContext(head, call, forms, hadTrace)
   }
 
   get #sharesSpans(): boolean {

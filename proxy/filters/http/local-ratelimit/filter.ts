@@ -1,9 +1,8 @@
 import type { Call } from '../../../decide/call.ts'
-import { addResponseHeader, answer, changeResponseHeader, countIn, type Decision } from '../../../decide/decision.ts'
-import { applyMutation, templateContext } from '../../../decide/mutate.ts'
+import { addResponseHeader, answer, countIn, type Decision } from '../../../decide/decision.ts'
+import { applyMutation, changeRefusal, templateContext } from '../../../decide/mutate.ts'
 import { isDrawn, isGrpc } from '../../../decide/route.ts'
 import type { Trace } from '../../../decide/trace.ts'
-import { formatTemplate } from '../../../plan/header-template.ts'
 import type { HttpFilter } from '../filter.ts'
 import { compileLocalRateLimit, type DescriptorPlan, type LimitPlan, type LocalRateLimitConfig } from './config.ts'
 import { MatchedLimits } from './match.ts'
@@ -105,17 +104,7 @@ function refuseCall(config: LocalRateLimitConfig, call: Call, decision: Decision
   const isTooMany = config.status === 429
   if (config.writesRetryAfter && isTooMany)
     addResponseHeader(decision, 'retry-after', String(Math.ceil(judged.resetMs / 1000)))
-  const { overwrite, append, isEmpty } = config.responseHeaders
-  if (isEmpty) return
-  const context = templateContext(decision, call)
-  for (const { lowerName: name, value, condition } of overwrite) {
-    const action = condition === 'always' ? 'set' : 'set_if_exists'
-    changeResponseHeader(decision, { name, value: formatTemplate(value, context), action })
-  }
-  for (const { lowerName: name, value, condition } of append) {
-    const action = condition === 'always' ? 'append' : 'add_if_absent'
-    changeResponseHeader(decision, { name, value: formatTemplate(value, context), action })
-  }
+  changeRefusal(config.responseHeaders, call, decision)
 }
 
 const BODY = Buffer.from('local_rate_limited')

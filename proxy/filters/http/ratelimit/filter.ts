@@ -1,9 +1,8 @@
 import type { Call } from '../../../decide/call.ts'
 import { answer, ask, changeResponseHeader, countIn, type Decision } from '../../../decide/decision.ts'
 import { setMetadata } from '../../../decide/metadata.ts'
-import { templateContext } from '../../../decide/mutate.ts'
+import { changeRefusal } from '../../../decide/mutate.ts'
 import { isGrpc } from '../../../decide/route.ts'
-import { formatTemplate } from '../../../plan/header-template.ts'
 import type { RequestHead } from '../../../stream/message.ts'
 import type { HttpFilter } from '../filter.ts'
 import type { LimitAnswer, LimitResult } from './answer.ts'
@@ -102,15 +101,5 @@ function refuseCall(config: RateLimitConfig, result: LimitAnswer, call: Call, de
     changeResponseHeader(decision, { name: 'x-envoy-ratelimited', value: 'true', action: 'set' })
   }
   if (config.writesLimitHeaders) for (const change of result.limitFields) changeResponseHeader(decision, change)
-  const { overwrite, append, isEmpty } = config.responseHeaders
-  if (isEmpty) return
-  const context = templateContext(decision, call)
-  for (const { lowerName: name, value, condition } of overwrite) {
-    const action = condition === 'always' ? 'set' : 'set_if_exists'
-    changeResponseHeader(decision, { name, value: formatTemplate(value, context), action })
-  }
-  for (const { lowerName: name, value, condition } of append) {
-    const action = condition === 'always' ? 'append' : 'add_if_absent'
-    changeResponseHeader(decision, { name, value: formatTemplate(value, context), action })
-  }
+  changeRefusal(config.responseHeaders, call, decision)
 }

@@ -1,6 +1,7 @@
 import type { Metric } from '../../../../lib/metrics/store.ts'
 import type { GrpcServicePlan } from '../../../filters/ext-authz/grpc-service.ts'
 import type { StreamContext } from '../../../stream/context.ts'
+import { FRAME_HEADER_BYTES, GRPC_FIELDS, grpcStatusText } from '../../../stream/grpc-message.ts'
 import { SideCall, type SideResult } from '../../../stream/side-call.ts'
 import type { Sink } from '../../sinks.ts'
 import { WireWriter } from './wire-writer.ts'
@@ -15,7 +16,6 @@ const MAX_BATCH_BYTES = 1024 * 1024
 /** After a server could not be reached. */
 const RETRY_MS = 1000
 const MAX_ANSWER_BYTES = 64 * 1024
-const FRAME_HEADER_BYTES = 5
 
 export interface BatchPlan {
   readonly service: GrpcServicePlan
@@ -135,7 +135,7 @@ export class BatchSink implements Sink {
       method: 'POST',
       authority,
       path,
-      headers: [['content-type', 'application/grpc'], ['te', 'trailers'], ...metadata] as const,
+      headers: [...GRPC_FIELDS, ...metadata],
       body: batch.body,
       timeoutMs,
       maxResponseBytes: MAX_ANSWER_BYTES,
@@ -192,6 +192,5 @@ const NEVER_SENT = new Set<string>([
 
 function isTaken(result: SideResult): boolean {
   if (result.kind === 'failed' || result.status !== 200) return false
-  const status = /(?:^|\n)grpc-status: *(\d+)/i.exec(result.trailers)?.[1] ?? result.fields.get('grpc-status')
-  return status === '0'
+  return grpcStatusText(result) === '0'
 }
