@@ -1,4 +1,5 @@
 import type { Finding } from '../../config/finding.ts'
+import { isHeaderName } from '../../config/names.ts'
 import type { Memo } from '../memo.ts'
 import type { Labels } from '../registry/labels.ts'
 import type { ObjectsByKind } from '../registry/objects.ts'
@@ -47,7 +48,8 @@ export function mixerReports(byKind: ObjectsByKind, options: MeshOptions, memo: 
     const all = references(lists.flat())
     const fields = (map: string, always: readonly string[]) => {
       const named = keysOf(map, all).map((name) => name.toLowerCase())
-      return [...new Set([...always, ...named.filter((name) => FIELD_NAME.test(name))])].sort()
+      // What no call can have would make Envoy refuse the whole listener.
+      return [...new Set([...always, ...named.filter((name) => isHeaderName(name))])].sort()
     }
     return {
       ...hostAndPort(mixerReportServer),
@@ -58,9 +60,6 @@ export function mixerReports(byKind: ObjectsByKind, options: MeshOptions, memo: 
     }
   })
 }
-
-/** What no call can have would make Envoy refuse the whole listener. */
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 
 /** Of templates that are told of calls. */
 const INSTANCES = ['config.istio.io/instance', 'config.istio.io/metric', 'config.istio.io/logentry'] as const

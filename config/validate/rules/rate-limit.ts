@@ -1,5 +1,6 @@
 import { parseDurationMs } from '../../../crds/duration.ts'
 import type { RateLimitKey, RateLimitMatch, RateLimitSpec, RequestLimit } from '../../../crds/kinds/rate-limit.ts'
+import { isHeaderName } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
 import { checkLabels, checkRegex } from './common.ts'
@@ -8,7 +9,6 @@ import { checkLabels, checkRegex } from './common.ts'
 const MIN_INTERVAL_MS = 50
 /** Each that may be absent doubles what proxies compare with. */
 const MAX_KEYS = 4
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const METHOD = /^[A-Z]+$/
 
 export function checkRateLimit(spec: RateLimitSpec, report: Report): void {
@@ -47,7 +47,7 @@ function checkLimit(limit: RequestLimit, path: FieldPath, report: Report): void 
 function checkKey(key: RateLimitKey, path: FieldPath, report: Report): void {
   const given = Object.entries(key).filter(([, value]) => value !== undefined && value !== false)
   if (given.length !== 1) report.error(path, 'must be one of header, queryParameter, sourceIP, peer and path')
-  if (key.header !== undefined && !FIELD_NAME.test(key.header)) {
+  if (key.header !== undefined && !isHeaderName(key.header)) {
     report.error([...path, 'header'], `"${key.header}" is no name of a header`)
   }
   if (key.queryParameter === '') report.error([...path, 'queryParameter'], 'needs a name')
@@ -64,7 +64,7 @@ function checkMatch({ paths = [], methods = [], headers = {} }: RateLimitMatch, 
     if (!METHOD.test(method)) report.error([...path, 'methods', i], `"${method}" is no method; methods are in capitals`)
   })
   for (const [name, { regex }] of Object.entries(headers)) {
-    if (!FIELD_NAME.test(name)) report.error([...path, 'headers', name], `"${name}" is no name of a header`)
+    if (!isHeaderName(name)) report.error([...path, 'headers', name], `"${name}" is no name of a header`)
     if (regex !== undefined && regex !== '*') checkRegex(regex, [...path, 'headers', name, 'regex'], report)
   }
 }

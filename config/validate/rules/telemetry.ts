@@ -1,9 +1,9 @@
 import type { CustomTag, MetricsOverride, TelemetrySpec } from '../../../crds/kinds/telemetry.ts'
+import { isHeaderName } from '../../names.ts'
 import type { FieldPath } from '../../object.ts'
 import type { Report } from '../../report.ts'
 import { checkLabels } from './common.ts'
 
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Of Prometheus. */
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const MAX_LITERAL_BYTES = 1024
@@ -33,7 +33,7 @@ function checkTag(tag: CustomTag, path: FieldPath, report: Report): void {
   if (tag.literal !== undefined && Buffer.byteLength(tag.literal.value) > MAX_LITERAL_BYTES) {
     report.error([...path, 'literal', 'value'], `at most ${MAX_LITERAL_BYTES} bytes`)
   }
-  if (tag.header !== undefined && !FIELD_NAME.test(tag.header.name)) {
+  if (tag.header !== undefined && !isHeaderName(tag.header.name)) {
     report.error([...path, 'header', 'name'], `"${tag.header.name}" is no name of a header`)
   }
   if (tag.environment?.name === '') report.error([...path, 'environment', 'name'], 'must not be empty')

@@ -28,6 +28,7 @@ import {
 import { HttpStatusSchema, StatusCode } from '../../../api/gen/envoy/type/v3/http_status_pb.js'
 import { formatClusterName } from '../../../api/names.ts'
 import { REGISTRY } from '../../../api/registry.ts'
+import { isHeaderName } from '../../../config/names.ts'
 import { any, duration } from '../messages.ts'
 import type { InboundPolicy } from './plan.ts'
 
@@ -106,8 +107,6 @@ function toldAction([descriptor_key, descriptor_value]: [string, string]): JsonO
   return descriptor_value === '' ? [] : [{ generic_key: { descriptor_key, descriptor_value } }]
 }
 
-/** What no request can have would make Envoy refuse the whole listener. */
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Names that a caller's certificate says. */
 const OF_PEER = /^source\.(principal|user|namespace|serviceAccount)$/
 const PSEUDO: Readonly<Record<string, string>> = {
@@ -123,7 +122,8 @@ function readAction(reference: string): JsonObject[] {
   const open = reference.indexOf('[')
   const name = open < 0 ? reference : reference.slice(0, open)
   const key = open < 0 ? '' : reference.slice(open + 1, -1)
-  const header = name === 'request.headers' && FIELD_NAME.test(key) ? key.toLowerCase() : PSEUDO[name]
+  // What no request can have would make Envoy refuse the whole listener.
+  const header = name === 'request.headers' && isHeaderName(key) ? key.toLowerCase() : PSEUDO[name]
   if (header !== undefined) {
     return [{ request_headers: { header_name: header, descriptor_key: reference, skip_if_absent: true } }]
   }

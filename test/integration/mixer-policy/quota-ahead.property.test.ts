@@ -1,6 +1,4 @@
-import { toBinary } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
-import { RateLimitResponseSchema } from '../../../api/gen/envoy/service/ratelimit/v3/rls_pb.js'
 import type { ManualClock } from '../../../lib/clock.ts'
 import { env } from '../../../lib/env.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
@@ -11,8 +9,8 @@ import { bagOf, mixerOf, policy } from '../../../mixer/rules/testing.ts'
 import { type QuotaTaking, takeAhead } from '../../../mixer/services/quota-grant.ts'
 import { rateLimitResponse } from '../../../mixer/services/rate-limit-answer.ts'
 import { readLimitAnswer } from '../../../proxy/filters/http/ratelimit/answer.ts'
-import { QuotaTable, WANTED_FIELD } from '../../../proxy/filters/http/ratelimit/quota-table.ts'
-import { HeaderBlock } from '../../../proxy/stream/header-block.ts'
+import { QuotaTable } from '../../../proxy/filters/http/ratelimit/quota-table.ts'
+import { answerOf, requestFor } from '../../../proxy/filters/http/ratelimit/testing.ts'
 import type { SideRequest, SideResult } from '../../../proxy/stream/side-call.ts'
 
 /*
@@ -22,7 +20,6 @@ import type { SideRequest, SideResult } from '../../../proxy/stream/side-call.ts
 
 const seed = Number(env('LATEEN_TEST_SEED') || randomInt(systemRandom, 1e9))
 process.stdout.write(`quotas ahead: LATEEN_TEST_SEED=${seed}\n`)
-const FRAME_HEADER_BYTES = 5
 const CALL = bagOf({ 'destination.service.host': 'a.default.svc.cluster.local' })
 
 interface Limit {
@@ -58,24 +55,7 @@ class Service {
     const take = (hits: number) => [this.#mixer.dispatcher.quota(CALL, hits) as QuotaAnswer]
     const { answers, grant } = takeAhead(take, 1, wanted) as QuotaTaking
     this.granted += grant?.granted ?? 0
-    const message = toBinary(RateLimitResponseSchema, rateLimitResponse(answers, grant))
-    const body = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), message])
-    body.writeUInt32BE(message.length, 1)
-    return { kind: 'answered', status: 200, fields: new HeaderBlock(), body, trailers: 'grpc-status: 0\r\n' }
-  }
-}
-
-function requestFor(wanted: number): SideRequest {
-  const headers = [[WANTED_FIELD, String(wanted)]] as const
-  return {
-    cluster: '',
-    method: 'POST',
-    authority: '',
-    path: '',
-    headers,
-    body: undefined,
-    timeoutMs: 0,
-    maxResponseBytes: 0,
+    return answerOf(rateLimitResponse(answers, grant))
   }
 }
 

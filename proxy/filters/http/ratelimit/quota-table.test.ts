@@ -1,4 +1,4 @@
-import { create, type JsonObject, toBinary } from '@bufbuild/protobuf'
+import { create, type JsonObject } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import {
   RateLimitResponse_Code as Code,
@@ -6,27 +6,12 @@ import {
 } from '../../../../api/gen/envoy/service/ratelimit/v3/rls_pb.js'
 import { ManualClock } from '../../../../lib/clock.ts'
 import { MetricStore } from '../../../../lib/metrics/store.ts'
-import { HeaderBlock } from '../../../stream/header-block.ts'
-import type { SideRequest, SideResult } from '../../../stream/side-call.ts'
+import type { SideResult } from '../../../stream/side-call.ts'
 import { readLimitAnswer } from './answer.ts'
-import { MAX_ENTRIES, QuotaTable, WANTED_FIELD } from './quota-table.ts'
+import { MAX_ENTRIES, QuotaTable } from './quota-table.ts'
+import { answerOf, requestFor } from './testing.ts'
 
-const FRAME_HEADER_BYTES = 5
 const FAILED: SideResult = { kind: 'failed', reason: 'timeout' }
-
-function requestFor(wanted: number): SideRequest {
-  const headers = [[WANTED_FIELD, String(wanted)]] as const
-  return {
-    cluster: '',
-    method: 'POST',
-    authority: '',
-    path: '',
-    headers,
-    body: undefined,
-    timeoutMs: 0,
-    maxResponseBytes: 0,
-  }
-}
 
 function answered(granted: number | undefined, validDurationMs = 1000, isOver = granted === 0): SideResult {
   const said: JsonObject = { 'lateen.mesh/quota': { granted: granted ?? 0, validDurationMs } }
@@ -34,10 +19,7 @@ function answered(granted: number | undefined, validDurationMs = 1000, isOver = 
     overallCode: isOver ? Code.OVER_LIMIT : Code.OK,
     ...(granted !== undefined && { dynamicMetadata: said }),
   })
-  const message = toBinary(RateLimitResponseSchema, response)
-  const body = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), message])
-  body.writeUInt32BE(message.length, 1)
-  return { kind: 'answered', status: 200, fields: new HeaderBlock(), body, trailers: 'grpc-status: 0\r\n' }
+  return answerOf(response)
 }
 
 /** A table whose questions ahead are answered when the test says so. */
