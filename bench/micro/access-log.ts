@@ -15,15 +15,19 @@ const BATCH_BYTES = 64 * 1024
 const record = recordedCall({
   path: '/productpage?u=normal',
   authority: 'productpage:9080',
+  received: { host: 'productpage:9080', 'user-agent': 'curl/8.0', accept: '*/*', 'x-forwarded-for': '10.0.0.7' },
   fields: {
-    'user-agent': 'curl/8.0',
+    'x-forwarded-proto': 'http',
     'x-request-id': '5e3a5d7c-64dd-4b41-a7c0-6a5f3dd3a1c2',
-    'x-forwarded-for': '10.0.0.7',
+    'x-envoy-expected-rq-timeout-ms': '15000',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
   },
 })
 const options = { requestHeaders: [], responseHeaders: [], responseTrailers: [], tags: [] }
 const out = new WireWriter(2 * BATCH_BYTES)
 
+writeHttpEntry(out, record, options)
+process.stdout.write(`bytes of an entry: ${out.length}\n`)
 measure('entry of ALS', () => {
   writeHttpEntry(out, record, options)
   if (out.length > BATCH_BYTES) out.cut(0)

@@ -213,7 +213,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   CUSTOM_FLAGS: withoutValue,
   BYTES_RECEIVED: ofAny(({ receivedBytes }) => receivedBytes),
   BYTES_SENT: ofAny(({ sentBytes }) => sentBytes),
-  REQUEST_HEADERS_BYTES: ofCall(headBytes),
+  REQUEST_HEADERS_BYTES: ofCall(({ head }) => headBytes(head)),
   DURATION: ofAny((subject) => Math.floor(subject.durationMs)),
   REQUEST_DURATION: duration(times.requestStart, times.requestEnd),
   REQUEST_TX_DURATION: duration(times.requestStart, times.upstreamRequestEnd),

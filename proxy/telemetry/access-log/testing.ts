@@ -1,6 +1,7 @@
 import type { ResponseFlag } from '../../../api/response-flags.ts'
 import { connectionFacts } from '../../decide/connection-facts.ts'
 import { newDecision } from '../../decide/decision.ts'
+import { parseRequestHead } from '../../http1/request-parser.ts'
 import { HeaderBlock } from '../../stream/header-block.ts'
 import { RequestHead } from '../../stream/message.ts'
 import { CallRecord } from '../call-record.ts'
@@ -10,6 +11,9 @@ export interface RecordedTestCall {
   readonly method?: string
   readonly path?: string
   readonly authority?: string
+  /** As they came. */
+  readonly received?: Readonly<Record<string, string>>
+  /** Added here. */
   readonly fields?: Readonly<Record<string, string>>
   readonly answer?: Readonly<Record<string, string>>
   readonly status?: number
@@ -21,7 +25,7 @@ export interface RecordedTestCall {
 
 /** The record of a call that began at 2026-01-02T03:04:05.678Z and took 25 ms, for tests. */
 export function recordedCall(call: RecordedTestCall = {}): CallRecord {
-  const head = new RequestHead()
+  const head = receivedHead(call.received ?? {})
   head.method = call.method ?? 'GET'
   head.path = call.path ?? '/'
   head.authority = call.authority ?? 'shop.example'
@@ -49,4 +53,16 @@ export function recordedCall(call: RecordedTestCall = {}): CallRecord {
   for (const [name, value] of Object.entries(call.answer ?? {})) answer.append(name, value)
   if (call.status !== 0) record.keepResponse(call.status ?? 200, answer)
   return record
+}
+
+function receivedHead(fields: Readonly<Record<string, string>>): RequestHead {
+  const head = new RequestHead()
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
+  // The host is only needed for the text to be a request.
+  if (fields.host === undefined) lines.unshift('host: shop.example\r\n')
+  const bytes = Buffer.from(`GET / HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1')
+  const refused = parseRequestHead(bytes, 0, bytes.length - 4, head)
+  if (refused !== undefined) throw new Error(`no request: ${JSON.stringify(refused)}`)
+  if (fields.host === undefined) head.removeAt(head.hostIndex)
+  return head
 }

@@ -2,6 +2,7 @@ import type { RESPONSE_FLAGS, ResponseFlag } from '../../../api/response-flags.t
 import { destinationText, sourceText } from '../../decide/connection-facts.ts'
 import type { NodeFacts } from '../../node-facts.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
+import type { RequestHead } from '../../stream/message.ts'
 import { CallRecord } from '../call-record.ts'
 import type { ConnectionRecord } from '../connection-record.ts'
 import { trailerField } from '../trailer-field.ts'
@@ -121,10 +122,10 @@ function requestSize(record: CallRecord): number {
 }
 
 /** As Envoy counts a message's fields: the texts of names and values, those of the start line among them. */
-export function headBytes({ head }: CallRecord): number {
+export function headBytes(head: RequestHead, textLength = head.textLength): number {
   let bytes = ':method:path:scheme:authority'.length
   bytes += head.method.length + head.path.length + head.scheme.length + head.authority.length
-  bytes += head.textLength
+  bytes += textLength
   const { hostIndex } = head
   return hostIndex < 0 || head.isRemoved(hostIndex) ? bytes : bytes - 'host'.length - head.valueLength(hostIndex)
 }
@@ -163,7 +164,7 @@ export const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   'request.time': ofAny(({ startWallMs }) => new Timestamp(startWallMs)),
   'request.duration': ofAny((subject) => (subject.endMs === 0 ? undefined : new Duration(subject.durationMs))),
   'request.size': ofCall(requestSize),
-  'request.total_size': ofCall((record) => record.receivedBytes + headBytes(record)),
+  'request.total_size': ofCall((record) => record.receivedBytes + headBytes(record.head)),
   'response.code': ofCall(({ status }) => (status === 0 ? undefined : status)),
   'response.code_details': ofCall(({ detail }) => (detail === '' ? undefined : detail)),
   'response.flags': ofAny((subject) => flagBits(subject instanceof CallRecord ? subject.flags : [subject.flag])),
