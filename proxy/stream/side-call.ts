@@ -17,7 +17,9 @@ export interface SideRequest {
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** undefined for a request without content. */
   readonly body: Buffer | undefined
-  /** From the start to the end of the answer; 0 for no bound. */
+  /** Given where more of the body may follow, by write() until end(): called when it may. */
+  readonly onWritable?: () => void
+  /** From the start, or end() where the body came in pieces, to the end of the answer; 0 for no bound. */
   readonly timeoutMs: number
   readonly maxResponseBytes: number
 }
@@ -52,11 +54,14 @@ export class SideCall implements TryOwner {
   #received = 0
   #trailers = ''
   #isOver = false
+  /** All of the request is there. */
+  #isWhole: boolean
 
   private constructor(request: SideRequest, context: StreamContext, onDone: (result: SideResult) => void) {
     this.#request = request
     this.#context = context
     this.#onDone = onDone
+    this.#isWhole = request.onWritable === undefined
     const onTimeout = () => this.#giveUp('timeout')
     this.#timer = new WheelTimer(context.bugs.guard('side call', onTimeout, () => {}))
   }
@@ -67,9 +72,27 @@ export class SideCall implements TryOwner {
     return call
   }
 
+  /** Whether write() would not have to wait: the server is there and takes what it is sent. */
+  get isWritable(): boolean {
+    return !this.#isWhole && !this.#isOver && this.#attempt?.stream?.isWritable === true
+  }
+
+  /** More of the body, only lent for the call; isWritable must be true. */
+  write(data: Buffer): void {
+    this.#attempt?.stream?.writeData(data)
+  }
+
+  /** Ends the body. */
+  end(): void {
+    if (this.#isWhole || this.#isOver) return
+    this.#isWhole = true
+    this.#startTimer()
+    this.#attempt?.stream?.endRequest('')
+  }
+
   cancel(): void {
     if (this.#isOver) return
-    this.#end()
+    this.#settle()
     this.#attempt?.abandon()
   }
 
@@ -86,10 +109,15 @@ export class SideCall implements TryOwner {
       this.#fail('bad_request')
       return
     }
-    if (request.timeoutMs > 0) this.#context.wheel.arm(this.#timer, request.timeoutMs)
+    if (this.#isWhole) this.#startTimer()
     const attempt = new UpstreamTry(this, cluster, host, this.#head, request.authority)
     this.#attempt = attempt
     cluster.send(host, attempt)
+  }
+
+  #startTimer(): void {
+    const { timeoutMs } = this.#request
+    if (timeoutMs > 0) this.#context.wheel.arm(this.#timer, timeoutMs)
   }
 
   /** As if a client had sent it, and with the checks of one. */
@@ -99,7 +127,11 @@ export class SideCall implements TryOwner {
       `${method} ${path} HTTP/1.1`,
       `Host: ${authority}`,
       ...headers.map(([name, value]) => `${name}: ${value}`),
-      ...(body === undefined ? [] : [`content-length: ${body.length}`]),
+      ...(!this.#isWhole
+        ? ['transfer-encoding: chunked']
+        : body === undefined
+          ? []
+          : [`content-length: ${body.length}`]),
     ]
     const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
     return parseRequestHead(bytes, 0, bytes.length - 4, this.#head) === undefined
@@ -107,7 +139,7 @@ export class SideCall implements TryOwner {
 
   #fail(reason: SideFailure): void {
     if (this.#isOver) return
-    this.#end()
+    this.#settle()
     this.#onDone({ kind: 'failed', reason })
   }
 
@@ -118,7 +150,7 @@ export class SideCall implements TryOwner {
     attempt?.abandon()
   }
 
-  #end(): void {
+  #settle(): void {
     this.#isOver = true
     this.#context.wheel.disarm(this.#timer)
   }
@@ -130,7 +162,8 @@ export class SideCall implements TryOwner {
     const target = { path, authority, attemptCount: 0, preface: undefined }
     const hasBody = this.#head.framing !== FRAMING.none
     attempt.writeHead(this.#head, target, hasBody, body === undefined ? [] : [body])
-    if (hasBody) attempt.stream?.endRequest('')
+    if (!this.#isWhole) this.#request.onWritable?.()
+    else if (hasBody) attempt.stream?.endRequest('')
   }
 
   onTryHead(attempt: UpstreamTry, head: ResponseHead): void {
@@ -151,7 +184,9 @@ export class SideCall implements TryOwner {
 
   onTryEnd(): void {
     if (this.#isOver) return
-    this.#end()
+    this.#settle()
+    // An answer that did not wait for all of the request.
+    if (!this.#isWhole) this.#attempt?.abandon()
     const body = Buffer.concat(this.#chunks)
     this.#onDone({ kind: 'answered', status: this.#status, fields: this.#fields, body, trailers: this.#trailers })
   }
@@ -161,5 +196,8 @@ export class SideCall implements TryOwner {
   }
 
   onTryReadPause(): void {}
-  onTryWritable(): void {}
+
+  onTryWritable(): void {
+    if (this.isWritable) this.#request.onWritable?.()
+  }
 }

@@ -18,6 +18,7 @@ function sinkOf(maxBytes: number) {
   const plan = {
     service: SERVICE as never,
     path: '/a.B/C',
+    isStream: false,
     maxBytes,
     flushMs: 1000,
     within: [{ preface: Buffer.alloc(0), field: 1 }],

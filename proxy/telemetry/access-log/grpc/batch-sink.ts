@@ -8,6 +8,8 @@ import { WireWriter } from './wire-writer.ts'
 
 /** Calls that may be under way together. */
 const MAX_CALLS = 4
+/** Of a method that takes a stream of messages, a call takes so many, or those of one interval of flushing. */
+const MAX_CALL_BATCHES = 16
 /** Batches that wait behind them. */
 const MAX_WAITING = 64
 /** And of their bytes, whatever the configuration holds a batch to. */
@@ -21,6 +23,8 @@ export interface BatchPlan {
   readonly service: GrpcServicePlan
   /** `/package.Service/Method`. */
   readonly path: string
+  /** The method takes a stream of messages: a call of its own for each batch would cost as much as many entries. */
+  readonly isStream: boolean
   /** Entries leave when there are so many bytes of them, or after so long. */
   readonly maxBytes: number
   readonly flushMs: number
@@ -35,10 +39,22 @@ interface Batch {
   readonly entries: number
 }
 
+/** A call and what it has taken, which is kept until the server has answered. */
+class BatchCall {
+  readonly batches: Batch[] = []
+  call: SideCall | undefined
+
+  get entries(): number {
+    let sum = 0
+    for (const { entries } of this.batches) sum += entries
+    return sum
+  }
+}
+
 /**
- * Sends entries to a gRPC service, many in one call: what they are in is written around them. What a server that is away, or slow,
- * does not take waits up to a bound; then the oldest go, and are counted. A batch whose call broke after it had begun is counted
- * as dropped and not sent again, since it may have arrived.
+ * Sends entries to a gRPC service, many in one message: what they are in is written around them. What a server that is away, or
+ * slow, does not take waits up to a bound; then the oldest go, and are counted. Batches whose call broke after it had begun are
+ * counted as dropped and not sent again, since they may have arrived.
  */
 export class BatchSink implements Sink {
   readonly out: WireWriter
@@ -52,7 +68,9 @@ export class BatchSink implements Sink {
   readonly #waiting: Batch[] = []
   #waitingBytes = 0
   readonly #maxBytes: number
-  readonly #calls = new Set<SideCall>()
+  readonly #calls = new Set<BatchCall>()
+  /** The call that takes more. */
+  #open: BatchCall | undefined
   #isTimed = false
   #isPaused = false
   #isClosed = false
@@ -80,15 +98,18 @@ export class BatchSink implements Sink {
       return
     }
     this.#entries++
+    this.#startTimer()
     if (this.out.length - this.#firstByte >= this.#maxBytes) this.#flush()
-    else if (!this.#isTimed) this.#setTimer()
   }
 
-  #setTimer(): void {
+  #startTimer(): void {
+    if (this.#isTimed) return
     this.#isTimed = true
     this.#context.clock.setTimer(this.#plan.flushMs, () => {
       this.#isTimed = false
       this.#flush()
+      this.#endOpen()
+      this.#send()
     })
   }
 
@@ -120,16 +141,35 @@ export class BatchSink implements Sink {
   }
 
   #send(): void {
-    while (!this.#isPaused && this.#calls.size < MAX_CALLS) {
-      const batch = this.#take()
-      if (batch === undefined) return
-      this.#call(batch)
+    while (!this.#isPaused && this.#waiting.length > 0) {
+      const open = this.#open
+      if (open !== undefined) {
+        if (open.call?.isWritable !== true) return
+        const batch = this.#take() as Batch
+        open.batches.push(batch)
+        open.call.write(batch.body)
+        if (open.batches.length >= MAX_CALL_BATCHES) this.#endOpen()
+      } else if (this.#calls.size < MAX_CALLS) this.#call(this.#take() as Batch)
+      else return
     }
   }
 
+  #endOpen(): void {
+    const open = this.#open
+    this.#open = undefined
+    open?.call?.end()
+  }
+
   #call(batch: Batch): void {
-    const { service, path } = this.#plan
+    const { service, path, isStream } = this.#plan
     const { cluster, authority, metadata, timeoutMs } = service
+    const begun = new BatchCall()
+    begun.batches.push(batch)
+    this.#calls.add(begun)
+    if (isStream) {
+      this.#open = begun
+      this.#startTimer()
+    }
     const request = {
       cluster,
       method: 'POST',
@@ -137,28 +177,24 @@ export class BatchSink implements Sink {
       path,
       headers: [...GRPC_FIELDS, ...metadata],
       body: batch.body,
+      ...(isStream ? { onWritable: () => this.#send() } : {}),
       timeoutMs,
       maxResponseBytes: MAX_ANSWER_BYTES,
     }
-    let call: SideCall | undefined
-    let isDone = false
-    call = SideCall.send(request, this.#context, (result) => {
-      isDone = true
-      if (call !== undefined) this.#calls.delete(call)
-      this.#onDone(batch, result)
-    })
-    if (!isDone) this.#calls.add(call)
+    begun.call = SideCall.send(request, this.#context, (result) => this.#onDone(begun, result))
   }
 
-  #onDone(batch: Batch, result: SideResult): void {
-    if (isTaken(result)) this.#written.add(batch.entries)
+  #onDone(done: BatchCall, result: SideResult): void {
+    this.#calls.delete(done)
+    if (this.#open === done) this.#open = undefined
+    if (isTaken(result)) this.#written.add(done.entries)
     else if (result.kind === 'failed' && NEVER_SENT.has(result.reason) && !this.#isClosed) {
-      this.#waiting.unshift(batch)
-      this.#waitingBytes += batch.body.length
+      this.#waiting.unshift(...done.batches)
+      for (const { body } of done.batches) this.#waitingBytes += body.length
       this.#dropOldest()
       this.#pause()
       return
-    } else this.#drop(batch)
+    } else this.#dropped.add(done.entries)
     this.#send()
   }
 
@@ -175,6 +211,7 @@ export class BatchSink implements Sink {
     if (this.#isClosed) return
     this.#isPaused = false
     this.#flush()
+    this.#endOpen()
     this.#isClosed = true
     while (this.#waiting.length > 0) this.#drop(this.#take())
   }

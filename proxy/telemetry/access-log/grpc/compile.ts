@@ -89,6 +89,7 @@ function logTo(
         const plan = {
           ...target,
           path: METHOD,
+          isStream: true,
           within,
           written: `${counters}.logs_written`,
           dropped: `${counters}.logs_dropped`,

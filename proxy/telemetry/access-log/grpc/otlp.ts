@@ -53,6 +53,7 @@ export function compileOtlpLog(config: OpenTelemetryAccessLogConfig, target: Bat
         const plan = {
           ...target,
           path: METHOD,
+          isStream: false,
           within,
           written: `${COUNTERS}.logs_written`,
           dropped: `${COUNTERS}.logs_dropped`,
