@@ -78,6 +78,29 @@ export class ManualClock implements Clock {
   }
 }
 
+/** How far the two clocks may drift apart before they are compared again. */
+const COMPARED_EVERY_MS = 1000
+
+/** Turns times of a clock's monotonic side into those of its wall side without asking it each time. */
+export class WallTimes {
+  readonly #clock: Clock
+  #aheadMs = 0
+  #compareAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Whole milliseconds since the Unix epoch; `nowMs` is of this moment, or of one little before. */
+  at(nowMs: number): number {
+    if (nowMs >= this.#compareAtMs) {
+      this.#aheadMs = this.#clock.wallMs() - this.#clock.nowMs()
+      this.#compareAtMs = nowMs + COMPARED_EVERY_MS
+    }
+    return Math.round(nowMs + this.#aheadMs)
+  }
+}
+
 /** Milliseconds since an arbitrary start that all threads of this machine have in common. Never goes back. */
 export function machineMs(): number {
   return MACHINE_START_MS + performance.now()

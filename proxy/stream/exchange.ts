@@ -78,6 +78,7 @@ export class Exchange implements Call, TriedRequest {
   #ownRecord: CallRecord | undefined
   /** As #requestEndMs, if the time from then is bounded; else 0. */
   #completeMs = 0
+  #isBeginning = false
   /** A fault delays it. */
   #isDelayed = false
   #answerStarted = false
@@ -132,6 +133,7 @@ export class Exchange implements Call, TriedRequest {
     this.#plan = context.plan
     this.#startMs = context.clock.nowMs()
     this.#requestEndMs = this.#startMs
+    this.#isBeginning = true
     this.#completeMs = 0
     this.#answerStarted = false
     this.#isTunnel = false
@@ -154,12 +156,18 @@ export class Exchange implements Call, TriedRequest {
       decide(this.#plan, manager, this.#routes, this, decision)
     }
     this.#onDecided()
+    this.#isBeginning = false
+  }
+
+  /** What is done at once with a head that has come is done at that time: the clock takes as long as many a step. */
+  #nowMs(): number {
+    return this.#isBeginning ? this.#startMs : this.#context.clock.nowMs()
   }
 
   #observe(observers: CallObservers, manager: HttpManagerPlan): void {
     this.#ownRecord ??= new CallRecord(this)
     this.#record = this.#ownRecord
-    this.#record.begin(observers, manager, this.#startMs, this.#context.clock.wallMs())
+    this.#record.begin(observers, manager, this.#startMs, this.#context.telemetry.wallMsAt(this.#startMs))
     if (this.buffer.isEnded) this.#record.requestEndMs = this.#startMs
   }
 
@@ -316,7 +324,7 @@ export class Exchange implements Call, TriedRequest {
   #onForwardedRequestEnd(): void {
     const { timeoutMs, mirrors } = this.decision
     if (timeoutMs > 0) {
-      this.#completeMs = this.#context.clock.nowMs()
+      this.#completeMs = this.#nowMs()
       this.#context.wheel.arm(this.#routeTimer, timeoutMs)
     }
     this.#tries.onRequestComplete()
@@ -335,7 +343,7 @@ export class Exchange implements Call, TriedRequest {
   }
 
   onTrySent(): void {
-    if (this.#record !== undefined) this.#record.upstreamStartMs = this.#context.clock.nowMs()
+    if (this.#record !== undefined) this.#record.upstreamStartMs = this.#nowMs()
   }
 
   onAnswerHead(attempt: UpstreamTry, head: ResponseHead): void {
@@ -360,7 +368,8 @@ export class Exchange implements Call, TriedRequest {
     if (responseHeaders !== undefined) {
       for (const change of responseHeaders) changeResponse(head, change)
     }
-    const elapsedMs = Math.max(0, Math.round(this.#context.clock.nowMs() - this.#startMs))
+    const nowMs = this.#context.clock.nowMs()
+    const elapsedMs = Math.max(0, Math.round(nowMs - this.#startMs))
     completeResponseHead(head, this.#manager as HttpManagerPlan, this.#context.date, elapsedMs)
     if (
       this.#tries.count > 1 ||
@@ -369,7 +378,7 @@ export class Exchange implements Call, TriedRequest {
     ) {
       this.#describeTries(head)
     }
-    if (this.#record !== undefined) this.#noteResponse(this.#record, head.status, head)
+    if (this.#record !== undefined) this.#noteResponse(this.#record, nowMs, head.status, head)
     this.#answerStarted = true
     this.#stats?.countResponse(head.status)
     const hasTrailersInside = grpcWeb !== undefined && framing === FRAMING.length
@@ -518,7 +527,7 @@ export class Exchange implements Call, TriedRequest {
     if (this.#tries.count > 0) this.#describeTries(reply.fields)
     const body = this.head.method === 'HEAD' ? undefined : reply.body
     if (this.#record !== undefined) {
-      this.#noteResponse(this.#record, reply.status, reply.fields)
+      this.#noteResponse(this.#record, this.#nowMs(), reply.status, reply.fields)
       this.#record.sentBytes = body?.length ?? 0
     }
     this.#answerStarted = true
@@ -540,8 +549,8 @@ export class Exchange implements Call, TriedRequest {
 
   // === what observers are told ===
 
-  #noteResponse(record: CallRecord, status: number, fields: HeaderBlock): void {
-    record.responseMs = this.#context.clock.nowMs()
+  #noteResponse(record: CallRecord, nowMs: number, status: number, fields: HeaderBlock): void {
+    record.responseMs = nowMs
     record.observers.onResponse(record, fields)
     record.keepResponse(status, fields)
   }

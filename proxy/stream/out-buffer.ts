@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { putLatin1 } from '../../lib/latin1.ts'
 import { addressOf, writeNow } from '../../lib/sockets/direct-write.ts'
 
 const SLAB_BYTES = 64 * 1024
@@ -7,7 +8,7 @@ export const GATHER_BYTES = 4096
 /** Most messages that wait for the end of a turn. */
 const MAX_QUEUED = 256
 /** Texts up to this length are copied by a loop, which beats a call into the runtime. */
-const LOOP_CHARS = 48
+const LOOP_CHARS = 32
 
 /** Claims the buffer for a message that is added and written without anyone coming in between. */
 export const AT_ONCE: { flush(): void } = { flush() {} }
@@ -69,7 +70,7 @@ export class OutBuffer {
   text(text: string): void {
     const { length } = text
     this.#reserve(length)
-    if (length > LOOP_CHARS) this.#bytes.write(text, this.#end, 'latin1')
+    if (length > LOOP_CHARS) putLatin1(this.#bytes, this.#end, text)
     else {
       const bytes = this.#bytes
       const end = this.#end

@@ -1,3 +1,4 @@
+import { WallTimes } from '../../lib/clock.ts'
 import type { NodeFacts } from '../node-facts.ts'
 import type { FilterChainPlan, HttpManagerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
@@ -9,12 +10,15 @@ import { type Sink, type SinkKey, Sinks } from './sinks.ts'
 export interface ObserverDirectory {
   observersOf(manager: HttpManagerPlan): CallObservers | undefined
   connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined
+  /** What the wall clock said when the monotonic one said `nowMs`, a moment ago. */
+  wallMsAt(nowMs: number): number
 }
 
 /** For data planes that nobody observes. */
 export const UNOBSERVED: ObserverDirectory = {
   observersOf: () => undefined,
   connectionObserversOf: () => undefined,
+  wallMsAt: () => 0,
 }
 
 /** The observers of the plan that one thread serves, and their sinks. */
@@ -23,6 +27,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   readonly node: NodeFacts
   readonly seriesLimit: number
   readonly #sinks: Sinks
+  readonly #wall: WallTimes
   /** Also those of earlier plans, as long as connections go on by them. */
   readonly #calls = new WeakMap<HttpManagerPlan, CallObservers>()
   readonly #connections = new WeakMap<TcpProxyPlan, ConnectionObservers>()
@@ -32,6 +37,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
     this.stream = stream
     this.node = node
     this.#sinks = new Sinks(stream.clock)
+    this.#wall = new WallTimes(stream.clock)
   }
 
   sink<T extends Sink>(key: SinkKey, make: () => T): T {
@@ -44,6 +50,10 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
 
   connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined {
     return proxy.observers.length === 0 ? undefined : this.#connections.get(proxy)
+  }
+
+  wallMsAt(nowMs: number): number {
+    return this.#wall.at(nowMs)
   }
 
   /** Before calls meet the plan: makes the observers that it has, and lets go what it no longer wants. */

@@ -1,6 +1,7 @@
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { AddressSchema } from '../../../../api/gen/envoy/config/core/v3/address_pb.js'
 import {
   HTTPAccessLogEntrySchema,
   TCPAccessLogEntrySchema,
@@ -10,6 +11,7 @@ import {
   StreamAccessLogsMessage_TCPAccessLogEntriesSchema as TcpEntriesSchema,
 } from '../../../../api/gen/envoy/service/accesslog/v3/als_pb.js'
 import { connectionFacts } from '../../../decide/connection-facts.ts'
+import { headBytes } from '../../cel/attributes.ts'
 import { ConnectionRecord } from '../../connection-record.ts'
 import { recordedCall } from '../testing.ts'
 import { writeHttpEntry, writeTcpEntry } from './entry.ts'
@@ -102,6 +104,44 @@ test('what is written of calls is what protobuf reads', () => {
       expect(bytes).toBeGreaterThan(0n)
     }),
   )
+})
+
+test('texts are read from where the fields are: received, added, or several', () => {
+  const out = new WireWriter(64)
+  const received = {
+    'User-Agent': 'curl/8.0',
+    referer: 'http://a/',
+    'X-Forwarded-For': '10.0.0.1',
+    'X-Request-ID': 'id',
+  }
+  const one = recordedCall({ received, fields: { 'X-Envoy-Original-Path': '/before' } })
+  const several = recordedCall({ received, fields: { 'x-forwarded-for': '10.0.0.2' } })
+  several.head.remove('user-agent')
+  several.head.set('x-request-id', 'another')
+  const long = recordedCall({ received: { 'user-agent': 'a'.repeat(500), referer: `${'b'.repeat(40)}\xff` } })
+  for (const record of [one, several, long]) writeHttpEntry(out, record, PLAIN)
+  const entries = fromBinary(HttpEntriesSchema, out.copy()).logEntry
+  const told = entries.map(({ request, commonProperties }) => {
+    const { userAgent, referer, forwardedFor, requestId, originalPath } = request ?? {}
+    return [userAgent, referer, forwardedFor, requestId, commonProperties?.streamId, originalPath]
+  })
+  expect(told).toEqual([
+    ['curl/8.0', 'http://a/', '10.0.0.1', 'id', 'id', '/before'],
+    ['', 'http://a/', '10.0.0.1,10.0.0.2', 'another', 'another', ''],
+    ['a'.repeat(500), `${'b'.repeat(40)}!`, '', '', '', ''],
+  ])
+  const bytes = entries.map(({ request }) => request?.requestHeadersBytes)
+  expect(bytes).toEqual([one, several, long].map(({ head }) => BigInt(headBytes(head))))
+})
+
+test('who a proxy before us vouches for is the client', () => {
+  const out = new WireWriter(64)
+  const record = recordedCall()
+  record.decision.clientAddress = '2001:db8::1'
+  writeHttpEntry(out, record, PLAIN)
+  const common = fromBinary(HttpEntriesSchema, out.copy()).logEntry[0]?.commonProperties
+  expect(common?.downstreamRemoteAddress?.address.value).toMatchObject({ address: '2001:db8::1' })
+  expect(common?.downstreamDirectRemoteAddress).toEqual(create(AddressSchema, address('10.0.0.7', 4000)))
 })
 
 test('texts that are no UTF-8 are made some, and those that are stay', () => {
