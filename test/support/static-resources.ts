@@ -83,3 +83,15 @@ export function forwardingBootstrap({ host, port, upstreamPort, limit }: Forward
 export function resources(listeners: readonly object[], clusters: readonly object[] = []): string {
   return JSON.stringify({ listeners, clusters })
 }
+
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+
+/** Of a cluster whose endpoints speak HTTP/2. */
+export const HTTP2 = {
+  typed_extension_protocol_options: {
+    [HTTP_OPTIONS]: {
+      '@type': `type.googleapis.com/${HTTP_OPTIONS}`,
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+}

@@ -6,7 +6,7 @@ import { COUNTING_RULES, counted, countOf } from '../../support/counting-mixer.t
 import { eventually } from '../../support/eventually.ts'
 import { MixerChild } from '../../support/mixer-child.ts'
 import { sendRaw } from '../../support/raw-http.ts'
-import { cluster, listener, resources, tcpChain, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, listener, resources, tcpChain, typed } from '../../support/static-resources.ts'
 
 /** What our proxy reports of requests and connections to a mixer in a process of its own, which is killed and comes back. */
 
@@ -40,13 +40,6 @@ afterAll(async () => {
   bytes.close()
   await mixer.stop()
 }, 20_000)
-
-const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const HTTP2 = {
-  typed_extension_protocol_options: {
-    [OPTIONS]: { '@type': `type.googleapis.com/${OPTIONS}`, explicit_http_config: { http2_protocol_options: {} } },
-  },
-}
 
 /** `batching`: fields of the log's common_config. */
 function served(batching: object): string {
