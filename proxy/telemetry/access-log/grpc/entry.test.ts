@@ -11,9 +11,9 @@ import {
 } from '../../../../api/gen/envoy/service/accesslog/v3/als_pb.js'
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { ConnectionRecord } from '../../connection-record.ts'
+import { WireWriter } from '../../wire-writer.ts'
 import { recordedCall } from '../testing.ts'
 import { writeHttpEntry, writeTcpEntry } from './entry.ts'
-import { WireWriter } from './wire-writer.ts'
 
 const PLAIN = { requestHeaders: [], responseHeaders: [], responseTrailers: [], tags: [] }
 const address = (ip: string, portValue: number) => ({

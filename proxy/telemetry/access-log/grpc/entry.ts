@@ -6,10 +6,10 @@ import { CallRecord } from '../../call-record.ts'
 import { headBytes, type Subject } from '../../cel/attributes.ts'
 import type { ConnectionRecord } from '../../connection-record.ts'
 import { trailerField } from '../../trailer-field.ts'
+import { WireWriter } from '../../wire-writer.ts'
 import { bytesOf } from '../escape.ts'
 import type { ReadValue } from '../operator.ts'
 import { requestField } from '../operators.ts'
-import { WireWriter } from './wire-writer.ts'
 
 /*
  * envoy.data.accesslog.v3, written as bytes: an object for each message of each call would cost more than all else that is
