@@ -48,7 +48,7 @@ function writeSpan(out: WireWriter, span: Span): void {
   out.bytes(SPAN.traceId, bytesOf(span.traceId, traceId))
   out.bytes(SPAN.spanId, bytesOf(span.spanId, spanId))
   if (span.parentId !== '') out.bytes(SPAN.parentSpanId, bytesOf(span.parentId, spanId))
-  writeText(out, SPAN.name, utf8(span.name))
+  writeBytes(out, SPAN.name, span.name)
   out.number(SPAN.kind, KIND[span.kind])
   writeTime(out, TIME_TAG.spanStart, span.startMs)
   writeTime(out, TIME_TAG.spanEnd, span.startMs + span.durationMs)
@@ -71,16 +71,19 @@ function writeSpan(out: WireWriter, span: Span): void {
 
 function writeAttribute(out: WireWriter, key: string, value: string): void {
   const pair = out.begin(SPAN.attributes)
-  writeText(out, ATTRIBUTE.key, key)
+  if (isAscii(key)) out.text(ATTRIBUTE.key, key)
+  else out.bytes(ATTRIBUTE.key, Buffer.from(key, 'utf8'))
   const any = out.begin(ATTRIBUTE.value)
-  writeText(out, STRING_VALUE, utf8(value))
+  writeBytes(out, STRING_VALUE, value)
   out.end(any)
   out.end(pair)
 }
 
-/** An empty one is written too: a value of no text is none. */
-function writeText(out: WireWriter, field: number, text: string): void {
-  if (text !== '' && isAscii(text)) out.text(field, text)
+/** Text that came as bytes. An empty one is written too: a value of no text is none. */
+function writeBytes(out: WireWriter, field: number, bytes: string): void {
+  const text = utf8(bytes)
+  // What has none beyond ASCII is the same text.
+  if (text === bytes && text !== '') out.text(field, text)
   else out.bytes(field, Buffer.from(text, 'utf8'))
 }
 
