@@ -1,8 +1,8 @@
+import { hexDigits } from '../../../lib/hex.ts'
 import { latin1 } from '../../../lib/latin1.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { Sink } from '../sinks.ts'
 
-const DIGITS = Buffer.from('0123456789abcdef', 'latin1')
 const BITS_32 = 0x1_0000_0000
 /** So many are made at once, while what makes them is at hand. */
 const BATCH = 64
@@ -14,7 +14,9 @@ export const TRACEPARENT = { traceId: 3, spanId: 36, flags: 53, length: 55 } as 
 
 const EMPTY = Buffer.from(`00-${'0'.repeat(TRACE_ID_LENGTH)}-${'0'.repeat(SPAN_ID_LENGTH)}-00`, 'latin1')
 const traceparents = Buffer.concat(Array.from({ length: BATCH }, () => EMPTY))
+const traceparentsView = viewOf(traceparents)
 const traceId = Buffer.alloc(TRACE_ID_LENGTH)
+const traceIdView = viewOf(traceId)
 
 /**
  * Identifiers of traces and spans, none of which is all zeros. What names spans needs to be unlike, not secret. One serves all tracers
@@ -25,6 +27,7 @@ export class TraceIds implements Sink {
   #traceparents = ''
   #traceparentAt = 0
   readonly #spanIds = Buffer.alloc(BATCH * SPAN_ID_LENGTH)
+  readonly #spanIdsView = viewOf(this.#spanIds)
   #spanIdAt = this.#spanIds.length
 
   constructor(random: Random) {
@@ -45,7 +48,7 @@ export class TraceIds implements Sink {
   /** 32 digits, or 16 for tracers that have shorter ones. */
   traceId(is128Bit: boolean): string {
     if (!is128Bit) return this.spanId()
-    fill(this.#random, traceId, 0, TRACE_ID_LENGTH)
+    fill(this.#random, traceIdView, 0, TRACE_ID_LENGTH)
     return latin1(traceId, 0, TRACE_ID_LENGTH)
   }
 
@@ -65,7 +68,7 @@ export class TraceIds implements Sink {
   #nextSpanId(): number {
     if (this.#spanIdAt === this.#spanIds.length) {
       for (let at = 0; at < this.#spanIds.length; at += SPAN_ID_LENGTH) {
-        fill(this.#random, this.#spanIds, at, SPAN_ID_LENGTH)
+        fill(this.#random, this.#spanIdsView, at, SPAN_ID_LENGTH)
       }
       this.#spanIdAt = 0
     }
@@ -76,8 +79,8 @@ export class TraceIds implements Sink {
 
   #makeTraceparents(): void {
     for (let at = 0; at < traceparents.length; at += TRACEPARENT.length) {
-      fill(this.#random, traceparents, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
-      fill(this.#random, traceparents, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
+      fill(this.#random, traceparentsView, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
+      fill(this.#random, traceparentsView, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
     }
     this.#traceparents = latin1(traceparents, 0, traceparents.length)
     this.#traceparentAt = 0
@@ -87,16 +90,18 @@ export class TraceIds implements Sink {
 }
 
 /** Random digits, eight a draw, not all of them zero: a draw has 53 random bits, of which the upper 32 are taken. */
-function fill(random: Random, into: Buffer, from: number, length: number): void {
+function fill(random: Random, into: DataView, from: number, length: number): void {
   let all = 0
   while (all === 0) {
-    for (let start = from; start < from + length; start += 8) {
-      let bits = (random.next() * BITS_32) >>> 0
+    for (let at = from; at < from + length; at += 8) {
+      const bits = (random.next() * BITS_32) >>> 0
       all |= bits
-      for (let i = start + 7; i >= start; i--) {
-        into[i] = DIGITS[bits & 15] as number
-        bits >>>= 4
-      }
+      into.setUint32(at, hexDigits(bits >>> 16))
+      into.setUint32(at + 4, hexDigits(bits & 0xffff))
     }
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length)
 }
