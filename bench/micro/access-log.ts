@@ -1,6 +1,6 @@
 import { writeHttpEntry } from '../../proxy/telemetry/access-log/grpc/entry.ts'
-import { WireWriter } from '../../proxy/telemetry/access-log/grpc/wire-writer.ts'
 import { recordedCall } from '../../proxy/telemetry/access-log/testing.ts'
+import { WireWriter } from '../../proxy/telemetry/wire/wire-writer.ts'
 
 /*
  * What it costs to write one entry of an access log, in nanoseconds: the median of rounds. Without sending it.

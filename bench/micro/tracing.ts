@@ -8,6 +8,7 @@ import { RequestHead } from '../../proxy/stream/message.ts'
 import { CallRecord } from '../../proxy/telemetry/call-record.ts'
 import { CallObservers } from '../../proxy/telemetry/observers.ts'
 import { ChainWatch } from '../../proxy/telemetry/tracing/chain-watch.ts'
+import { TraceIds } from '../../proxy/telemetry/tracing/ids.ts'
 import type { TracingPlan } from '../../proxy/telemetry/tracing/plan.ts'
 import { Tracer } from '../../proxy/telemetry/tracing/tracer.ts'
 
@@ -41,7 +42,13 @@ function main(): void {
   const bugs = { guard: (_name: string, run: () => void) => run }
   const stream = { random: systemRandom, clock: systemClock, metrics, bugs }
   const context = { stream, node: NO_NODE } as never
-  const tracer = new Tracer(plan, context, { add() {} }, new ChainWatch(stream as never, silentLogger))
+  const tracer = new Tracer(
+    plan,
+    context,
+    { add() {} },
+    new ChainWatch(stream as never, silentLogger),
+    new TraceIds(systemRandom),
+  )
   const observers = new CallObservers([tracer], () => {})
   for (const [title, more] of [
     ['a context is made', ''],

@@ -1,6 +1,9 @@
 import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { seededRandom } from '../../../lib/random.ts'
 import { HeaderBlock } from '../../stream/header-block.ts'
-import { FORM, readContext, TraceContext, writeContext } from './context.ts'
+import { FORM, nextTraceparent, readContext, TraceContext, writeContext } from './context.ts'
+import { TraceIds } from './ids.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const SPAN = 'b7ad6b7169203331'
@@ -83,4 +86,45 @@ test('every form that a request has is written anew, and what belongs to a lost 
     'x-b3-spanid': SPAN,
     'x-b3-sampled': '1',
   })
+})
+
+/** A traceparent, with some characters of it changed. */
+const nearlyTraceparent = fc
+  .tuple(
+    fc.constantFrom('00', '00', '01', 'ff'),
+    fc.constantFrom(TRACE, TRACE, '0'.repeat(32)),
+    fc.constantFrom(SPAN, SPAN, '0'.repeat(16)),
+    fc.constantFrom('00', '01', '02', 'a3'),
+    fc.constantFrom('', '', '', '-x'),
+    fc.array(fc.tuple(fc.nat(54), fc.constantFrom(...'0fFg-')), { maxLength: 2 }),
+  )
+  .map(([version, traceId, spanId, flags, more, changes]) => {
+    let text = `${version}-${traceId}-${spanId}-${flags}${more}`
+    for (const [at, character] of changes) text = text.slice(0, at) + character + text.slice(at + 1)
+    return text
+  })
+
+test('what is passed on at once is what is read as not kept, of version 00', () => {
+  const ids = new TraceIds(seededRandom(1))
+  let passed = 0
+  fc.assert(
+    fc.property(nearlyTraceparent, (text) => {
+      const block = new HeaderBlock()
+      block.bytes = Buffer.from(`ab${text}\r\n`, 'latin1')
+      block.base = 1
+      block.count = 1
+      block.at.set([0, 1, 1, 1 + text.length, 3 + text.length])
+      const next = nextTraceparent(block, 0, ids)
+      const context = new TraceContext()
+      readContext(head({ traceparent: text }), 'w3c', context)
+      const isPlain = context.isSampled === false && text.startsWith('00')
+      expect(next !== undefined).toBe(isPlain)
+      if (next === undefined) return
+      passed++
+      expect(next).toMatch(new RegExp(`^00-${context.traceId}-[0-9a-f]{16}-00$`))
+      expect(next).not.toContain(context.spanId)
+      expect(block.value(0)).toBe(text)
+    }),
+  )
+  expect(passed).toBeGreaterThan(0)
 })

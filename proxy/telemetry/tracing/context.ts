@@ -1,4 +1,7 @@
+import { latin1 } from '../../../lib/latin1.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
+import { hexValue, isLowerHex } from './hex.ts'
+import { TRACEPARENT, type TraceIds } from './ids.ts'
 
 /*
  * Trace contexts as requests carry them: W3C's traceparent (www.w3.org/TR/trace-context) and Zipkin's B3, in one header or in
@@ -32,47 +35,6 @@ export class TraceContext {
   }
 }
 
-/**
- * Whether a request may have any field that tracing reads or writes, but for x-request-id. Most have none, and that is told by the
- * lengths and first characters of their names, without making texts.
- */
-export function mayConcernTraces(head: HeaderBlock): boolean {
-  const { at, bytes, base, count, addedCount } = head
-  for (let i = 0; i < count; i++) {
-    const start = at[i << 2] as number
-    const length = (at[(i << 2) + 1] as number) - start
-    if (isTraceName(length, bytes[base + start] as number, bytes[base + start + 2] as number)) return true
-  }
-  for (let i = 0; i < addedCount; i++) {
-    const name = head.addedName(i)
-    if (isTraceName(name.length, name.charCodeAt(0), name.charCodeAt(2))) return true
-  }
-  return false
-}
-
-const LOWER = 0x20
-const [B, C, E, T, X] = [...'bcetx'].map((letter) => letter.charCodeAt(0)) as [number, number, number, number, number]
-
-/** b3, traceparent, tracestate, x-b3-*, x-client-trace-id, x-envoy-force-trace, x-envoy-decorator-operation. */
-function isTraceName(length: number, first: number, third: number): boolean {
-  switch (first | LOWER) {
-    case T:
-      return length === 11 || length === 10
-    case B:
-      return length === 2
-    case X:
-      switch (third | LOWER) {
-        case B:
-          return true
-        case C:
-          return length === 17
-        case E:
-          return length === 19 || length === 27
-      }
-  }
-  return false
-}
-
 /** Reads the first of these forms that is well-formed: `preferred` where the request has it, else the others. */
 export function readContext(head: HeaderBlock, preferred: 'w3c' | 'b3', into: TraceContext): void {
   into.clear()
@@ -85,35 +47,49 @@ export function readContext(head: HeaderBlock, preferred: 'w3c' | 'b3', into: Tr
   if (single !== undefined) into.forms |= FORM.b3Single
   if (multi !== undefined || sampled !== undefined || flags !== undefined) into.forms |= FORM.b3Multi
   if (into.forms === 0) return
-  const w3c = () => traceparent !== undefined && readTraceparent(traceparent, into)
-  const b3 = () =>
-    (single !== undefined && readB3Single(single, into)) || (multi !== undefined && readB3Multi(head, multi, into))
-  if (preferred === 'w3c') w3c() || b3()
-  else b3() || w3c()
+  if (preferred === 'w3c') readTraceparent(traceparent, into) || readB3(head, single, multi, into)
+  else readB3(head, single, multi, into) || readTraceparent(traceparent, into)
   // A wish of B3's may stand alone, and speaks for its own contexts.
   if (into.isSampled === undefined) readB3Wish(sampled, flags, into)
 }
 
 const ZERO_SPAN = '0000000000000000'
 const ZERO_TRACE = '00000000000000000000000000000000'
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
+const DASH = 45
+const ZERO = 48
 
 /** A version that we do not know may have more at its end (section 3.2.4 "Versioning"); ff is none. */
-function readTraceparent(text: string, into: TraceContext): boolean {
-  if (text.length < 55 || text.length > MAX_TRACEPARENT) return false
-  const match = TRACEPARENT.exec(text)
-  if (match === null) return false
-  const [, version, traceId = '', spanId = '', flags = '', more] = match
-  if (version === 'ff' || (version === '00' && more !== undefined)) return false
-  if (traceId === ZERO_TRACE || spanId === ZERO_SPAN) return false
-  into.traceId = traceId
-  into.spanId = spanId
-  into.isSampled = (Number.parseInt(flags, 16) & 1) === 1
+function readTraceparent(text: string | undefined, into: TraceContext): boolean {
+  if (text === undefined || text.length < TRACEPARENT.length || text.length > MAX_TRACEPARENT) return false
+  const { traceId, spanId, flags, length } = TRACEPARENT
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    const isDash = i === traceId - 1 || i === spanId - 1 || i === flags - 1
+    if (isDash ? code !== DASH : !isLowerHex(code)) return false
+  }
+  const hasMore = text.length > length
+  if (hasMore && text.charCodeAt(length) !== DASH) return false
+  if (text.startsWith('ff') || (hasMore && text.startsWith('00'))) return false
+  const trace = text.slice(traceId, spanId - 1)
+  const span = text.slice(spanId, flags - 1)
+  if (trace === ZERO_TRACE || span === ZERO_SPAN) return false
+  into.traceId = trace
+  into.spanId = span
+  into.isSampled = isSampled(text.charCodeAt(length - 1))
   return true
+}
+
+/** By the last digit of the flags. */
+function isSampled(digit: number): boolean {
+  return (hexValue(digit) & 1) === 1
 }
 
 const MAX_TRACEPARENT = 256
 const B3_SINGLE = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d])(?:-([0-9a-f]{16}))?)?$/i
+
+function readB3(head: HeaderBlock, single: string | undefined, multi: string | undefined, into: TraceContext): boolean {
+  return (single !== undefined && readB3Single(single, into)) || (multi !== undefined && readB3Multi(head, multi, into))
+}
 
 function readB3Single(text: string, into: TraceContext): boolean {
   if (text === '0' || text === '1' || text === 'd') {
@@ -191,4 +167,37 @@ export function writeContext(head: HeaderBlock, context: OutgoingContext, forms:
     else head.set('x-b3-parentspanid', parentId)
     if (!isDebug) head.remove('x-b3-flags')
   }
+}
+
+const next = Buffer.from(`00-${ZERO_TRACE}-${ZERO_SPAN}-00`, 'latin1')
+
+/**
+ * The traceparent that goes on from the one that came as the field of this index, by a span of ours that is not kept either. From
+ * bytes to bytes, since most calls that belong to a trace need no more. undefined where that one is kept or is not just what
+ * version 00 has: readContext() is for those.
+ */
+export function nextTraceparent(head: HeaderBlock, index: number, ids: TraceIds): string | undefined {
+  const { traceId, spanId, flags, length } = TRACEPARENT
+  if (head.valueLength(index) !== length) return undefined
+  const { bytes } = head
+  const start = head.base + (head.at[(index << 2) + 2] as number)
+  if (bytes[start] !== ZERO || bytes[start + 1] !== ZERO || bytes[start + traceId - 1] !== DASH) return undefined
+  if (!copyId(bytes, start, traceId, spanId - 1) || bytes[start + spanId - 1] !== DASH) return undefined
+  if (!copyId(bytes, start, spanId, flags - 1) || bytes[start + flags - 1] !== DASH) return undefined
+  const lastDigit = bytes[start + flags + 1] as number
+  if (!isLowerHex(bytes[start + flags] as number) || !isLowerHex(lastDigit) || isSampled(lastDigit)) return undefined
+  ids.writeSpanId(next, spanId)
+  return latin1(next, 0, length)
+}
+
+/** Copies digits of a traceparent that begins at `start` into `next`. False where they are none, or all are zeros. */
+function copyId(bytes: Buffer, start: number, from: number, to: number): boolean {
+  let unlikeZero = 0
+  for (let i = from; i < to; i++) {
+    const code = bytes[start + i] as number
+    if (!isLowerHex(code)) return false
+    unlikeZero |= code ^ ZERO
+    next[i] = code
+  }
+  return unlikeZero !== 0
 }

@@ -1,47 +1,107 @@
+import { hexDigits } from '../../../lib/hex.ts'
 import { latin1 } from '../../../lib/latin1.ts'
 import type { Random } from '../../../lib/random.ts'
+import type { Sink } from '../sinks.ts'
 
-const DIGITS = Buffer.from('0123456789abcdef', 'latin1')
-const text = Buffer.alloc(32)
 const BITS_32 = 0x1_0000_0000
+/** So many are made at once, while what makes them is at hand. */
+const BATCH = 64
+const TRACE_ID_LENGTH = 32
+const SPAN_ID_LENGTH = 16
 
-/** 16 hexadecimal digits, not all of them zero. What names spans needs to be unlike, not secret. */
-export function newSpanId(random: Random): string {
-  fill(random, 0)
-  fill(random, 8)
-  return isZero(16) ? newSpanId(random) : latin1(text, 0, 16)
+/** Where the parts of a traceparent of version 00 begin, and how long it is. */
+export const TRACEPARENT = { traceId: 3, spanId: 36, flags: 53, length: 55 } as const
+
+const EMPTY = Buffer.from(`00-${'0'.repeat(TRACE_ID_LENGTH)}-${'0'.repeat(SPAN_ID_LENGTH)}-00`, 'latin1')
+const traceparents = Buffer.concat(Array.from({ length: BATCH }, () => EMPTY))
+const traceparentsView = viewOf(traceparents)
+const traceId = Buffer.alloc(TRACE_ID_LENGTH)
+const traceIdView = viewOf(traceId)
+
+/**
+ * Identifiers of traces and spans, none of which is all zeros. What names spans needs to be unlike, not secret. One serves all tracers
+ * of a thread.
+ */
+export class TraceIds implements Sink {
+  readonly #random: Random
+  #traceparents = ''
+  #traceparentAt = 0
+  readonly #spanIds = Buffer.alloc(BATCH * SPAN_ID_LENGTH)
+  readonly #spanIdsView = viewOf(this.#spanIds)
+  #spanIdAt = this.#spanIds.length
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  /**
+   * The traceparent of a new trace and span, not kept. It is a slice of the text of many: who holds it for longer than a call
+   * holds them all.
+   */
+  traceparent(): string {
+    if (this.#traceparentAt === this.#traceparents.length) this.#makeTraceparents()
+    const at = this.#traceparentAt
+    this.#traceparentAt = at + TRACEPARENT.length
+    return this.#traceparents.slice(at, at + TRACEPARENT.length)
+  }
+
+  /** 32 digits, or 16 for tracers that have shorter ones. */
+  traceId(is128Bit: boolean): string {
+    if (!is128Bit) return this.spanId()
+    fill(this.#random, traceIdView, 0, TRACE_ID_LENGTH)
+    return latin1(traceId, 0, TRACE_ID_LENGTH)
+  }
+
+  /** 16 digits. */
+  spanId(): string {
+    const at = this.#nextSpanId()
+    return latin1(this.#spanIds, at, at + SPAN_ID_LENGTH)
+  }
+
+  /** Puts the 16 digits of a new span's identifier at `at`. */
+  writeSpanId(into: Buffer, at: number): void {
+    const from = this.#nextSpanId()
+    const digits = this.#spanIds
+    for (let i = 0; i < SPAN_ID_LENGTH; i++) into[at + i] = digits[from + i] as number
+  }
+
+  #nextSpanId(): number {
+    if (this.#spanIdAt === this.#spanIds.length) {
+      for (let at = 0; at < this.#spanIds.length; at += SPAN_ID_LENGTH) {
+        fill(this.#random, this.#spanIdsView, at, SPAN_ID_LENGTH)
+      }
+      this.#spanIdAt = 0
+    }
+    const at = this.#spanIdAt
+    this.#spanIdAt = at + SPAN_ID_LENGTH
+    return at
+  }
+
+  #makeTraceparents(): void {
+    for (let at = 0; at < traceparents.length; at += TRACEPARENT.length) {
+      fill(this.#random, traceparentsView, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
+      fill(this.#random, traceparentsView, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
+    }
+    this.#traceparents = latin1(traceparents, 0, traceparents.length)
+    this.#traceparentAt = 0
+  }
+
+  close(): void {}
 }
 
-/** 32 digits, or 16 for tracers that have shorter ones. */
-export function newTraceId(random: Random, is128Bit: boolean): string {
-  if (!is128Bit) return newSpanId(random)
-  for (let at = 0; at < 32; at += 8) fill(random, at)
-  return isZero(32) ? newTraceId(random, is128Bit) : latin1(text, 0, 32)
-}
-
-const traceparent = Buffer.from(`00-${'0'.repeat(32)}-${'0'.repeat(16)}-00`, 'latin1')
-export const TRACEPARENT_PLACES = { traceId: 3, spanId: 36, flags: 53 } as const
-
-/** The traceparent of a new trace and span, not kept, made at once. */
-export function newTraceparent(random: Random): string {
-  const { traceId, spanId } = TRACEPARENT_PLACES
-  for (let at = 0; at < 32; at += 8) fill(random, traceId + at, traceparent)
-  fill(random, spanId, traceparent)
-  fill(random, spanId + 8, traceparent)
-  const made = latin1(traceparent, 0, traceparent.length)
-  return made.indexOf('0000000000000000') < 0 ? made : newTraceparent(random)
-}
-
-/** Eight digits: a draw has 53 random bits, of which the upper 32 are taken. */
-function fill(random: Random, at: number, into = text): void {
-  let bits = (random.next() * BITS_32) >>> 0
-  for (let i = at + 7; i >= at; i--) {
-    into[i] = DIGITS[bits & 15] as number
-    bits >>>= 4
+/** Random digits, eight a draw, not all of them zero: a draw has 53 random bits, of which the upper 32 are taken. */
+function fill(random: Random, into: DataView, from: number, length: number): void {
+  let all = 0
+  while (all === 0) {
+    for (let at = from; at < from + length; at += 8) {
+      const bits = (random.next() * BITS_32) >>> 0
+      all |= bits
+      into.setUint32(at, hexDigits(bits >>> 16))
+      into.setUint32(at + 4, hexDigits(bits & 0xffff))
+    }
   }
 }
 
-function isZero(length: number): boolean {
-  for (let i = 0; i < length; i++) if (text[i] !== 48) return false
-  return true
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length)
 }

@@ -1,21 +1,42 @@
 import { expect, test } from '@jest/globals'
 import { seededRandom } from '../../../lib/random.ts'
+import { parseRequestHead } from '../../http1/request-parser.ts'
 import { RequestHead } from '../../stream/message.ts'
-import { newSpanId, newTraceId } from './ids.ts'
 import type { SamplingPlan } from './plan.ts'
 import { drawTraced } from './sampling.ts'
+import { TraceFields } from './trace-fields.ts'
 
 const ALWAYS: SamplingPlan = { client: 100, random: 100, overall: 100, usesRequestId: true, packsReason: true }
 const NEVER: SamplingPlan = { ...ALWAYS, client: 0, random: 0 }
 /** 0x1389 = 5001: of 10,000 the 5,002nd. */
 const ID = '00001389-1111-4222-8333-444444444444'
 
+/** The outcome for an identifier that came, which must be that for one that was added. */
 function draw(plan: SamplingPlan, fields: Readonly<Record<string, string>> = {}, id = ID): string {
+  const added = new RequestHead()
+  added.append('x-request-id', id)
+  for (const [name, value] of Object.entries(fields)) added.append(name, value)
+  const came = received({ 'X-Request-ID': id, ...fields })
+  const [outcome, other] = [came, added].map((head) => {
+    const isTraced = drawTraced(head, fieldsOf(head), plan, seededRandom(1))
+    return `${isTraced} ${head.get('x-request-id')?.[14]}`
+  })
+  expect(other).toBe(outcome)
+  return outcome as string
+}
+
+function received(fields: Readonly<Record<string, string>>): RequestHead {
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
+  const bytes = Buffer.from(`GET / HTTP/1.1\r\nhost: a\r\n${lines.join('')}\r\n`, 'latin1')
   const head = new RequestHead()
-  head.append('x-request-id', id)
-  for (const [name, value] of Object.entries(fields)) head.append(name, value)
-  const isTraced = drawTraced(head, plan, seededRandom(1))
-  return `${isTraced} ${head.get('x-request-id')?.[14]}`
+  expect(parseRequestHead(bytes, 0, bytes.length - 4, head)).toBeUndefined()
+  return head
+}
+
+function fieldsOf(head: RequestHead): TraceFields {
+  const fields = new TraceFields()
+  fields.read(head)
+  return fields
 }
 
 test('what is drawn is written into the identifier', () => {
@@ -45,16 +66,18 @@ test('what was said before holds, unless nothing at all is to be traced', () => 
 })
 
 test('an identifier of another kind stays as it is, and is not drawn', () => {
-  for (const id of ['abc', 'g'.repeat(36), '']) expect(draw(ALWAYS, {}, id)).toBe(`false ${id[14]}`)
+  const broken = [8, 13, 18, 23, 35].map((at) => `${ID.slice(0, at)}x${ID.slice(at + 1)}`)
+  for (const id of ['abc', 'g'.repeat(36), '', ...broken]) expect(draw(ALWAYS, {}, id)).toBe(`false ${id[14]}`)
+  for (const id of broken) expect(draw(NEVER, { 'x-envoy-force-trace': '1' }, id)).toBe('false 4')
 })
 
-test('identifiers have their digits, all of them random', () => {
-  const random = seededRandom(7)
-  const seen = Array.from({ length: 200 }, () => newTraceId(random, true))
-  for (const id of seen) expect(id).toMatch(/^[0-9a-f]{32}$/)
-  for (let at = 0; at < 32; at++) expect(new Set(seen.map((id) => id[at])).size).toBe(16)
-  expect(newTraceId(random, false)).toMatch(/^[0-9a-f]{16}$/)
-  let draws = 0
-  const zeroFirst = { next: () => (draws++ < 2 ? 0 : 0.5) }
-  expect(newSpanId(zeroFirst)).toBe('8000000080000000')
+test('two identifiers are none', () => {
+  const head = received({ 'x-request-id': ID })
+  head.append('x-request-id', ID)
+  expect(drawTraced(head, fieldsOf(head), ALWAYS, seededRandom(1))).toBe(false)
+  expect(head.get('x-request-id')).toBe(`${ID},${ID}`)
+})
+
+test('another digit of the version becomes that of no reason', () => {
+  expect(draw(NEVER, {}, `${ID.slice(0, 14)}7${ID.slice(15)}`)).toBe('false 4')
 })

@@ -1,6 +1,8 @@
 import type { Random } from '../../../lib/random.ts'
 import type { RequestHead } from '../../stream/message.ts'
+import { hexValue } from './hex.ts'
 import type { SamplingPlan } from './plan.ts'
+import { FOUND, type TraceFields } from './trace-fields.ts'
 
 /*
  * Whether a request that nobody has decided about is traced, and why. Envoy keeps the reason in the digit of x-request-id that
@@ -8,51 +10,87 @@ import type { SamplingPlan } from './plan.ts'
  * ConnectionManagerUtility::mutateTracingRequestHeader).
  */
 
+const UUID_LENGTH = 36
 const REASON_AT = 14
-export const REASON = { none: '4', sampled: '9', forced: 'a', client: 'b' } as const
+const [NONE, SAMPLED, FORCED, CLIENT] = [...'49ab'].map((digit) => digit.charCodeAt(0)) as [
+  number,
+  number,
+  number,
+  number,
+]
 const DASH = 45
+const MAY_BE_FORCED = FOUND.clientTraceId | FOUND.forceTrace
 
 /**
- * Draws, and writes the reason into x-request-id. An identifier that is no UUID carries no reason: its request is not drawn.
- * `mayBeForced` false: it has no field that asks for it.
+ * Draws, and writes the reason into x-request-id. An identifier that is no UUID carries no reason: its request is not drawn. That
+ * it is one is looked at only where anything comes of it, and most requests are not drawn. `fields`: what `head` has.
  */
-export function drawTraced(head: RequestHead, plan: SamplingPlan, random: Random, mayBeForced = true): boolean {
-  const id = head.get('x-request-id')
-  if (id === undefined || id.length !== 36 || !hasFormOfUuid(id)) return false
-  const before = id.charAt(REASON_AT)
-  let reason: string = plan.usesRequestId && isReason(before) ? before : REASON.none
-  if (reason === REASON.none) {
-    if (mayBeForced && plan.client > 0 && head.has('x-client-trace-id') && draw(plan.client, random))
-      reason = REASON.client
-    else if (mayBeForced && head.has('x-envoy-force-trace')) reason = REASON.forced
+export function drawTraced(head: RequestHead, fields: TraceFields, plan: SamplingPlan, random: Random): boolean {
+  // Several are one text with commas, which is no UUID.
+  if (fields.requestIds !== 1) return false
+  const index = fields.requestIdAt
+  const added = index < 0 ? head.addedValue(fields.addedRequestIdAt) : ''
+  const start = index < 0 ? 0 : head.base + (head.at[(index << 2) + 2] as number)
+  if ((index < 0 ? added.length : head.valueLength(index)) !== UUID_LENGTH) return false
+  const before = index < 0 ? added.charCodeAt(REASON_AT) : (head.bytes[start + REASON_AT] as number)
+  let reason = plan.usesRequestId && isReason(before) ? before : NONE
+  if (reason === NONE) {
+    const mayBeForced = (fields.found & MAY_BE_FORCED) !== 0
+    if (mayBeForced && plan.client > 0 && head.has('x-client-trace-id') && draw(plan.client, random)) reason = CLIENT
+    else if (mayBeForced && head.has('x-envoy-force-trace')) reason = FORCED
     else if (plan.random > 0) {
-      const percent = plan.usesRequestId ? (Number.parseInt(id.slice(0, 8), 16) % 10_000) / 100 : random.next() * 100
-      if (percent < plan.random) reason = REASON.sampled
+      if (!plan.usesRequestId) reason = draw(plan.random, random) ? SAMPLED : NONE
+      else {
+        const bits = index < 0 ? firstBitsOf(added) : firstBitsAt(head.bytes, start)
+        if (bits >= 0 && (bits % 10_000) / 100 < plan.random) reason = SAMPLED
+      }
     }
   }
-  if (reason !== REASON.none && !draw(plan.overall, random)) reason = REASON.none
-  if (plan.packsReason && reason !== before) {
-    head.set('x-request-id', `${id.slice(0, REASON_AT)}${reason}${id.slice(REASON_AT + 1)}`)
+  if (reason !== NONE && !draw(plan.overall, random)) reason = NONE
+  const writes = plan.packsReason && reason !== before
+  if (reason === NONE && !writes) return false
+  const id = index < 0 ? added : head.value(index)
+  if (!isUuid(id)) return false
+  if (writes) {
+    const digit = String.fromCharCode(reason)
+    head.set('x-request-id', `${id.slice(0, REASON_AT)}${digit}${id.slice(REASON_AT + 1)}`)
   }
-  return reason !== REASON.none
+  return reason !== NONE
 }
 
-function hasFormOfUuid(id: string): boolean {
-  for (let i = 0; i < 36; i++) {
+/** The value of the first eight digits; -1 where they are none. */
+function firstBitsOf(text: string): number {
+  let bits = 0
+  for (let i = 0; i < 8; i++) {
+    const digit = hexValue(text.charCodeAt(i))
+    if (digit < 0) return -1
+    bits = (bits << 4) | digit
+  }
+  return bits >>> 0
+}
+
+function firstBitsAt(bytes: Buffer, start: number): number {
+  let bits = 0
+  for (let i = start; i < start + 8; i++) {
+    const digit = hexValue(bytes[i] as number)
+    if (digit < 0) return -1
+    bits = (bits << 4) | digit
+  }
+  return bits >>> 0
+}
+
+function isUuid(id: string): boolean {
+  for (let i = 0; i < UUID_LENGTH; i++) {
     const code = id.charCodeAt(i)
     if (i === 8 || i === 13 || i === 18 || i === 23) {
       if (code !== DASH) return false
-    } else if (!isHexDigit(code)) return false
+    } else if (hexValue(code) < 0) return false
   }
   return true
 }
 
-function isHexDigit(code: number): boolean {
-  return (code >= 48 && code <= 57) || ((code | 0x20) >= 97 && (code | 0x20) <= 102)
-}
-
-function isReason(digit: string): boolean {
-  return digit === REASON.sampled || digit === REASON.forced || digit === REASON.client
+function isReason(digit: number): boolean {
+  return digit === SAMPLED || digit === FORCED || digit === CLIENT
 }
 
 function draw(percent: number, random: Random): boolean {

@@ -1,5 +1,3 @@
-export type SpanTag = readonly [name: string, value: string]
-
 /** A finished span on its way to a collector. Identifiers are lower-case hexadecimal digits. */
 export interface Span {
   readonly traceId: string
@@ -11,7 +9,8 @@ export interface Span {
   /** Of the Unix epoch. */
   readonly startMs: number
   readonly durationMs: number
-  readonly tags: readonly SpanTag[]
+  /** Names and values in turn. */
+  readonly tags: readonly string[]
   readonly moments: readonly SpanMoment[]
   readonly isError: boolean
   /** It has the identifier of its client's span. */

@@ -5,82 +5,86 @@ import type { CallRecord } from '../call-record.ts'
 import { protocolOf } from '../cel/attributes.ts'
 import { trailerField } from '../trailer-field.ts'
 import type { CustomTagPlan, TracingPlan } from './plan.ts'
-import type { SpanMoment, SpanTag } from './span.ts'
+import type { SpanMoment } from './span.ts'
 
-/** Fields of answers that tags tell of. */
-export const TAGGED_RESPONSE_FIELDS = ['grpc-status', 'grpc-message']
+/** What the head of an answer says, where it is one of nothing but trailers. */
+export interface GrpcAnswer {
+  readonly grpcStatus: string | undefined
+  readonly grpcMessage: string | undefined
+}
 
-/** The tags of the span of a call as it came (Envoy's HttpTracerUtility::finalizeDownstreamSpan), and Envoy's order. */
-export function downstreamTags(record: CallRecord, plan: TracingPlan, node: NodeFacts): SpanTag[] {
+/**
+ * The tags of the span of a call as it came (Envoy's HttpTracerUtility::finalizeDownstreamSpan), and Envoy's order: names and
+ * values in turn.
+ */
+export function downstreamTags(record: CallRecord, answer: GrpcAnswer, plan: TracingPlan, node: NodeFacts): string[] {
   const { head, facts } = record
-  const tags: SpanTag[] = [['node_id', node.id]]
-  if (node.zone !== '') tags.push(['zone', node.zone])
+  const tags = ['node_id', node.id]
+  if (node.zone !== '') tags.push('zone', node.zone)
   addField(tags, 'guid:x-request-id', head.get('x-request-id'))
   const path = head.path.slice(0, plan.maxPathTagLength)
-  tags.push(
-    ['http.url', `${head.scheme}://${head.authority}${path}`],
-    ['http.method', head.method],
-    ['downstream_cluster', textOf(head.get('x-envoy-downstream-service-cluster'))],
-    ['user_agent', textOf(head.get('user-agent'))],
-    ['http.protocol', protocolOf(record)],
-    ['peer.address', facts.directSourceAddress],
-  )
+  tags.push('http.url', `${head.scheme}://${head.authority}${path}`, 'http.method', head.method)
+  tags.push('downstream_cluster', textOf(head.get('x-envoy-downstream-service-cluster')))
+  tags.push('user_agent', textOf(head.get('user-agent')))
+  tags.push('http.protocol', protocolOf(record), 'peer.address', facts.directSourceAddress)
   addField(tags, 'guid:x-client-trace-id', head.get('x-client-trace-id'))
   if (isGrpc(record)) {
-    tags.push(['grpc.path', head.path], ['grpc.authority', head.authority])
+    tags.push('grpc.path', head.path, 'grpc.authority', head.authority)
     addField(tags, 'grpc.content_type', head.get('content-type'))
     addField(tags, 'grpc.timeout', head.get('grpc-timeout'))
   }
-  tags.push(['request_size', String(record.receivedBytes)], ['response_size', String(record.sentBytes)])
-  addCommon(tags, record, plan)
+  tags.push('request_size', String(record.receivedBytes), 'response_size', String(record.sentBytes))
+  addCommon(tags, record, answer, plan)
   return tags
 }
 
 /** The tags of the span of a call as it was sent on (finalizeUpstreamSpan). */
-export function upstreamTags(record: CallRecord, plan: TracingPlan): SpanTag[] {
-  const tags: SpanTag[] = [['http.protocol', protocolOf(record)]]
+export function upstreamTags(record: CallRecord, answer: GrpcAnswer, plan: TracingPlan): string[] {
+  const tags = ['http.protocol', protocolOf(record)]
   const endpoint = record.host?.plan
   if (endpoint !== undefined) {
     const address = endpoint.unixPath || addressWithPort(endpoint.address, endpoint.port)
-    tags.push(['upstream_address', address], ['peer.address', address])
+    tags.push('upstream_address', address, 'peer.address', address)
   }
-  addCommon(tags, record, plan)
+  addCommon(tags, record, answer, plan)
   return tags
 }
 
-function addCommon(tags: SpanTag[], record: CallRecord, plan: TracingPlan): void {
-  tags.push(['component', 'proxy'])
+function addCommon(tags: string[], record: CallRecord, answer: GrpcAnswer, plan: TracingPlan): void {
+  tags.push('component', 'proxy')
   if (record.cluster !== undefined) {
     const { name } = record.cluster.plan
-    tags.push(['upstream_cluster', name], ['upstream_cluster.name', name])
+    tags.push('upstream_cluster', name, 'upstream_cluster.name', name)
   }
-  tags.push(['http.status_code', String(record.status)])
-  const grpcStatus = grpcField(record, 'grpc-status')
-  if (grpcStatus !== undefined && isGrpc(record)) {
-    tags.push(['grpc.status_code', grpcStatus])
-    addField(tags, 'grpc.message', grpcField(record, 'grpc-message'))
+  tags.push('http.status_code', String(record.status))
+  if (isGrpc(record)) {
+    const status = grpcStatus(record, answer)
+    if (status !== undefined) {
+      tags.push('grpc.status_code', status)
+      addField(tags, 'grpc.message', trailerField(record.trailers, 'grpc-message') ?? answer.grpcMessage)
+    }
   }
-  tags.push(['response_flags', record.flags.join() || '-'])
-  if (isErroneous(record)) tags.push(['error', 'true'])
+  tags.push('response_flags', record.flags.join() || '-')
+  if (isErroneous(record, answer)) tags.push('error', 'true')
   for (const custom of plan.customTags) {
     const value = customValue(custom, record)
-    if (value !== '') tags.push([custom.tag, value])
+    if (value !== '') tags.push(custom.tag, value)
   }
 }
 
 /** No answer, one of 500 and above, or a status of gRPC that speaks of a server's fault (Envoy's addGrpcResponseTags). */
-export function isErroneous(record: CallRecord): boolean {
+export function isErroneous(record: CallRecord, answer: GrpcAnswer): boolean {
   if (record.status === 0 || record.status >= 500) return true
   if (!isGrpc(record)) return false
-  return SERVER_FAULTS.has(grpcField(record, 'grpc-status') ?? '')
+  return SERVER_FAULTS.has(grpcStatus(record, answer) ?? '')
 }
 
 /** UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
 const SERVER_FAULTS = new Set(['2', '4', '12', '13', '14', '15'])
 
 /** Of the trailers, or of the answer that is nothing but trailers. */
-function grpcField(record: CallRecord, name: 'grpc-status' | 'grpc-message'): string | undefined {
-  return trailerField(record.trailers, name) ?? record.responseField(name)
+function grpcStatus(record: CallRecord, answer: GrpcAnswer): string | undefined {
+  return trailerField(record.trailers, 'grpc-status') ?? answer.grpcStatus
 }
 
 function isGrpc({ head }: CallRecord): boolean {
@@ -101,8 +105,8 @@ function customValue(custom: CustomTagPlan, record: CallRecord): string {
   }
 }
 
-function addField(tags: SpanTag[], name: string, value: string | undefined): void {
-  if (value !== undefined) tags.push([name, value])
+function addField(tags: string[], name: string, value: string | undefined): void {
+  if (value !== undefined) tags.push(name, value)
 }
 
 function textOf(value: string | undefined): string {

@@ -3,17 +3,19 @@ import type { NodeFacts } from '../../node-facts.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
-import type { TraceNote } from '../trace-note.ts'
 import { ChainWatch } from './chain-watch.ts'
-import { FORM, mayConcernTraces, type OutgoingContext, readContext, TraceContext, writeContext } from './context.ts'
+import { FORM, nextTraceparent, readContext, TraceContext, writeContext } from './context.ts'
 import { spanSink } from './exporters.ts'
-import { newSpanId, newTraceId, newTraceparent, TRACEPARENT_PLACES } from './ids.ts'
+import { TraceIds } from './ids.ts'
 import type { CustomTagPlan, ProviderPlan, TracingPlan } from './plan.ts'
 import { drawTraced } from './sampling.ts'
-import type { Span } from './span.ts'
-import { downstreamTags, isErroneous, momentsOf, TAGGED_RESPONSE_FIELDS, upstreamTags } from './tags.ts'
+import type { Span, SpanMoment } from './span.ts'
+import { downstreamTags, isErroneous, momentsOf, upstreamTags } from './tags.ts'
+import { FOUND, TraceFields } from './trace-fields.ts'
+import { KeptCall, PassedCall } from './trace-notes.ts'
 
 const DECORATOR = 'x-envoy-decorator-operation'
+const NO_MOMENTS: readonly SpanMoment[] = []
 
 /** Where spans go. */
 export interface SpanSink {
@@ -31,7 +33,8 @@ export class TracerPlan implements CallObserverPlan {
   create(context: ObserverContext): CallObserver {
     const customTags = this.plan.customTags.map((tag) => ofNode(tag, context.node))
     const chains = context.sink('trace chains', () => new ChainWatch(context.stream, createLogger('tracing')))
-    return new Tracer({ ...this.plan, customTags }, context, spanSink(this.plan.provider, context), chains)
+    const ids = context.sink('trace ids', () => new TraceIds(context.stream.random))
+    return new Tracer({ ...this.plan, customTags }, context, spanSink(this.plan.provider, context), chains, ids)
   }
 }
 
@@ -56,113 +59,93 @@ function ofNode(custom: CustomTagPlan, { metadata }: NodeFacts): CustomTagPlan {
   return typeof value === 'string' ? { ...custom, value } : custom
 }
 
-/** What is known of a call that is kept. */
-class KeptCall implements TraceNote, OutgoingContext {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentId: string
-  readonly isSampled = true
-  readonly isDebug: boolean
-  readonly isShared: boolean
-  /** The name that somebody gave; '' where nobody did. */
-  operation: string
-  /** Of the span of the request that was sent on; '' where it has none of its own. */
-  upstreamSpanId = ''
-
-  constructor(
-    traceId: string,
-    spanId: string,
-    parentId: string,
-    isDebug: boolean,
-    isShared: boolean,
-    operation: string,
-  ) {
-    this.traceId = traceId
-    this.spanId = spanId
-    this.parentId = parentId
-    this.isDebug = isDebug
-    this.isShared = isShared
-    this.operation = operation
-  }
-}
-
-/** A call that is not kept, by the traceparent that it was given. */
-class PassedCall implements TraceNote {
-  readonly isSampled = false
-  readonly #traceparent: string
-
-  constructor(traceparent: string) {
-    this.#traceparent = traceparent
-  }
-
-  get traceId(): string {
-    return this.#traceparent.slice(TRACEPARENT_PLACES.traceId, TRACEPARENT_PLACES.spanId - 1)
-  }
-
-  get spanId(): string {
-    return this.#traceparent.slice(TRACEPARENT_PLACES.spanId, TRACEPARENT_PLACES.flags - 1)
-  }
-}
-
 /**
  * Reads the context of a request, decides whether its span is kept, and writes the context of that span, kept or not: the
  * chain goes on either way. What is not kept costs its identifiers and its headers.
  */
 export class Tracer implements CallObserver {
-  readonly responseFields = TAGGED_RESPONSE_FIELDS
   readonly #plan: TracingPlan
   readonly #context: ObserverContext
   readonly #sink: SpanSink
   readonly #chains: ChainWatch
+  readonly #ids: TraceIds
+  readonly #fields = new TraceFields()
   readonly #incoming = new TraceContext()
   readonly #preferred: 'w3c' | 'b3'
   readonly #forms: number
+  readonly #isInbound: boolean
   readonly #is128Bit: boolean
   readonly #kind: Span['kind']
 
-  constructor(plan: TracingPlan, context: ObserverContext, sink: SpanSink, chains: ChainWatch) {
+  constructor(plan: TracingPlan, context: ObserverContext, sink: SpanSink, chains: ChainWatch, ids: TraceIds) {
     this.#chains = chains
+    this.#ids = ids
     this.#plan = plan
     this.#context = context
     this.#sink = sink
     const { provider } = plan
     this.#preferred = provider.kind === 'zipkin' ? 'b3' : 'w3c'
     this.#forms = formsOf(provider)
+    this.#isInbound = plan.direction === 'inbound'
     this.#is128Bit = provider.kind !== 'zipkin' || provider.is128Bit
     this.#kind = plan.direction === 'inbound' || plan.spawnsUpstreamSpan ? 'server' : 'client'
   }
 
   onRequest(record: CallRecord): void {
     const { head } = record
-    const incoming = this.#incoming
-    const isPlain = !mayConcernTraces(head)
-    if (isPlain) incoming.clear()
-    else readContext(head, this.#preferred, incoming)
-    if (this.#plan.direction === 'inbound') this.#chains.onInbound(1)
-    // An identifier that was not made here was passed on, or made, by the application: it may belong to a call that came.
-    else this.#chains.onOutbound(incoming.forms !== 0 || head.find('x-request-id') >= 0)
-    const { random } = this.#context.stream
-    const isDrawn = drawTraced(head, this.#plan.sampling, random, !isPlain)
-    if (isPlain && !isDrawn && this.#forms === FORM.w3c) {
-      const traceparent = newTraceparent(random)
+    const fields = this.#fields
+    fields.read(head)
+    const { found } = fields
+    const isDrawn = drawTraced(head, fields, this.#plan.sampling, this.#context.stream.random)
+    const traceparent = this.#passedTraceparent(head, isDrawn)
+    if (traceparent === undefined) this.#begin(record, isDrawn)
+    else {
+      if (this.#isInbound && (found & FOUND.decorator) !== 0) head.remove(DECORATOR)
       record.trace = new PassedCall(traceparent)
       head.append('traceparent', traceparent)
-      return
+      this.#tellChains((found & FOUND.traceparent) !== 0)
     }
+  }
+
+  /** What most calls are given: they are not kept, and nobody speaks of B3. undefined for others, of which #begin() sees more. */
+  #passedTraceparent(head: HeaderBlock, isDrawn: boolean): string | undefined {
+    const { found, traceparents, traceparentAt } = this.#fields
+    if (this.#forms !== FORM.w3c || (found & FOUND.b3) !== 0) return undefined
+    // The state of vendors without a trace that it belongs to is taken away.
+    if ((found & (FOUND.traceparent | FOUND.tracestate)) === 0) return isDrawn ? undefined : this.#ids.traceparent()
+    if (traceparents !== 1 || traceparentAt < 0) return undefined
+    const next = nextTraceparent(head, traceparentAt, this.#ids)
+    if (next !== undefined) head.removeAt(traceparentAt)
+    return next
+  }
+
+  #begin(record: CallRecord, isDrawn: boolean): void {
+    const { head } = record
+    const incoming = this.#incoming
+    const { found } = this.#fields
+    if ((found & (FOUND.traceparent | FOUND.b3)) === 0) incoming.clear()
+    else readContext(head, this.#preferred, incoming)
+    this.#tellChains(incoming.forms !== 0)
     const isSampled = incoming.isSampled ?? isDrawn
     const hadTrace = incoming.traceId !== ''
     const isShared = hadTrace && this.#kind === 'server' && this.#sharesSpans
-    const traceId = hadTrace ? incoming.traceId : newTraceId(random, this.#is128Bit)
-    const spanId = isShared ? incoming.spanId : newSpanId(random)
+    const traceId = hadTrace ? incoming.traceId : this.#ids.traceId(this.#is128Bit)
+    const spanId = isShared ? incoming.spanId : this.#ids.spanId()
     const parentId = isShared ? incoming.parentId : incoming.spanId
     const { isDebug } = incoming
-    const operation = this.#plan.direction === 'inbound' && !isPlain ? takeOperation(head) : ''
+    const operation = this.#isInbound && (found & FOUND.decorator) !== 0 ? takeOperation(head) : ''
     const forms = this.#forms | incoming.forms
     const call = isSampled
       ? new KeptCall(traceId, spanId, parentId, isDebug, isShared, operation)
       : { traceId, spanId, parentId, isSampled: false, isDebug: false }
     record.trace = call
     writeContext(head, call, forms, hadTrace)
+  }
+
+  #tellChains(hasContext: boolean): void {
+    if (this.#isInbound) this.#chains.onInbound(1)
+    // An identifier that was not made here was passed on, or made, by the application: it may belong to a call that came.
+    else this.#chains.onOutbound(hasContext || this.#fields.requestIdAt >= 0)
   }
 
   get #sharesSpans(): boolean {
@@ -176,32 +159,40 @@ export class Tracer implements CallObserver {
     const note = record.trace
     const call = note instanceof KeptCall ? note : undefined
     if (decorator !== undefined) {
-      if (this.#plan.direction === 'outbound' && decorator.propagate) head.set(DECORATOR, decorator.operation)
+      if (!this.#isInbound && decorator.propagate) {
+        head.remove(DECORATOR)
+        head.append(DECORATOR, decorator.operation)
+      }
       if (call !== undefined && call.operation === '') call.operation = decorator.operation
     }
     if (call === undefined || !this.#plan.spawnsUpstreamSpan) return
-    call.upstreamSpanId = newSpanId(this.#context.stream.random)
+    call.upstreamSpanId = this.#ids.spanId()
     const { traceId, spanId, isDebug } = call
     const child = { traceId, spanId: call.upstreamSpanId, parentId: spanId, isSampled: true, isDebug }
     // onRequest() has written every form that this request has.
     writeContext(head, child, this.#forms | formsIn(head), true)
   }
 
-  /** The proxy of the called workload may know better what it did. */
   onResponse(record: CallRecord, fields: HeaderBlock): void {
-    if (this.#plan.direction !== 'outbound' || !fields.has(DECORATOR)) return
-    const operation = takeOperation(fields)
     const note = record.trace
-    if (operation !== '' && note instanceof KeptCall) note.operation = operation
+    const call = note instanceof KeptCall ? note : undefined
+    if (call !== undefined) {
+      call.grpcStatus = fields.get('grpc-status')
+      call.grpcMessage = fields.get('grpc-message')
+    }
+    if (this.#isInbound || !fields.has(DECORATOR)) return
+    // The proxy of the called workload may know better what it did.
+    const operation = takeOperation(fields)
+    if (operation !== '' && call !== undefined) call.operation = operation
   }
 
   onEnd(record: CallRecord): void {
     const call = record.trace
     // Without a note it was refused before anybody was told.
-    if (call !== undefined && this.#plan.direction === 'inbound') this.#chains.onInbound(-1)
+    if (call !== undefined && this.#isInbound) this.#chains.onInbound(-1)
     if (!(call instanceof KeptCall)) return
     const plan = this.#plan
-    const isError = isErroneous(record)
+    const isError = isErroneous(record, call)
     const { traceId, isDebug } = call
     this.#sink.add({
       traceId,
@@ -211,8 +202,8 @@ export class Tracer implements CallObserver {
       kind: this.#kind,
       startMs: record.startWallMs,
       durationMs: record.durationMs,
-      tags: downstreamTags(record, plan, this.#context.node),
-      moments: plan.isVerbose ? momentsOf(record) : [],
+      tags: downstreamTags(record, call, plan, this.#context.node),
+      moments: plan.isVerbose ? momentsOf(record) : NO_MOMENTS,
       isError,
       isShared: call.isShared,
       isDebug,
@@ -227,8 +218,8 @@ export class Tracer implements CallObserver {
       kind: 'client',
       startMs: record.startWallMs + sentAfterMs,
       durationMs: record.durationMs - sentAfterMs,
-      tags: upstreamTags(record, plan),
-      moments: [],
+      tags: upstreamTags(record, call, plan),
+      moments: NO_MOMENTS,
       isError,
       isShared: false,
       isDebug,
@@ -238,7 +229,7 @@ export class Tracer implements CallObserver {
   /** Those of Envoy's tracers, where no route and no header names the operation. */
   #defaultName({ head }: CallRecord): string {
     if (this.#plan.provider.kind === 'zipkin') return head.authority
-    return this.#plan.direction === 'inbound' ? 'ingress' : `egress ${head.authority}`
+    return this.#isInbound ? 'ingress' : `egress ${head.authority}`
   }
 }
 

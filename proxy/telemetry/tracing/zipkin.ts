@@ -51,8 +51,14 @@ function jsonOf(span: Span): object {
     ...(span.moments.length === 0
       ? {}
       : { annotations: span.moments.map(({ atMs, name }) => ({ timestamp: microseconds(atMs), value: name })) }),
-    tags: Object.fromEntries(span.tags.map(([name, value]) => [name, utf8(value)])),
+    tags: tagsOf(span),
   }
+}
+
+function tagsOf({ tags }: Span): Record<string, string> {
+  const named: Record<string, string> = Object.create(null)
+  for (let i = 0; i < tags.length; i += 2) named[tags[i] as string] = utf8(tags[i + 1] as string)
+  return named
 }
 
 /** Text that came as bytes of a head. What is no UTF-8 gets replacement characters. */

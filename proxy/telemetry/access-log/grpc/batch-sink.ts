@@ -4,7 +4,7 @@ import type { StreamContext } from '../../../stream/context.ts'
 import { FRAME_HEADER_BYTES, GRPC_FIELDS, grpcStatusText } from '../../../stream/grpc-message.ts'
 import { SideCall, type SideResult } from '../../../stream/side-call.ts'
 import type { Sink } from '../../sinks.ts'
-import { WireWriter } from './wire-writer.ts'
+import { WireWriter } from '../../wire/wire-writer.ts'
 
 /** Calls that may be under way together. */
 const MAX_CALLS = 4

@@ -13,9 +13,9 @@ import {
 import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { headBytes } from '../../cel/attributes.ts'
 import { ConnectionRecord } from '../../connection-record.ts'
+import { WireWriter } from '../../wire/wire-writer.ts'
 import { recordedCall } from '../testing.ts'
 import { writeHttpEntry, writeTcpEntry } from './entry.ts'
-import { WireWriter } from './wire-writer.ts'
 
 const PLAIN = { requestHeaders: [], responseHeaders: [], responseTrailers: [], tags: [] }
 const address = (ip: string, portValue: number) => ({

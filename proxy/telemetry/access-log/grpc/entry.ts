@@ -3,6 +3,20 @@ import type { CallRecord } from '../../call-record.ts'
 import { headBytes, type Subject } from '../../cel/attributes.ts'
 import type { ConnectionRecord } from '../../connection-record.ts'
 import { trailerField } from '../../trailer-field.ts'
+import {
+  bytesKey,
+  type Memory,
+  numberKey,
+  open,
+  putIp,
+  putNumber,
+  putRaw,
+  putSince,
+  putSlice,
+  putText,
+  putTime,
+} from '../../wire/put.ts'
+import type { WireWriter } from '../../wire/wire-writer.ts'
 import type { ReadValue } from '../operator.ts'
 import { requestField } from '../operators.ts'
 import { writeFlags } from './flags.ts'
@@ -18,20 +32,6 @@ import {
   USER_AGENT,
 } from './head-places.ts'
 import { answerPiece, type ConnectionPieces, connectionPieces, upstreamPiece } from './pieces.ts'
-import {
-  bytesKey,
-  type Memory,
-  numberKey,
-  open,
-  putIp,
-  putNumber,
-  putRaw,
-  putSince,
-  putSlice,
-  putText,
-  putTime,
-} from './put.ts'
-import type { WireWriter } from './wire-writer.ts'
 
 /*
  * envoy.data.accesslog.v3, written as bytes: an object for each message of each call would cost more than all else that is

@@ -1,5 +1,5 @@
 import type { ResponseFlag } from '../../../../api/response-flags.ts'
-import type { WireWriter } from './wire-writer.ts'
+import type { WireWriter } from '../../wire/wire-writer.ts'
 
 const RESPONSE_FLAGS = 16
 /** ResponseFlags.Unauthorized. */

@@ -2,8 +2,8 @@ import type { ConnectionFacts } from '../../../decide/connection-facts.ts'
 import type { ClusterPlan, EndpointPlan, RoutePlan } from '../../../plan/plan.ts'
 import type { PeerIdentity } from '../../../tls/peer.ts'
 import type { Subject } from '../../cel/attributes.ts'
+import { WireWriter } from '../../wire/wire-writer.ts'
 import { bytesOf } from '../escape.ts'
-import { WireWriter } from './wire-writer.ts'
 
 /*
  * What is the same for many entries is written once, and kept as bytes with what it tells of.

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { putLatin1 } from '../../../../lib/latin1.ts'
+import { putLatin1 } from '../../../lib/latin1.ts'
 
 /*
  * Parts of messages in protobuf's wire format (protobuf.dev, "Encoding"), put into memory that has room for them: each function

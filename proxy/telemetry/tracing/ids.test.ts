@@ -1,0 +1,47 @@
+import { expect, test } from '@jest/globals'
+import { seededRandom } from '../../../lib/random.ts'
+import { TraceIds } from './ids.ts'
+
+/** More than are made at once. */
+const MANY = 200
+
+test('identifiers have their digits, all of them random, and no two are the same', () => {
+  const ids = new TraceIds(seededRandom(7))
+  const into = Buffer.alloc(18, '-')
+  const written = () => {
+    ids.writeSpanId(into, 1)
+    return into.toString('latin1')
+  }
+  const kinds: readonly (readonly [form: RegExp, randomDigits: number, make: () => string])[] = [
+    [/^[0-9a-f]{32}$/, 32, () => ids.traceId(true)],
+    [/^[0-9a-f]{16}$/, 16, () => ids.traceId(false)],
+    [/^[0-9a-f]{16}$/, 16, () => ids.spanId()],
+    [/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/, 48, () => ids.traceparent()],
+    [/^-[0-9a-f]{16}-$/, 16, written],
+  ]
+  for (const [form, randomDigits, make] of kinds) {
+    const made = Array.from({ length: MANY }, make)
+    for (const one of made) expect(one).toMatch(form)
+    expect(new Set(made).size).toBe(MANY)
+    const places = [...(made[0] as string)].map((_, at) => new Set(made.map((one) => one[at])).size)
+    expect(places.filter((digits) => digits === 16)).toHaveLength(randomDigits)
+  }
+})
+
+test('none is all zeros', () => {
+  let draws = 0
+  const zerosFirst = { next: () => (draws++ < 4 ? 0 : 0.5) }
+  expect(new TraceIds(zerosFirst).traceId(true)).toBe('80000000'.repeat(4))
+  draws = 2
+  expect(new TraceIds(zerosFirst).spanId()).toBe('80000000'.repeat(2))
+  draws = 0
+  expect(new TraceIds(zerosFirst).traceparent()).toBe(`00-${'80000000'.repeat(4)}-${'80000000'.repeat(2)}-00`)
+})
+
+test('the same seed gives the same', () => {
+  const make = () => {
+    const ids = new TraceIds(seededRandom(3))
+    return Array.from({ length: MANY }, () => [ids.traceparent(), ids.spanId()])
+  }
+  expect(make()).toEqual(make())
+})

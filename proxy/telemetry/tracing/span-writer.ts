@@ -1,0 +1,114 @@
+import { WireWriter } from '../wire/wire-writer.ts'
+import { hexValue } from './hex.ts'
+import type { Span } from './span.ts'
+import { utf8 } from './zipkin.ts'
+
+/** Fields of opentelemetry.proto.trace.v1, from ExportTraceServiceRequest down. */
+const FIELD = { resourceSpans: 1, scopeSpans: 2, spans: 2 } as const
+const SPAN = {
+  traceId: 1,
+  spanId: 2,
+  parentSpanId: 4,
+  name: 5,
+  kind: 6,
+  attributes: 9,
+  events: 11,
+  status: 15,
+} as const
+/** Tags of fixed64 fields of numbers below 16, by which they begin. */
+const TIME_TAG = { spanStart: (7 << 3) | 1, spanEnd: (8 << 3) | 1, event: (1 << 3) | 1 } as const
+const EVENT_NAME = 2
+const KIND = { server: 2, client: 3 } as const
+const STATUS_CODE = 3
+const STATUS_ERROR = 2
+const ATTRIBUTE = { key: 1, value: 2 } as const
+const STRING_VALUE = 1
+/** Of one span; a writer that has too little grows. */
+const SPAN_BYTES = 1024
+const BITS_32 = 0x1_0000_0000
+
+const traceId = new Uint8Array(16)
+const spanId = new Uint8Array(8)
+const time = Buffer.alloc(9)
+
+/** An ExportTraceServiceRequest of these spans. `resource`: the fields of ResourceSpans that go before them. */
+export function writeSpans(resource: Uint8Array, spans: readonly Span[]): Buffer {
+  const out = new WireWriter(resource.length + SPAN_BYTES * (spans.length + 1))
+  const resourceSpans = out.begin(FIELD.resourceSpans)
+  out.raw(resource)
+  const scopeSpans = out.begin(FIELD.scopeSpans)
+  for (let i = 0; i < spans.length; i++) writeSpan(out, spans[i] as Span)
+  out.end(scopeSpans)
+  out.end(resourceSpans)
+  return out.copy()
+}
+
+function writeSpan(out: WireWriter, span: Span): void {
+  const start = out.begin(FIELD.spans)
+  out.bytes(SPAN.traceId, bytesOf(span.traceId, traceId))
+  out.bytes(SPAN.spanId, bytesOf(span.spanId, spanId))
+  if (span.parentId !== '') out.bytes(SPAN.parentSpanId, bytesOf(span.parentId, spanId))
+  writeBytes(out, SPAN.name, span.name)
+  out.number(SPAN.kind, KIND[span.kind])
+  writeTime(out, TIME_TAG.spanStart, span.startMs)
+  writeTime(out, TIME_TAG.spanEnd, span.startMs + span.durationMs)
+  const { tags, moments } = span
+  for (let i = 0; i < tags.length; i += 2) writeAttribute(out, tags[i] as string, tags[i + 1] as string)
+  for (let i = 0; i < moments.length; i++) {
+    const { atMs, name } = moments[i] as Span['moments'][number]
+    const event = out.begin(SPAN.events)
+    writeTime(out, TIME_TAG.event, atMs)
+    out.text(EVENT_NAME, name)
+    out.end(event)
+  }
+  if (span.isError) {
+    const status = out.begin(SPAN.status)
+    out.number(STATUS_CODE, STATUS_ERROR)
+    out.end(status)
+  }
+  out.end(start)
+}
+
+function writeAttribute(out: WireWriter, key: string, value: string): void {
+  const pair = out.begin(SPAN.attributes)
+  if (isAscii(key)) out.text(ATTRIBUTE.key, key)
+  else out.bytes(ATTRIBUTE.key, Buffer.from(key, 'utf8'))
+  const any = out.begin(ATTRIBUTE.value)
+  writeBytes(out, STRING_VALUE, value)
+  out.end(any)
+  out.end(pair)
+}
+
+/** Text that came as bytes. An empty one is written too: a value of no text is none. */
+function writeBytes(out: WireWriter, field: number, bytes: string): void {
+  const text = utf8(bytes)
+  // What has none beyond ASCII is the same text.
+  if (text === bytes && text !== '') out.text(field, text)
+  else out.bytes(field, Buffer.from(text, 'utf8'))
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
+}
+
+/** A fixed64 of nanoseconds, as fine as the clock is: microseconds. In two halves, since their product is no safe integer. */
+function writeTime(out: WireWriter, tag: number, ms: number): void {
+  const micros = Math.round(ms * 1000)
+  const low = (micros % BITS_32) * 1000
+  const high = Math.floor(micros / BITS_32) * 1000 + Math.floor(low / BITS_32)
+  time[0] = tag
+  time.writeUInt32LE(low % BITS_32, 1)
+  time.writeUInt32LE(high, 5)
+  out.raw(time)
+}
+
+/** The bytes of an identifier; a shorter one has zeros before it. */
+function bytesOf(digits: string, into: Uint8Array): Uint8Array {
+  const missing = 2 * into.length - digits.length
+  for (let i = 0; i < into.length; i++) {
+    const at = 2 * i - missing
+    into[i] = at < 0 ? 0 : (hexValue(digits.charCodeAt(at)) << 4) | hexValue(digits.charCodeAt(at + 1))
+  }
+  return into
+}
