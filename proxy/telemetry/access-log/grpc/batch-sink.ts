@@ -56,6 +56,8 @@ export class BatchSink implements Sink {
   #isTimed = false
   #isPaused = false
   #isClosed = false
+  /** Called when no call is under way any more. */
+  #onIdle = () => {}
 
   constructor(plan: BatchPlan, context: StreamContext) {
     this.#plan = plan
@@ -146,6 +148,7 @@ export class BatchSink implements Sink {
       isDone = true
       if (call !== undefined) this.#calls.delete(call)
       this.#onDone(batch, result)
+      if (this.#calls.size === 0) this.#onIdle()
     })
     if (!isDone) this.#calls.add(call)
   }
@@ -168,6 +171,17 @@ export class BatchSink implements Sink {
     this.#context.clock.setTimer(RETRY_MS, () => {
       this.#isPaused = false
       this.#send()
+    })
+  }
+
+  /** A server that was away is tried at once, and what it does not take then stays for close(). */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#isPaused = false
+      this.#flush()
+      this.#send()
+      this.#onIdle = resolve
+      if (this.#calls.size === 0) resolve()
     })
   }
 

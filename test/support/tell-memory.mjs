@@ -1,0 +1,9 @@
+/* Loaded into a child before its program, with --expose-gc: tells the parent that asks what is held after a collection. */
+
+process.on('message', () => {
+  globalThis.gc()
+  const { heapUsed, external } = process.memoryUsage()
+  process.send(heapUsed + external)
+})
+// Who may ask keeps nobody alive. Threads load this too, and have no channel.
+process.channel?.unref()
