@@ -28,6 +28,9 @@ import { HostWatch } from './upstream/host-watch.ts'
 /** Of all threads of a process together. */
 const MAX_SERIES = 10_000
 
+/** Of the event loop, for sockets that were destroyed to close. */
+const MAX_CLOSING_TURNS = 100
+
 export interface DataPlaneOptions extends SurroundingsOptions {
   clock?: Clock
   random?: Random
@@ -280,6 +283,21 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     return count
   }
 
+  /**
+   * Cuts what drain() has left, and closes once servers of logs and spans have what is held for them, or have not taken it in a
+   * second.
+   */
+  async end(): Promise<void> {
+    for (const listener of this.#listeners.values()) listener.close()
+    // What was cut ends, and is told of, when its socket says that it is closed: some turns of the loop later.
+    for (let turns = 0; this.connectionCount > 0 && turns < MAX_CLOSING_TURNS; turns++) {
+      await new Promise<void>((resolve) => setImmediate(resolve))
+    }
+    await this.telemetry.flush()
+    this.close()
+  }
+
+  /** At once. */
   close(): void {
     this.#isDraining = true
     this.overload.close()

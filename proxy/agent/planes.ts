@@ -62,6 +62,7 @@ export interface Planes {
   listeners(): readonly ListenerStatus[]
   /** Stops accepting, lets requests finish; resolves when no connection is left or the deadline has passed. */
   drain(deadlineMs: number): Promise<void>
+  /** Cuts what is left. Resolves when what is held of logs and spans has left, as far as it can in a short while. */
   close(): Promise<void>
 }
 
@@ -116,8 +117,8 @@ export class LocalPlane implements Planes {
     return this.plane.drain(deadlineMs)
   }
 
-  async close(): Promise<void> {
-    this.plane.close()
+  close(): Promise<void> {
+    return this.plane.end()
   }
 }
 

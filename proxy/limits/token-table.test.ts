@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ManualClock } from '../../lib/clock.ts'
 import { seededRandom } from '../../lib/random.ts'
+import { liveBytes } from '../../test/support/live-bytes.ts'
 import type { TokenBucketPlan } from './token-bucket.ts'
 import { TokenTable, tokenMemory } from './token-table.ts'
 
@@ -54,6 +55,23 @@ test('each value has a bucket, and one that a thread has forgotten keeps what it
   const bucket = plan(2, 1000, 3)
   for (let i = 0; i < 50; i++) expect(takeMany(table, bucket, 3, `v${i}`)).toBe(2)
   for (let i = 0; i < 50; i++) expect(takeMany(table, bucket, 3, `v${i}`)).toBe(0)
+})
+
+test('long values have buckets too, and none of them is kept, nor what they are a part of', () => {
+  const [table] = tables(1) as [TokenTable]
+  const bucket = plan(2, 1000, 1000)
+  const partOf = (i: number, length: number) => `${i} ${'x'.repeat(8000)}`.slice(0, length)
+  const before = liveBytes()
+  const connection = {}
+  for (let i = 0; i < 300; i++) {
+    for (const length of [100, 600]) {
+      expect(takeMany(table, bucket, 3, partOf(i, length))).toBe(2)
+      expect(takeMany(table, bucket, 3, partOf(i, length))).toBe(0)
+      expect([1, 2, 3].map(() => table.take(bucket, partOf(i, length), connection))).toEqual([true, true, false])
+    }
+  }
+  expect(liveBytes() - before).toBeLessThan(1024 * 1024)
+  expect(table.take(bucket, partOf(299, 100), connection)).toBe(false)
 })
 
 test('a full table gives the place of the bucket that is the nearest to full', () => {

@@ -1,3 +1,4 @@
+import { ownText } from '../../lib/own-text.ts'
 import type { TokenBucketPlan, TokenSource } from './token-bucket.ts'
 
 /** How many buckets that are not full a process holds. */
@@ -6,6 +7,8 @@ export const MAX_BUCKETS = 65_536
 export const SEEDS = 2 ** 32
 /** A bucket stands at one of so many places. */
 const WINDOW = 32
+/** A longer value of a wildcard is kept nowhere. */
+const MAX_VALUE_LENGTH = 512
 /** Of a token: what sums of fractions may be wrong by. */
 const SLACK = 1e-6
 
@@ -23,6 +26,8 @@ export function tokenMemory(seed: number): TokenMemory {
 
 /** A bucket's key, and the place where it was seen last. */
 interface Place {
+  /** Of a value: the value, in memory of its own. */
+  readonly text: string
   readonly low: number
   readonly high: number
   slot: number
@@ -103,7 +108,7 @@ export class TokenTable implements TokenSource {
       times = new Map()
       this.#ofConnections.set(connection, times)
     }
-    const key = value === '' ? bucket.id : `${bucket.id}\0${value}`
+    const key = value === '' ? bucket.id : `${bucket.id}\0${this.#shortened(value)}`
     const nextMs = this.#spend(bucket, times.get(key) ?? 0, nowMs)
     if (nextMs < 0) return false
     times.delete(key)
@@ -121,18 +126,27 @@ export class TokenTable implements TokenSource {
     }
     const { values } = place
     if (values === undefined) return place
+    // Who asks decides how long it is: a long one is looked up anew each time.
+    if (value.length > MAX_VALUE_LENGTH) return this.#newPlace(value, place.low, place.high, undefined)
     let one = values.get(value)
     if (one !== undefined && values.size === 1) return one
-    if (one === undefined) one = this.#newPlace(value, place.low, place.high, undefined)
+    if (one === undefined) one = this.#newPlace(ownText(value), place.low, place.high, undefined)
     else values.delete(value)
-    values.set(value, one)
+    values.set(one.text, one)
     if (values.size > bucket.maxValues) values.delete(values.keys().next().value as string)
     return one
   }
 
+  /** What stands for a value where it is kept, which is a part of a request. */
+  #shortened(value: string): string {
+    if (value.length <= MAX_VALUE_LENGTH) return value
+    this.#hash(value, 0, 0)
+    return `\0${this.#low} ${this.#high}`
+  }
+
   #newPlace(text: string, low: number, high: number, values: Place['values']): Place {
     this.#hash(text, low, high)
-    return { low: this.#low, high: this.#high, slot: -1, values }
+    return { text, low: this.#low, high: this.#high, slot: -1, values }
   }
 
   #slotOf(place: Place): number {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock, Timer } from '../../lib/clock.ts'
 
 /** Where observers put what they found. After close() it may still be written to, by calls that began before: it drops that, and counts it. */
 export interface Sink {
@@ -6,6 +6,8 @@ export interface Sink {
   close(): void
   /** The file that it writes to was moved away. */
   reopen?(): void
+  /** At the end of the process, before close(): sends what it holds. Resolves when that has gone, or cannot go now. */
+  flush?(): Promise<void>
 }
 
 /** Names what kind of sink it is and all that makes it another one, as `file /dev/stdout`. */
@@ -53,6 +55,18 @@ export class Sinks {
 
   reopen(): void {
     for (const sink of this.#byKey.values()) sink.reopen?.()
+  }
+
+  /** All send what they hold, at once; it is waited for no longer than so. */
+  async flush(deadlineMs: number): Promise<void> {
+    const flushes = [...this.#byKey.values()].flatMap((sink) => sink.flush?.() ?? [])
+    if (flushes.length === 0) return
+    let timer: Timer | undefined
+    const isLate = new Promise<void>((resolve) => {
+      timer = this.#clock.setTimer(deadlineMs, resolve)
+    })
+    await Promise.race([Promise.all(flushes), isLate])
+    timer?.cancel()
   }
 
   close(): void {

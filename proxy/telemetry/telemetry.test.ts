@@ -49,6 +49,33 @@ test('a sink that is wanted again in time stays', () => {
   expect(sink.closed).toBe(0)
 })
 
+test('at the end all sinks send what they hold, and one that is slow is not waited for', async () => {
+  const clock = new ManualClock()
+  const sinks = new Sinks(clock)
+  const asked: string[] = []
+  let flushed = 0
+  const sink = (name: string, flush: () => Promise<void>) =>
+    sinks.get(name, () => ({
+      close: () => {},
+      flush: () => {
+        asked.push(name)
+        return flush()
+      },
+    }))
+  sinks.get('without', () => new CountedSink())
+  sink('quick', async () => {})
+  const quick = sinks.flush(1000)
+  await quick
+  sink('silent', () => new Promise(() => {}))
+  const silent = sinks.flush(1000).then(() => flushed++)
+  clock.advance(999)
+  await Promise.resolve()
+  expect([asked, flushed]).toEqual([['quick', 'quick', 'silent'], 0])
+  clock.advance(1)
+  await silent
+  expect(flushed).toBe(1)
+})
+
 test('what one observer throws is reported, and the others are told', () => {
   const bugs: unknown[] = []
   const ended: string[] = []

@@ -21,6 +21,9 @@ export const UNOBSERVED: ObserverDirectory = {
   wallMsAt: () => 0,
 }
 
+/** How long is waited, at the end of a process, for servers of logs and spans. */
+const FLUSH_MS = 1000
+
 /** The observers of the plan that one thread serves, and their sinks. */
 export class Telemetry implements ObserverDirectory, ObserverContext {
   readonly stream: StreamContext
@@ -86,6 +89,15 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   /** Files were moved away: what is written from now on goes to new ones of their names. */
   reopenLogs(): void {
     this.#sinks.reopen()
+  }
+
+  /** What is held of logs and spans leaves, as far as it can in a second. Never rejects. */
+  async flush(): Promise<void> {
+    try {
+      await this.#sinks.flush(FLUSH_MS)
+    } catch (thrown) {
+      this.stream.bugs.report('telemetry', thrown)
+    }
   }
 
   close(): void {

@@ -22,8 +22,8 @@ import type { FromWorker, ToWorker, WorkerBirth } from './messages.ts'
 const ANSWER_MS = 2_000
 /** A worker that ended by a fault is started again after so long. */
 const RESTART_MS = 1_000
-/** How long a worker may take to let everything go. */
-const CLOSE_MS = 1_000
+/** How long a worker may take to let everything go, a second of it for servers of logs and spans. */
+const CLOSE_MS = 2_000
 
 export interface WorkerPoolOptions {
   readonly bootstrap: Bootstrap

@@ -128,9 +128,10 @@ port.on('message', (message: ToWorker) => {
       break
     case 'close':
       resources.close()
-      plane.close()
-      tell({ kind: 'closed' })
-      port.close()
+      void plane.end().then(() => {
+        tell({ kind: 'closed' })
+        port.close()
+      })
       break
   }
 })

@@ -24,7 +24,7 @@ const UNKNOWN = 'unknown'
 /** What stands in the place of labels when there is no room for more series. */
 export const OVERFLOW = 'overflow'
 /** No name of the mesh is longer; what strangers write is cut. */
-const MAX_LENGTH = 256
+export const MAX_LENGTH = 256
 
 export function labelsOf(subject: SeriesSubject): MetricLabels {
   const { reporter, source, destination, service, protocol, flags, security, answer } = subject

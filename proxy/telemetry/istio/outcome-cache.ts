@@ -1,5 +1,7 @@
+import { ownText } from '../../../lib/own-text.ts'
 import type { ClusterPlan } from '../../plan/plan.ts'
 import type { WorkloadFacts } from '../../plan/workload.ts'
+import { MAX_LENGTH } from './labels.ts'
 import type { Series } from './series-table.ts'
 
 /** All that tells the series of calls of one peer apart: compared by identity, or as numbers and short constant texts. */
@@ -62,10 +64,10 @@ export class OutcomeCache {
 
   keep(peer: WorkloadFacts, outcome: Outcome, series: Series): void {
     // What is counted as overflow is no matter of its labels, of which there may be very many.
-    if (series.isOverflow) return
+    if (series.isOverflow || outcome.host.length > MAX_LENGTH) return
     const entries = this.#entriesOf(peer)
     if (entries.length >= MAX_OUTCOMES) entries.shift()
-    entries.push({ ...outcome, series })
+    entries.push({ ...outcome, host: ownText(outcome.host), tags: outcome.tags.map(ownText), series })
   }
 
   #entriesOf(peer: WorkloadFacts): Entry[] {

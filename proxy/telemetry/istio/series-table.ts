@@ -128,7 +128,8 @@ export class SeriesTable implements Sink {
     tags: readonly string[],
     isOverflow = false,
   ): Series | undefined {
-    const key = `${plan.key}${JSON.stringify([labels, tags])}`
+    const text = JSON.stringify([labels, tags])
+    const key = `${plan.key}${text}`
     const found = this.#byKey.get(key)
     if (found !== undefined) return found
     if (!isOverflow && this.#count + names.size > this.#options.limit) {
@@ -136,7 +137,9 @@ export class SeriesTable implements Sink {
       return undefined
     }
     const slots = new Map<MetricName, Slot>()
-    for (const [name, full] of names) slots.set(name, this.#slot(full, changed(labels, name, plan, tags)))
+    // Texts of its own (see ownText), as those of the key are.
+    const [ownLabels, ownTags] = JSON.parse(text) as [MetricLabels, string[]]
+    for (const [name, full] of names) slots.set(name, this.#slot(full, changed(ownLabels, name, plan, ownTags)))
     const series = new Series(slots, isOverflow, this.#options.clock.nowMs())
     this.#byKey.set(key, series)
     if (!isOverflow) {

@@ -35,6 +35,8 @@ export class SpanQueue implements SpanSink, Sink {
   #call: SideCall | undefined
   #pauseMs = 0
   #isClosed = false
+  /** Somebody waits until nothing is under way: reports follow each other without waiting for more spans. */
+  #onIdle: (() => void) | undefined
 
   constructor(spanExport: SpanExport, context: StreamContext) {
     this.#export = spanExport
@@ -99,6 +101,7 @@ export class SpanQueue implements SpanSink, Sink {
       isAnswered = true
       this.#call = undefined
       this.#onResult(result, batch)
+      if (this.#call === undefined) this.#onIdle?.()
     })
     // It may have been answered before it came back.
     if (!isAnswered) this.#call = call
@@ -117,7 +120,7 @@ export class SpanQueue implements SpanSink, Sink {
       this.#lastPauseMs = 0
       if (verdict === 'taken') counters.spans_sent.add(batch.length)
       else counters.spans_dropped.add(batch.length)
-      if (this.#waiting.length >= MAX_BATCH || this.#isClosed) this.#flush()
+      if (this.#waiting.length >= MAX_BATCH || this.#isClosed || this.#onIdle !== undefined) this.#flush()
       else if (this.#waiting.length > 0 && !this.#timer.armed) this.#context.wheel.arm(this.#timer, FLUSH_MS)
     }
   }
@@ -132,6 +135,17 @@ export class SpanQueue implements SpanSink, Sink {
     this.#trim()
     this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#lastPauseMs === 0 ? FIRST_PAUSE_MS : this.#lastPauseMs * 2)
     this.#context.wheel.arm(this.#timer, this.#pauseMs)
+  }
+
+  /** A collector that was away is tried at once, and what it does not take then stays for close(). */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+      this.#context.wheel.disarm(this.#timer)
+      this.#resume()
+      this.#flush()
+      if (this.#call === undefined) resolve()
+    })
   }
 
   close(): void {

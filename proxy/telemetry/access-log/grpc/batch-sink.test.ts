@@ -14,7 +14,9 @@ function sinkOf(maxBytes: number) {
   const clock = new ManualClock()
   const metrics = new MetricStore()
   const bugs = new BugReporter(metrics, silentLogger)
-  const context = { clock, metrics, bugs, wheel: new TimerWheel(clock), cluster: () => undefined }
+  let tries = 0
+  const cluster = () => void tries++
+  const context = { clock, metrics, bugs, wheel: new TimerWheel(clock), cluster }
   const plan = {
     service: SERVICE as never,
     path: '/a.B/C',
@@ -30,7 +32,7 @@ function sinkOf(maxBytes: number) {
     sink.out.bytes(1, Buffer.alloc(bytes))
     sink.noteEntry()
   }
-  return { clock, sink, log, dropped: () => metrics.counter('dropped').value }
+  return { clock, sink, log, tries: () => tries, dropped: () => metrics.counter('dropped').value }
 }
 
 test('batches wait up to a number', () => {
@@ -52,6 +54,19 @@ test('and up to a sum of bytes, however large a batch may be', () => {
   expect(dropped()).toBe(0)
   for (let i = 0; i < 10; i++) log(1024 * 1024)
   expect(dropped()).toBe(10)
+})
+
+test('at the end a server that is away is tried once more, and not waited for', async () => {
+  const { log, sink, dropped, tries } = sinkOf(10_000)
+  await sink.flush()
+  expect(tries()).toBe(0)
+  log(10)
+  await sink.flush()
+  expect(tries()).toBe(1)
+  await sink.flush()
+  expect([tries(), dropped()]).toEqual([2, 0])
+  sink.close()
+  expect(dropped()).toBe(1)
 })
 
 test('the server is tried again after a while, and once for all that wait', () => {

@@ -73,7 +73,11 @@ export class BatchSink implements Sink {
   #open: BatchCall | undefined
   #isTimed = false
   #isPaused = false
+  /** No call is kept open for more. */
+  #isEnding = false
   #isClosed = false
+  /** Called when no call is under way any more. */
+  #onIdle = () => {}
 
   constructor(plan: BatchPlan, context: StreamContext) {
     this.#plan = plan
@@ -152,6 +156,7 @@ export class BatchSink implements Sink {
       } else if (this.#calls.size < MAX_CALLS) this.#call(this.#take() as Batch)
       else return
     }
+    if (this.#isEnding) this.#endOpen()
   }
 
   #endOpen(): void {
@@ -181,7 +186,10 @@ export class BatchSink implements Sink {
       timeoutMs,
       maxResponseBytes: MAX_ANSWER_BYTES,
     }
-    begun.call = SideCall.send(request, this.#context, (result) => this.#onDone(begun, result))
+    begun.call = SideCall.send(request, this.#context, (result) => {
+      this.#onDone(begun, result)
+      if (this.#calls.size === 0) this.#onIdle()
+    })
   }
 
   #onDone(done: BatchCall, result: SideResult): void {
@@ -204,6 +212,18 @@ export class BatchSink implements Sink {
     this.#context.clock.setTimer(RETRY_MS, () => {
       this.#isPaused = false
       this.#send()
+    })
+  }
+
+  /** A server that was away is tried at once, and what it does not take then stays for close(). */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#isPaused = false
+      this.#isEnding = true
+      this.#flush()
+      this.#send()
+      this.#onIdle = resolve
+      if (this.#calls.size === 0) resolve()
     })
   }
 
