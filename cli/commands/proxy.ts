@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { createLogger } from '../../lib/log.ts'
+import { giveOneTicket } from '../../lib/one-ticket.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { readBootstrap } from '../../proxy/agent/bootstrap.ts'
 import type { IdentityOptions } from '../../proxy/agent/identity/identity-secrets.ts'
@@ -91,6 +92,8 @@ function identityOptions(flags: ProxyFlags): IdentityOptions | undefined {
 async function run(flags: ProxyFlags): Promise<void> {
   if (flags.exitWithParent) exitWithParent()
   const log = createLogger('proxy')
+  const why = giveOneTicket()
+  if (why !== '') log.info('two session tickets a connection', { why })
   const agent = new Agent(readBootstrap(flags.config), flags.config, {
     log,
     workers: flags.workers,

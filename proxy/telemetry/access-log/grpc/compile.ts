@@ -28,7 +28,7 @@ const METHOD = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs'
 /** Fields of StreamAccessLogsMessage. */
 const MESSAGE = { httpLogs: 2, tcpLogs: 3 } as const
 const DEFAULT_FLUSH_MS = 1000
-/** Envoy's is 16 KiB. Each batch is a call, which costs as much as many entries. */
+/** Envoy's is 16 KiB. A batch is a message, and may be a call, which costs as much as many entries. */
 const DEFAULT_BUFFER_BYTES = 64 * 1024
 /** A call that takes longer has failed, where the configuration says nothing. */
 const DEFAULT_TIMEOUT_MS = 10_000
