@@ -11,13 +11,13 @@ const SPAN = {
   parentSpanId: 4,
   name: 5,
   kind: 6,
+  startTime: 7,
+  endTime: 8,
   attributes: 9,
   events: 11,
   status: 15,
 } as const
-/** Tags of fixed64 fields of numbers below 16, by which they begin. */
-const TIME_TAG = { spanStart: (7 << 3) | 1, spanEnd: (8 << 3) | 1, event: (1 << 3) | 1 } as const
-const EVENT_NAME = 2
+const EVENT = { time: 1, name: 2 } as const
 const KIND = { server: 2, client: 3 } as const
 const STATUS_CODE = 3
 const STATUS_ERROR = 2
@@ -25,11 +25,9 @@ const ATTRIBUTE = { key: 1, value: 2 } as const
 const STRING_VALUE = 1
 /** Of one span; a writer that has too little grows. */
 const SPAN_BYTES = 1024
-const BITS_32 = 0x1_0000_0000
 
 const traceId = new Uint8Array(16)
 const spanId = new Uint8Array(8)
-const time = Buffer.alloc(9)
 
 /** An ExportTraceServiceRequest of these spans. `resource`: the fields of ResourceSpans that go before them. */
 export function writeSpans(resource: Uint8Array, spans: readonly Span[]): Buffer {
@@ -50,15 +48,15 @@ function writeSpan(out: WireWriter, span: Span): void {
   if (span.parentId !== '') out.bytes(SPAN.parentSpanId, bytesOf(span.parentId, spanId))
   writeBytes(out, SPAN.name, span.name)
   out.number(SPAN.kind, KIND[span.kind])
-  writeTime(out, TIME_TAG.spanStart, span.startMs)
-  writeTime(out, TIME_TAG.spanEnd, span.startMs + span.durationMs)
+  out.nanoseconds(SPAN.startTime, span.startMs)
+  out.nanoseconds(SPAN.endTime, span.startMs + span.durationMs)
   const { tags, moments } = span
   for (let i = 0; i < tags.length; i += 2) writeAttribute(out, tags[i] as string, tags[i + 1] as string)
   for (let i = 0; i < moments.length; i++) {
     const { atMs, name } = moments[i] as Span['moments'][number]
     const event = out.begin(SPAN.events)
-    writeTime(out, TIME_TAG.event, atMs)
-    out.text(EVENT_NAME, name)
+    out.nanoseconds(EVENT.time, atMs)
+    out.text(EVENT.name, name)
     out.end(event)
   }
   if (span.isError) {
@@ -90,17 +88,6 @@ function writeBytes(out: WireWriter, field: number, bytes: string): void {
 function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
-}
-
-/** A fixed64 of nanoseconds, as fine as the clock is: microseconds. In two halves, since their product is no safe integer. */
-function writeTime(out: WireWriter, tag: number, ms: number): void {
-  const micros = Math.round(ms * 1000)
-  const low = (micros % BITS_32) * 1000
-  const high = Math.floor(micros / BITS_32) * 1000 + Math.floor(low / BITS_32)
-  time[0] = tag
-  time.writeUInt32LE(low % BITS_32, 1)
-  time.writeUInt32LE(high, 5)
-  out.raw(time)
 }
 
 /** The bytes of an identifier; a shorter one has zeros before it. */

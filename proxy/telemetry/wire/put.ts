@@ -26,6 +26,7 @@ const LENGTH_BYTES = 4
 const NO_ASCII = /[^\x00-\x7f]/g
 /** Of each of four bytes. */
 const HIGH_BITS = 0x8080_8080 | 0
+const BITS_32 = 0x1_0000_0000
 
 /** Of fields up to 2047. */
 export const numberKey = (field: number): number => field << 3
@@ -65,10 +66,13 @@ export function putDouble({ bytes, view }: Memory, at: number, key: number, valu
   return start + 8
 }
 
-/** Milliseconds as a fixed64 of nanoseconds. */
+/** Milliseconds as a fixed64 of nanoseconds, as fine as clocks are: microseconds. In two halves: their product is no safe integer. */
 export function putNanoseconds({ bytes, view }: Memory, at: number, key: number, ms: number): number {
   const start = putKey(bytes, at, key)
-  view.setBigUint64(start, BigInt(Math.floor(ms)) * 1_000_000n, true)
+  const micros = Math.round(ms * 1000)
+  const low = (micros % BITS_32) * 1000
+  view.setUint32(start, low % BITS_32, true)
+  view.setUint32(start + 4, Math.floor(micros / BITS_32) * 1000 + Math.floor(low / BITS_32), true)
   return start + 8
 }
 

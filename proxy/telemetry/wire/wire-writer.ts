@@ -59,7 +59,7 @@ export class WireWriter {
     this.#end = put.putBytes(this.room(PART_BYTES + value.length), this.#end, put.bytesKey(field), value)
   }
 
-  /** Milliseconds as a fixed64 of nanoseconds. */
+  /** Milliseconds as a fixed64 of nanoseconds, to the microsecond. */
   nanoseconds(field: number, ms: number): void {
     this.#end = put.putNanoseconds(this.room(PART_BYTES), this.#end, put.fixed64Key(field), ms)
   }

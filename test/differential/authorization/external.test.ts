@@ -6,7 +6,7 @@ import { GrpcAuthorizationServer, HttpAuthorizationServer } from '../../support/
 import { type Issued, TestCa } from '../../support/certificates.ts'
 import { EchoServer, echoOf } from '../../support/echo-server.ts'
 import { sendRaw } from '../../support/raw-http.ts'
-import { cluster } from '../../support/static-resources.ts'
+import { cluster, HTTP2 } from '../../support/static-resources.ts'
 import { outcomeOf } from '../outcome.ts'
 import { StaticPair } from '../static-pair.ts'
 import { meshSecrets, type PolicedWorkload, PolicedWorkloads } from './workloads.ts'
@@ -116,17 +116,11 @@ function workloadsOf(
 beforeAll(async () => {
   if (envoy === undefined) return
   await upstream.listen(UPSTREAM_PORT, '127.0.0.1')
-  const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-  const http2 = {
-    typed_extension_protocol_options: {
-      [options]: { '@type': `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
-    },
-  }
   const clusters = [
     ...mesh.clusters(UPSTREAM_PORT),
     cluster(`outbound|${BY_HTTP}||${service}`, [await byHttp.listen()]),
-    cluster(`outbound|${BY_GRPC}||${service}`, [await byGrpc.listen()], http2),
-    cluster(`outbound|${DOWN}||${service}`, [1], http2),
+    cluster(`outbound|${BY_GRPC}||${service}`, [await byGrpc.listen()], HTTP2),
+    cluster(`outbound|${DOWN}||${service}`, [1], HTTP2),
   ]
   const secrets = meshSecrets(
     ca.issue('server', { altNames: ['URI:spiffe://cluster.local/ns/a/sa/server'] }),

@@ -3,7 +3,7 @@ import { peerOrSkip } from '../../peers/peers.ts'
 import { EchoServer } from '../../support/echo-server.ts'
 import { RateLimitServer } from '../../support/rate-limit-server.ts'
 import { sendRaw } from '../../support/raw-http.ts'
-import { cluster, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, typed } from '../../support/static-resources.ts'
 import { outcomeOf } from '../outcome.ts'
 import { StaticPair } from '../static-pair.ts'
 
@@ -105,17 +105,11 @@ const ROUTES = [
 beforeAll(async () => {
   if (envoy === undefined) return
   await upstream.listen(UPSTREAM_PORT, '127.0.0.1')
-  const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-  const http2 = {
-    typed_extension_protocol_options: {
-      [options]: { '@type': `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
-    },
-  }
   await pair.start(
     envoy,
     Object.keys(CASES).map((name) => portOf(name as Case)),
     (address) => Object.keys(CASES).map((name) => listenerOf(address, name as Case)),
-    [cluster('up', [UPSTREAM_PORT]), cluster('limits', [await server.listen()], http2), cluster('nowhere', [1], http2)],
+    [cluster('up', [UPSTREAM_PORT]), cluster('limits', [await server.listen()], HTTP2), cluster('nowhere', [1], HTTP2)],
   )
 }, 60_000)
 

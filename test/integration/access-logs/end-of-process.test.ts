@@ -6,7 +6,7 @@ import { LogCollector } from '../../support/log-collector.ts'
 import { ProxyProcess } from '../../support/proxy-process.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { SpanCollector, tagsOf } from '../../support/span-collector.ts'
-import { cluster, listener, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, listener, typed } from '../../support/static-resources.ts'
 import { freePort } from '../../support/traced-sidecar.ts'
 
 /** What a proxy holds of access logs and spans when it is told to end leaves before it ends. */
@@ -49,12 +49,6 @@ afterAll(() => {
 })
 
 async function served(): Promise<string> {
-  const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-  const http2 = {
-    typed_extension_protocol_options: {
-      [options]: { '@type': `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
-    },
-  }
   const grpc = (cluster_name: string) => ({ grpc_service: { envoy_grpc: { cluster_name }, timeout: NEVER } })
   const manager = typed('filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: 'h',
@@ -103,8 +97,8 @@ async function served(): Promise<string> {
       ],
       clusters: [
         cluster('up', [ports.upstream]),
-        cluster('logs', [ports.logs], http2),
-        cluster('spans', [ports.spans], http2),
+        cluster('logs', [ports.logs], HTTP2),
+        cluster('spans', [ports.spans], HTTP2),
       ],
     },
   })

@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.ts'
 import { LogCollector } from '../../support/log-collector.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { tagsOf } from '../../support/span-collector.ts'
-import { cluster, listener, resources, tcpChain, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, listener, resources, tcpChain, typed } from '../../support/static-resources.ts'
 
 /** What our proxy tells a collector of OTLP's logs. */
 
@@ -89,18 +89,12 @@ function served(collectorPort: number): string {
     },
     http_filters: [{ name: 'router', typed_config: typed('filters.http.router.v3.Router') }],
   })
-  const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-  const http2 = {
-    typed_extension_protocol_options: {
-      [options]: { '@type': `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
-    },
-  }
   return resources(
     [
       listener('http', { filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }] }),
       listener('tcp', { filter_chains: [tcpChain('up', {}, log(text('%BYTES_RECEIVED% bytes')))] }),
     ],
-    [cluster('up', [upstreamPort]), cluster('collector', [collectorPort], http2)],
+    [cluster('up', [upstreamPort]), cluster('collector', [collectorPort], HTTP2)],
   )
 }
 

@@ -5,16 +5,10 @@ import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { eventually } from '../../support/eventually.ts'
 import { LineServer } from '../../support/line-server.ts'
 import { sendRaw } from '../../support/raw-http.ts'
-import { cluster, httpChain, listener, resources, tcpChain, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, httpChain, listener, resources, tcpChain, typed } from '../../support/static-resources.ts'
 
 /** What happens to a connection while a server of verdicts is asked about it. */
 
-const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const HTTP2 = {
-  typed_extension_protocol_options: {
-    [OPTIONS]: { '@type': `type.googleapis.com/${OPTIONS}`, explicit_http_config: { http2_protocol_options: {} } },
-  },
-}
 let verdicts: GrpcAuthorizationServer
 let upstream: LineServer
 let proxy: BootstrapProxy

@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.ts'
 import { HttpLoad, type LoadRequest } from '../../support/http-load.ts'
 import { parsePage, type Series, seriesSum } from '../../support/prometheus-page.ts'
 import { ProxyProcess } from '../../support/proxy-process.ts'
-import { cluster, listener, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, listener, typed } from '../../support/static-resources.ts'
 
 /**
  * Every request has a host and a path of its own, both are labels, and all is observed: what one proxy makes of that stays
@@ -60,12 +60,6 @@ afterAll(async () => {
 })
 
 function bootstrapOf(appPort: number, sinkPort: number): string {
-  const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-  const http2 = {
-    typed_extension_protocol_options: {
-      [options]: { '@type': `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
-    },
-  }
   const grpc_service = { envoy_grpc: { cluster_name: 'sink' } }
   const stats = {
     name: 'istio.stats',
@@ -115,7 +109,7 @@ function bootstrapOf(appPort: number, sinkPort: number): string {
           filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }],
         }),
       ],
-      clusters: [cluster('app', [appPort]), cluster('sink', [sinkPort], http2)],
+      clusters: [cluster('app', [appPort]), cluster('sink', [sinkPort], HTTP2)],
     },
   })
 }

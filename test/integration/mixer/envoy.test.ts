@@ -5,7 +5,7 @@ import { EchoServer } from '../../support/echo-server.ts'
 import { DENY_RULE, pod, rateLimitRule } from '../../support/mixer-config.ts'
 import { MixerProcess } from '../../support/mixer-process.ts'
 import { sendRaw } from '../../support/raw-http.ts'
-import { cluster, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, typed } from '../../support/static-resources.ts'
 
 /** Istio's sample policies, asked of our mixer by real Envoy; the one that denies by our own proxy too. */
 
@@ -82,12 +82,6 @@ function listener(address: string, port: number, filter: object, route: object):
 beforeAll(async () => {
   if (envoy === undefined) return
   await upstream.listen(UPSTREAM_PORT, '127.0.0.1')
-  const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-  const http2 = {
-    typed_extension_protocol_options: {
-      [options]: { '@type': `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
-    },
-  }
   await mixer.listen()
   await pair.start(
     envoy,
@@ -99,7 +93,7 @@ beforeAll(async () => {
         ? [listener(address, PRODUCTPAGE_PORT, limit, { cluster: CLUSTER, rate_limits: [{ actions }] })]
         : []),
     ],
-    [cluster('up', [UPSTREAM_PORT]), cluster(CLUSTER, [UPSTREAM_PORT]), cluster('mixer', [mixer.port], http2)],
+    [cluster('up', [UPSTREAM_PORT]), cluster(CLUSTER, [UPSTREAM_PORT]), cluster('mixer', [mixer.port], HTTP2)],
   )
 }, 60_000)
 

@@ -10,7 +10,7 @@ import { eventually } from '../../support/eventually.ts'
 import { canConnect, loopbackBlock } from '../../support/mesh.ts'
 import { MixerProcess } from '../../support/mixer-process.ts'
 import { sendRaw } from '../../support/raw-http.ts'
-import { cluster, tcpChain, typed } from '../../support/static-resources.ts'
+import { cluster, HTTP2, tcpChain, typed } from '../../support/static-resources.ts'
 
 /** What real Envoy reports of requests and connections, counted by our mixer. */
 
@@ -122,12 +122,6 @@ function bootstrap(mixerPort: number): object {
       ],
     },
   })
-  const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-  const http2 = {
-    typed_extension_protocol_options: {
-      [options]: { '@type': `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
-    },
-  }
   const address = (port_value: number) => ({ socket_address: { address: host, port_value } })
   return {
     node: {
@@ -148,7 +142,7 @@ function bootstrap(mixerPort: number): object {
           filter_chains: [tcpChain(MONGO, {}, { access_log: log('Tcp') })],
         },
       ],
-      clusters: [cluster(REVIEWS, [UPSTREAM_PORT]), cluster(MONGO, [BYTES_PORT]), cluster('mixer', [mixerPort], http2)],
+      clusters: [cluster(REVIEWS, [UPSTREAM_PORT]), cluster(MONGO, [BYTES_PORT]), cluster('mixer', [mixerPort], HTTP2)],
     },
   }
 }
