@@ -17,9 +17,9 @@ export function randomJwtRequest(configuration: Configuration, random: Random): 
   const headers: [string, string][] = []
   let path = one(random, ['/', '/get', '/a/b?x=1&y=2', '/get?x='])
   const made: string[] = []
-  const tokens = one(random, [0, 1, 1, 1, 1, 1, 1, 2])
+  const tokens = one(random, [0, 1, 1, 1, 1, 1, 2, 2])
   for (let i = 0; i < tokens; i++) {
-    const token = randomToken(configuration, random)
+    const token = randomToken(configuration, tokens === 1 ? 0.4 : 0.7, random)
     made.push(token.made)
     path = place(token.text, headers, path, made, random)
   }
@@ -185,11 +185,11 @@ function strangerFor(key: SigningKey): Partial<SigningKey> {
     : { secret: other.secret }
 }
 
-function randomToken(configuration: Configuration, random: Random): { text: string; made: string } {
+function randomToken(configuration: Configuration, goodChance: number, random: Random): { text: string; made: string } {
   const known = random.next() < 0.85
   const issuer: Issuer = known ? one(random, configuration.issuers) : one(random, [STRANGER, ...ISSUERS])
   const key = one(random, issuer.keys)
-  const making = random.next() < 0.4 ? 'good' : one(random, Object.keys(MAKINGS))
+  const making = random.next() < goodChance ? 'good' : one(random, Object.keys(MAKINGS))
   const make = MAKINGS[making] as Making
   return {
     text: make(key, randomPayload(issuer.issuer, random), random),

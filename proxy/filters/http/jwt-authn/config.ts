@@ -15,9 +15,9 @@ import { refuse } from '../../../plan/plan-error.ts'
 import { fieldName } from '../../../plan/wire-text.ts'
 import { KeySet } from './key-set.ts'
 import { DEFAULT_LOCATIONS, type Location, sortLocations } from './locations.ts'
-import { type Provider, plainAudience } from './provider.ts'
+import { outputHeadersOf, type Provider, plainAudience } from './provider.ts'
 import { RemoteJwks } from './remote-jwks.ts'
-import { lenient, providersOf, type Requirement } from './requirement.ts'
+import { lenient, ofProvider, providersOf, type Requirement } from './requirement.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
 export interface JwtConfig {
@@ -65,7 +65,7 @@ export function compileJwtAuthn(any: Any, path: string): JwtConfig {
     }),
     requirements,
     remotes: [...providers.values()].flatMap(({ remote }) => remote ?? []),
-    outputHeaders: outputHeadersOf([...providers.values()]),
+    outputHeaders: [...new Set([...providers.values()].flatMap(outputHeadersOf))],
     bypassesPreflight: config.bypassCorsPreflight,
     stripsFailure: config.stripFailureResponse,
   }
@@ -84,14 +84,6 @@ export function compileJwtAuthn(any: Any, path: string): JwtConfig {
 
 function isEmpty(requirement: JwtRequirement): boolean {
   return requirement.requiresType.case === undefined
-}
-
-function outputHeadersOf(providers: readonly Provider[]): string[] {
-  const names = providers.flatMap(({ payloadHeader, claimHeaders }) => [
-    ...(payloadHeader === '' ? [] : [payloadHeader]),
-    ...claimHeaders.map(({ header }) => header),
-  ])
-  return [...new Set(names)]
 }
 
 export function compileJwtRoute(any: Any, path: string): JwtRouteConfig {
@@ -190,11 +182,11 @@ function compileRequirement(
   switch (type.case) {
     case 'providerName': {
       const provider = find(type.value, `${path}.provider_name`)
-      return { kind: 'provider', provider, audiences: provider.audiences }
+      return ofProvider(provider, provider.audiences)
     }
     case 'providerAndAudiences': {
       const provider = find(type.value.providerName, `${path}.provider_and_audiences.provider_name`)
-      return { kind: 'provider', provider, audiences: type.value.audiences.map(plainAudience) }
+      return ofProvider(provider, type.value.audiences.map(plainAudience))
     }
     case 'requiresAny':
       return compileAny(type.value.requirements, providers, `${path}.requires_any`)

@@ -109,6 +109,24 @@ test('a token that one provider has accepted and taken out is no token for the n
   expect(await refusalOf(call, config)).toBe('401 Jwt is expired')
 })
 
+test('what one provider has passed on goes when another is asked that passes on in the same field', async () => {
+  const claims = (header: string) => ({ claim_to_headers: [{ header_name: header, claim_name: 'sub' }] })
+  const other = { ...PROVIDER, issuer: 'https://other.test', forward_payload_header: 'x-payload', ...claims('x-sub') }
+  const requires = { requires_any: { requirements: [{ provider_name: 'p' }, { provider_name: 'other' }] } }
+  const ofOther = makeToken(ec, { ...GOOD, iss: 'https://other.test', sub: 'bob' })
+  for (const [header, fields] of [
+    ['x-sub', { 'x-sub': 'bob' }],
+    ['x-first', { 'x-sub': 'bob', 'x-first': 'alice' }],
+  ] as const) {
+    const config = configOf({}, requires, { providers: { p: { ...PROVIDER, ...claims(header) }, other } })
+    // p accepts the token in the query, and fails for that in the field, which is for the other.
+    const call = callOf([`authorization: Bearer ${ofOther}`], `/?access_token=${makeToken(ec, GOOD)}`)
+    expect(await refusalOf(call, config)).toBe('passes')
+    for (const [name, value] of Object.entries(fields)) expect(call.head.get(name)).toBe(value)
+    expect(call.head.get('x-payload')).toBeDefined()
+  }
+})
+
 test('a bad token beside an accepted one of the same field is not missing, though both are gone', async () => {
   const requires = { requires_any: { requirements: [{ provider_name: 'p' }, { allow_missing: {} }] } }
   const config = configOf({ from_headers: [{ name: 'x-token' }] }, requires)

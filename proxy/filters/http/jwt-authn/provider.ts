@@ -35,6 +35,12 @@ export function keysOf({ localKeys, remote }: Provider): KeySet | undefined {
   return remote === undefined ? localKeys : remote.keys
 }
 
+/** The fields in which something of a token of this provider is passed on. */
+export function outputHeadersOf({ payloadHeader, claimHeaders }: Provider): string[] {
+  const ofClaims = claimHeaders.map(({ header }) => header)
+  return payloadHeader === '' ? ofClaims : [payloadHeader, ...ofClaims]
+}
+
 export function tokensAt(locations: readonly Location[], head: RequestHead): FoundToken[] {
   return locations.flatMap((location) => findTokens(head, location).map((text) => ({ text, location })))
 }

@@ -1,12 +1,21 @@
 import type { Location } from './locations.ts'
-import type { Provider } from './provider.ts'
+import { outputHeadersOf, type Provider } from './provider.ts'
 
 /** What is asked of a request (envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement), compiled. */
 export type Requirement =
-  | { readonly kind: 'provider'; readonly provider: Provider; readonly audiences: readonly string[] }
+  | OfProvider
   | { readonly kind: 'any'; readonly of: readonly Requirement[] }
   | { readonly kind: 'all'; readonly of: readonly Requirement[] }
   | Lenient
+
+/** A token of one provider. */
+export interface OfProvider {
+  readonly kind: 'provider'
+  readonly provider: Provider
+  readonly audiences: readonly string[]
+  /** What was passed on of tokens in these fields goes when this is asked. */
+  readonly outputHeaders: readonly string[]
+}
 
 /** No token is good enough; with `orFailed` a bad one is, too. */
 export interface Lenient {
@@ -14,6 +23,12 @@ export interface Lenient {
   readonly orFailed: boolean
   /** Where tokens are looked for, each place with those who issue what may stand there. */
   readonly places: readonly { readonly location: Location; readonly providers: readonly Provider[] }[]
+  /** As of a provider's. */
+  readonly outputHeaders: readonly string[]
+}
+
+export function ofProvider(provider: Provider, audiences: readonly string[]): OfProvider {
+  return { kind: 'provider', provider, audiences, outputHeaders: outputHeadersOf(provider) }
 }
 
 /** The lenient requirement beside these providers. */
@@ -27,7 +42,8 @@ export function lenient(orFailed: boolean, providers: readonly Provider[]): Leni
       places.set(key, place)
     }
   }
-  return { kind: 'lenient', orFailed, places: [...places.values()] }
+  const outputHeaders = [...new Set(providers.flatMap(outputHeadersOf))]
+  return { kind: 'lenient', orFailed, places: [...places.values()], outputHeaders }
 }
 
 /** Every provider that a requirement may ask, each once. */
