@@ -72,8 +72,10 @@ export class FrameWriter implements TurnEnd {
 
   /** Begins a frame; `length` bytes of payload must follow. */
   frame(type: number, flags: number, streamId: number, length: number): void {
-    if (this.#end >= FLUSH_BYTES) this.flush()
-    this.#reserve(FRAME_HEADER_BYTES + length)
+    const size = FRAME_HEADER_BYTES + length
+    // A slab that had to grow would not be one of those that are used again.
+    if (this.#end >= FLUSH_BYTES || this.#end + size > SLAB_BYTES) this.flush()
+    this.#reserve(size)
     if (!this.#isScheduled) {
       this.#isScheduled = true
       this.#out.atTurnEnd(this)

@@ -21,6 +21,15 @@ export class WireWriter {
     return Buffer.from(this.#memory.bytes.subarray(from, this.#end))
   }
 
+  /** Goes on in other memory, which begins with the first `length` bytes of what was written. Returns the memory so far. */
+  moveTo(memory: put.Memory, length: number): put.Memory {
+    const before = this.#memory
+    memory.bytes.set(before.bytes.subarray(0, length))
+    this.#memory = memory
+    this.#end = length
+    return before
+  }
+
   /** Forgets what was written after the first `length` bytes, or takes for written what was put there. */
   cut(length: number): void {
     this.#end = length

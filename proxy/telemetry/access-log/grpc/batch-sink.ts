@@ -4,6 +4,7 @@ import type { StreamContext } from '../../../stream/context.ts'
 import { FRAME_HEADER_BYTES, GRPC_FIELDS, grpcStatusText } from '../../../stream/grpc-message.ts'
 import { SideCall, type SideResult } from '../../../stream/side-call.ts'
 import type { Sink } from '../../sinks.ts'
+import { Memory } from '../../wire/put.ts'
 import { WireWriter } from '../../wire/wire-writer.ts'
 
 /** Calls that may be under way together. */
@@ -15,6 +16,10 @@ const MAX_WAITING = 64
 /** And of their bytes, whatever the configuration holds a batch to. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 const MAX_BATCH_BYTES = 1024 * 1024
+/** Of memory for entries that batches have left: fresh memory costs more than what is written to it. */
+const MAX_SPARE_BYTES = 1024 * 1024
+/** Beyond a batch, for its last entry and what is around them. */
+const ENTRY_BYTES = 4096
 /** After a server could not be reached. */
 const RETRY_MS = 1000
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -36,6 +41,8 @@ export interface BatchPlan {
 
 interface Batch {
   readonly body: Buffer
+  /** Where it lies, if in memory of its own of the size that is used again. */
+  readonly memory: Memory | undefined
   readonly entries: number
 }
 
@@ -68,6 +75,8 @@ export class BatchSink implements Sink {
   readonly #waiting: Batch[] = []
   #waitingBytes = 0
   readonly #maxBytes: number
+  readonly #memoryBytes: number
+  readonly #spare: Memory[] = []
   readonly #calls = new Set<BatchCall>()
   /** The call that takes more. */
   #open: BatchCall | undefined
@@ -85,7 +94,8 @@ export class BatchSink implements Sink {
     this.#written = context.metrics.counter(plan.written)
     this.#dropped = context.metrics.counter(plan.dropped)
     this.#maxBytes = Math.min(plan.maxBytes, MAX_BATCH_BYTES)
-    this.out = new WireWriter(2 * this.#maxBytes + 4096)
+    this.#memoryBytes = this.#maxBytes + ENTRY_BYTES
+    this.out = new WireWriter(this.#memoryBytes)
     this.out.raw(Buffer.alloc(FRAME_HEADER_BYTES))
     this.#starts = plan.within.map(({ preface, field }) => {
       this.out.raw(preface)
@@ -120,14 +130,37 @@ export class BatchSink implements Sink {
   #flush(): void {
     if (this.#entries === 0) return
     for (let i = this.#starts.length - 1; i >= 0; i--) this.out.end(this.#starts[i] as number)
-    const body = this.out.copy()
+    const batch = this.#cutBatch()
+    const { body } = batch
     body.writeUInt32BE(body.length - FRAME_HEADER_BYTES, 1)
-    this.#waiting.push({ body, entries: this.#entries })
+    this.#waiting.push(batch)
     this.#waitingBytes += body.length
     this.#entries = 0
-    this.out.cut(this.#firstByte)
     this.#dropOldest()
     this.#send()
+  }
+
+  /** A batch that fills its memory goes with it; others would hold more than they are. */
+  #cutBatch(): Batch {
+    const { out } = this
+    const entries = this.#entries
+    const { length } = out
+    if (2 * length < this.#memoryBytes) {
+      const body = out.copy()
+      out.cut(this.#firstByte)
+      return { body, memory: undefined, entries }
+    }
+    const memory = out.moveTo(this.#spare.pop() ?? new Memory(this.#memoryBytes), this.#firstByte)
+    const isReusable = memory.bytes.length === this.#memoryBytes
+    return { body: memory.bytes.subarray(0, length), memory: isReusable ? memory : undefined, entries }
+  }
+
+  /** The server has taken them, so nobody sends them any more. */
+  #reuse(batches: readonly Batch[]): void {
+    for (const { memory } of batches) {
+      if (memory === undefined || (this.#spare.length + 1) * this.#memoryBytes > MAX_SPARE_BYTES) continue
+      this.#spare.push(memory)
+    }
   }
 
   #take(): Batch | undefined {
@@ -195,8 +228,10 @@ export class BatchSink implements Sink {
   #onDone(done: BatchCall, result: SideResult): void {
     this.#calls.delete(done)
     if (this.#open === done) this.#open = undefined
-    if (isTaken(result)) this.#written.add(done.entries)
-    else if (result.kind === 'failed' && NEVER_SENT.has(result.reason) && !this.#isClosed) {
+    if (isTaken(result)) {
+      this.#written.add(done.entries)
+      this.#reuse(done.batches)
+    } else if (result.kind === 'failed' && NEVER_SENT.has(result.reason) && !this.#isClosed) {
       this.#waiting.unshift(...done.batches)
       for (const { body } of done.batches) this.#waitingBytes += body.length
       this.#dropOldest()
