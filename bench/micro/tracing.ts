@@ -66,7 +66,7 @@ function main(): void {
         if (!isTraced) continue
         observers.onRequest(record)
         observers.onForward(record)
-        observers.onEnd(record)
+        observers.onEnd([record], 0, 1)
       }
       return ((performance.now() - startedMs) * 1e6) / CALLS
     }

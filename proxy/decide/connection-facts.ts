@@ -25,6 +25,13 @@ export interface ConnectionFacts {
   tls: TlsFacts | undefined
 }
 
+/** Asks for the addresses now: a socket that is closed has none any more, unless it was asked before. */
+export function learnAddresses(facts: ConnectionFacts): void {
+  void facts.sourceAddress
+  void facts.directSourceAddress
+  void facts.destinationAddress
+}
+
 const NO_PROTOCOLS: readonly string[] = []
 
 /**

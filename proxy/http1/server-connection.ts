@@ -292,6 +292,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   onLentBytes(buffer: Buffer, length: number): void {
     // A request under way still needs its head, and somebody may hold its body: what follows is copied to another place.
     const isFree = this.#pending === undefined && !this.#exchange.isActive && !this.#isTunnel
+    if (isFree) this.#exchange.settle()
     this.#onData(isFree ? this.#kept.keep(buffer, length) : Buffer.from(buffer.subarray(0, length)))
   }
 
@@ -394,6 +395,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
       if (size > 0) this.#armHeaders(manager)
       return 0
     }
+    this.#exchange.settle()
     const error = parseRequestHead(bytes, start, end, this.head)
     if (error !== undefined) return this.#refuse(manager, error)
     this.#beginRequest(manager)

@@ -136,6 +136,7 @@ export class ServerSession extends Http2Session<ServerStream> {
       return this.resetStream(streamId, ERROR_CODE.refusedStream)
     }
     const stream = this.#spare.pop() ?? new ServerStream(this, this.#context)
+    stream.exchange.settle()
     stream.id = streamId
     this.streams.add(stream)
     let error = 0

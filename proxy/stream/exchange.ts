@@ -124,6 +124,11 @@ export class Exchange implements Call, TriedRequest {
 
   // === from the downstream connection ===
 
+  /** Before the memory of its head, or anything else of it, is used for the next request. */
+  settle(): void {
+    if (this.#ownRecord?.isUntold === true) this.#context.telemetry.tellEnded()
+  }
+
   /** The request's head has come. A body may follow. */
   begin(manager: HttpManagerPlan, stats: ManagerStats): void {
     const context = this.#context
@@ -570,7 +575,7 @@ export class Exchange implements Call, TriedRequest {
     if (isAnswered) this.#cluster?.stats.upstream_rq_time.record(nowMs - this.#requestEndMs)
     if (this.#record !== undefined) {
       this.#record.endMs = nowMs
-      this.#record.observers.onEnd(this.#record)
+      this.#context.telemetry.ended(this.#record)
       this.#record = undefined
     }
     this.#tries.end()

@@ -1,5 +1,5 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
-import type { ConnectionFacts } from '../decide/connection-facts.ts'
+import { type ConnectionFacts, learnAddresses } from '../decide/connection-facts.ts'
 import type { Decision } from '../decide/decision.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import type { WorkloadFacts } from '../plan/workload.ts'
@@ -19,8 +19,8 @@ export interface RecordedCall {
 }
 
 /**
- * What one request was like, for those who observe. It belongs to an exchange and is used again for the next request: keep
- * nothing of it. Times are the monotonic clock's, in milliseconds; 0 where it did not come to that.
+ * What one request was like, for those who observe. It belongs to an exchange and is used again for the next request, as are head
+ * and decision, which stay until observers were told of the end (ended-calls.ts): keep nothing of it. Times are the monotonic clock's, in milliseconds; 0 where it did not come to that.
  */
 export class CallRecord {
   /** The request as it stands now: after onForward(), as it was sent upstream. */
@@ -28,6 +28,8 @@ export class CallRecord {
   readonly facts: ConnectionFacts
   readonly decision: Decision
   observers!: CallObservers
+  /** It is over, and observers have not been told yet. */
+  isUntold = false
   manager!: HttpManagerPlan
   /** Of the Unix epoch. */
   startWallMs = 0
@@ -75,6 +77,8 @@ export class CallRecord {
   constructor({ head, facts, decision }: RecordedCall) {
     this.head = head
     this.facts = facts
+    // Whoever tells of the call does it when the client may have gone.
+    learnAddresses(facts)
     this.decision = decision
   }
 

@@ -55,13 +55,16 @@ export class CallObservers {
     }
   }
 
-  onEnd(record: CallRecord): void {
+  /** Of the calls records[from] to records[to - 1]. One observer after the other, so that its code stays at hand. */
+  onEnd(records: readonly CallRecord[], from: number, to: number): void {
     const all = this.#onEnd
     for (let i = 0; i < all.length; i++) {
-      try {
-        all[i]?.onEnd(record)
-      } catch (thrown) {
-        this.#onBug(thrown)
+      for (let k = from; k < to; k++) {
+        try {
+          all[i]?.onEnd(records[k] as CallRecord)
+        } catch (thrown) {
+          this.#onBug(thrown)
+        }
       }
     }
   }

@@ -92,7 +92,7 @@ test('what one observer throws is reported, and the others are told', () => {
   )
   const record = recordOf(observers)
   record.endingDetail = 'gone'
-  observers.onEnd(record)
+  observers.onEnd([record], 0, 1)
   expect(ended).toEqual(['gone'])
   expect(bugs).toEqual([new Error('broken')])
 })

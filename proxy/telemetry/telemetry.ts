@@ -2,6 +2,8 @@ import { WallTimes } from '../../lib/clock.ts'
 import type { NodeFacts } from '../node-facts.ts'
 import type { FilterChainPlan, HttpManagerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
+import type { CallRecord } from './call-record.ts'
+import { EndedCalls } from './ended-calls.ts'
 import type { ObserverContext } from './observer.ts'
 import { CallObservers, ConnectionObservers } from './observers.ts'
 import { type Sink, type SinkKey, Sinks } from './sinks.ts'
@@ -10,6 +12,10 @@ import { type Sink, type SinkKey, Sinks } from './sinks.ts'
 export interface ObserverDirectory {
   observersOf(manager: HttpManagerPlan): CallObservers | undefined
   connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined
+  /** A call that somebody observes is over. */
+  ended(record: CallRecord): void
+  /** Observers are told of all that is over: something of a call is about to be used again. */
+  tellEnded(): void
   /** What the wall clock said when the monotonic one said `nowMs`, a moment ago. */
   wallMsAt(nowMs: number): number
 }
@@ -18,6 +24,8 @@ export interface ObserverDirectory {
 export const UNOBSERVED: ObserverDirectory = {
   observersOf: () => undefined,
   connectionObserversOf: () => undefined,
+  ended: () => {},
+  tellEnded: () => {},
   wallMsAt: () => 0,
 }
 
@@ -31,6 +39,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   readonly seriesLimit: number
   readonly #sinks: Sinks
   readonly #wall: WallTimes
+  readonly #ended: EndedCalls
   /** Also those of earlier plans, as long as connections go on by them. */
   readonly #calls = new WeakMap<HttpManagerPlan, CallObservers>()
   readonly #connections = new WeakMap<TcpProxyPlan, ConnectionObservers>()
@@ -41,6 +50,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
     this.node = node
     this.#sinks = new Sinks(stream.clock)
     this.#wall = new WallTimes(stream.clock)
+    this.#ended = new EndedCalls(stream.out)
   }
 
   sink<T extends Sink>(key: SinkKey, make: () => T): T {
@@ -53,6 +63,14 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
 
   connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined {
     return proxy.observers.length === 0 ? undefined : this.#connections.get(proxy)
+  }
+
+  ended(record: CallRecord): void {
+    this.#ended.add(record)
+  }
+
+  tellEnded(): void {
+    this.#ended.tell()
   }
 
   wallMsAt(nowMs: number): number {
@@ -94,6 +112,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   /** What is held of logs and spans leaves, as far as it can in a second. Never rejects. */
   async flush(): Promise<void> {
     try {
+      this.#ended.tell()
       await this.#sinks.flush(FLUSH_MS)
     } catch (thrown) {
       this.stream.bugs.report('telemetry', thrown)
@@ -101,6 +120,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   }
 
   close(): void {
+    this.#ended.tell()
     this.#sinks.close()
   }
 }

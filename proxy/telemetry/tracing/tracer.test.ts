@@ -133,7 +133,7 @@ test('a kept call tells of the last answer’s status', () => {
     observers.onResponse(record, answer)
     record.keepResponse(200, answer)
   }
-  observers.onEnd(record)
+  observers.onEnd([record], 0, 1)
   const [span] = spans
   expect(span).toMatchObject({ traceId: TRACE, parentId: SPAN, name: 'op', isError: true })
   const tags = span?.tags ?? []
