@@ -126,6 +126,11 @@ export class HeaderBlock {
     return false
   }
 
+  /** Whether isRemoved() is true of any field. */
+  get hasRemoved(): boolean {
+    return this.#removedCount > 0
+  }
+
   isRemoved(index: number): boolean {
     return this.#removed[index] === 1
   }

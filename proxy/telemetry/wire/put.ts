@@ -137,6 +137,17 @@ export function putSince(to: Memory, at: number, key: number, startMs: number, a
   return atMs === 0 || atMs < startMs ? at : putTime(to, at, key, atMs - startMs)
 }
 
+/**
+ * A text or message that was put before, from `from` to `end` without its key, once more under another; nothing where `end` is not
+ * behind `from`. May write a few bytes beyond what it returns.
+ */
+export function putAgain({ bytes, view }: Memory, at: number, key: number, from: number, end: number): number {
+  if (end <= from) return at
+  const start = putKey(bytes, at, key)
+  for (let i = 0; from + i < end; i += 4) view.setInt32(start + i, view.getInt32(from + i))
+  return start + end - from
+}
+
 /** A Timestamp or Duration (google.protobuf) of milliseconds, none of them negative. */
 export function putTime({ bytes }: Memory, at: number, key: number, ms: number): number {
   // It has less than 128 bytes, so that its length is one.

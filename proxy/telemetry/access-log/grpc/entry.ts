@@ -8,6 +8,7 @@ import {
   type Memory,
   numberKey,
   open,
+  putAgain,
   putIp,
   putNumber,
   putRaw,
@@ -85,9 +86,14 @@ const REQUEST = {
 } as const
 const RESPONSE = { bodyBytes: numberKey(3), header: 4, trailer: 5 } as const
 
+/** Of keys of fields up to 15, and of those beyond. */
+const [ONE_BYTE, TWO_BYTES] = [1, 2] as const
 /** More than a part of an entry takes beside its texts and pieces. */
 const FIXED_BYTES = 256
 const PLACES = new HeadPlaces()
+/** Where the request's identifier was put, without its key: an entry has it twice. The end is not behind the beginning where there is none. */
+let idFrom = 0
+let idEnd = 0
 
 /** An HTTPAccessLogEntry as field 1 of what is being written. */
 export function writeHttpEntry(out: WireWriter, record: CallRecord, options: EntryOptions): void {
@@ -123,7 +129,9 @@ function writeCallCommon(
   at = putRaw(to, at, upstream)
   at = putTimes(to, at, record)
   at = putNumber(to, at, COMMON.attempts, record.tries)
+  idFrom = at + TWO_BYTES
   at = putField(to, at, COMMON.streamId, head, REQUEST_ID)
+  idEnd = at
   out.cut(at)
   if (flags.length > 0) writeFlags(out, flags)
   if (tags.length > 0) writeTags(out, record, tags)
@@ -139,13 +147,18 @@ function putTimes(to: Memory, start: number, record: CallRecord): number {
   if (upstreamStartMs !== 0 && requestEndMs !== 0) {
     at = putSince(to, at, COMMON.lastUpstreamSent, startMs, Math.max(upstreamStartMs, requestEndMs))
   }
-  if (record.isUpstreamAnswer) {
-    at = putSince(to, at, COMMON.firstUpstreamReceived, startMs, responseMs)
-    at = putSince(to, at, COMMON.lastUpstreamReceived, startMs, endMs)
+  const { isUpstreamAnswer } = record
+  const firstFrom = at + ONE_BYTE
+  at = putSince(to, at, isUpstreamAnswer ? COMMON.firstUpstreamReceived : COMMON.firstSent, startMs, responseMs)
+  const firstEnd = at
+  const lastFrom = at + ONE_BYTE
+  at = putSince(to, at, isUpstreamAnswer ? COMMON.lastUpstreamReceived : COMMON.lastSent, startMs, endMs)
+  const lastEnd = at
+  if (isUpstreamAnswer) {
+    at = putAgain(to, at, COMMON.firstSent, firstFrom, firstEnd)
+    at = putAgain(to, at, COMMON.lastSent, lastFrom, lastEnd)
   }
-  at = putSince(to, at, COMMON.firstSent, startMs, responseMs)
-  at = putSince(to, at, COMMON.lastSent, startMs, endMs)
-  return putSince(to, at, COMMON.duration, startMs, endMs)
+  return putAgain(to, at, COMMON.duration, lastFrom, lastEnd)
 }
 
 function writeRequest(
@@ -164,7 +177,7 @@ function writeRequest(
   at = putField(to, at, REQUEST.userAgent, head, USER_AGENT)
   at = putField(to, at, REQUEST.referer, head, REFERER)
   at = putField(to, at, REQUEST.forwardedFor, head, FORWARDED_FOR)
-  at = putField(to, at, REQUEST.requestId, head, REQUEST_ID)
+  at = putAgain(to, at, REQUEST.requestId, idFrom, idEnd)
   at = putField(to, at, REQUEST.originalPath, head, ORIGINAL_PATH)
   at = putNumber(to, at, REQUEST.headersBytes, headBytes(head, PLACES.textLength))
   at = putNumber(to, at, REQUEST.bodyBytes, record.receivedBytes)

@@ -26,9 +26,10 @@ export class HeadPlaces {
     const { at, count, bytes, base, addedCount } = head
     const { places } = this
     for (let i = 0; i < places.length; i++) places[i] = ABSENT
+    const { hasRemoved } = head
     let textLength = 0
     for (let i = 0; i < count; i++) {
-      if (head.isRemoved(i)) continue
+      if (hasRemoved && head.isRemoved(i)) continue
       const from = i << 2
       const start = at[from] as number
       const length = (at[from + 1] as number) - start
