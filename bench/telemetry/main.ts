@@ -19,6 +19,8 @@ import { observations } from './config.ts'
  */
 
 const SLICES = 40
+/** What is done once for many requests, as the sending of a batch, is compiled late. */
+const WARM_SECONDS = 20
 const CONNECTIONS = 16
 const ROUTES = 10
 /** All that was observed so far, as the proxy itself counts it. */
@@ -83,7 +85,7 @@ async function measure(work: Workplace, subjects: readonly Subject[]): Promise<M
       process: { pid },
     } of slice % 2 === 0 ? subjects : [...subjects].reverse()) {
       const before = cpuSeconds(pid as number)
-      const { requests } = await wrk(work, port, { connections: CONNECTIONS, seconds: slice === 0 ? 4 : 1 })
+      const { requests } = await wrk(work, port, { connections: CONNECTIONS, seconds: slice === 0 ? WARM_SECONDS : 1 })
       // What is told in the end belongs to the slice, too.
       if (slice > 0) costs.get(label)?.push(((cpuSeconds(pid as number) - before) * 1e6) / requests)
     }
