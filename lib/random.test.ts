@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { randomUuid, seededRandom } from './random.ts'
+import { RandomWords, randomUuid, seededRandom } from './random.ts'
 
 test('the same seed gives the same numbers', () => {
   const draw = (seed: number) => Array.from({ length: 5 }, seededRandom(seed).next)
@@ -23,4 +23,14 @@ test('UUIDs are of version 4, and no two are the same', () => {
   for (const uuid of uuids)
     expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(new Set(uuids).size).toBe(uuids.length)
+})
+
+test('words have all their bits, and no two of many are the same', () => {
+  const words = new RandomWords(seededRandom(5))
+  const drawn = Array.from({ length: 4096 }, () => words.next())
+  expect(new Set(drawn).size).toBeGreaterThan(4090)
+  for (let bit = 0; bit < 32; bit++) {
+    const ones = drawn.filter((word) => ((word >>> bit) & 1) === 1).length
+    expect(Math.abs(ones - 2048)).toBeLessThan(200)
+  }
 })

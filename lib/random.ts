@@ -26,6 +26,37 @@ export function seededRandom(seed: number): Random {
   return { next: () => ((draw() >>> 5) * 0x400_0000 + (draw() >>> 6)) / 0x20_0000_0000_0000 }
 }
 
+const BITS_32 = 0x1_0000_0000
+/** Until states that were alike are no more. */
+const WARM_UP_DRAWS = 12
+
+/**
+ * Words of 32 random bits by the generator sfc32 of PractRand, seeded by a Random: where many are drawn, numbers of that would be
+ * objects on the heap. Never for secrets.
+ */
+export class RandomWords {
+  readonly #state: Int32Array
+
+  constructor(random: Random) {
+    this.#state = Int32Array.from({ length: 4 }, () => (random.next() * BITS_32) | 0)
+    for (let i = 0; i < WARM_UP_DRAWS; i++) this.next()
+  }
+
+  /** A signed integer. */
+  next(): number {
+    const state = this.#state
+    const b = state[1] as number
+    const c = state[2] as number
+    const counter = ((state[3] as number) + 1) | 0
+    const word = ((state[0] as number) + b + counter) | 0
+    state[0] = b ^ (b >>> 9)
+    state[1] = (c + (c << 3)) | 0
+    state[2] = (((c << 21) | (c >>> 11)) + word) | 0
+    state[3] = counter
+    return word
+  }
+}
+
 /** An integer in [0, bound). */
 export function randomInt(random: Random, bound: number): number {
   return Math.floor(random.next() * bound)

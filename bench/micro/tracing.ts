@@ -1,7 +1,7 @@
 import { systemClock } from '../../lib/clock.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
-import { systemRandom } from '../../lib/random.ts'
+import { RandomWords, systemRandom } from '../../lib/random.ts'
 import { parseRequestHead } from '../../proxy/http1/request-parser.ts'
 import { NO_NODE } from '../../proxy/node-facts.ts'
 import { RequestHead } from '../../proxy/stream/message.ts'
@@ -47,7 +47,7 @@ function main(): void {
     context,
     { add() {} },
     new ChainWatch(stream as never, silentLogger),
-    new TraceIds(systemRandom),
+    new TraceIds(new RandomWords(systemRandom)),
   )
   const observers = new CallObservers([tracer], () => {})
   for (const [title, more] of [

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { seededRandom } from '../../../lib/random.ts'
+import { RandomWords, seededRandom } from '../../../lib/random.ts'
 import { HeaderBlock } from '../../stream/header-block.ts'
 import { FORM, nextTraceparent, readContext, TraceContext, writeContext } from './context.ts'
 import { TraceIds } from './ids.ts'
@@ -105,7 +105,7 @@ const nearlyTraceparent = fc
   })
 
 test('what is passed on at once is what is read as not kept, of version 00', () => {
-  const ids = new TraceIds(seededRandom(1))
+  const ids = new TraceIds(new RandomWords(seededRandom(1)))
   let passed = 0
   fc.assert(
     fc.property(nearlyTraceparent, (text) => {

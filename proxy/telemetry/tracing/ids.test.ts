@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals'
-import { seededRandom } from '../../../lib/random.ts'
+import { RandomWords, seededRandom } from '../../../lib/random.ts'
 import { TraceIds } from './ids.ts'
 
 /** More than are made at once. */
 const MANY = 200
 
 test('identifiers have their digits, all of them random, and no two are the same', () => {
-  const ids = new TraceIds(seededRandom(7))
+  const ids = new TraceIds(new RandomWords(seededRandom(7)))
   const into = Buffer.alloc(18, '-')
   const written = () => {
     ids.writeSpanId(into, 1)
@@ -30,7 +30,7 @@ test('identifiers have their digits, all of them random, and no two are the same
 
 test('none is all zeros', () => {
   let draws = 0
-  const zerosFirst = { next: () => (draws++ < 4 ? 0 : 0.5) }
+  const zerosFirst = { next: () => (draws++ < 4 ? 0 : -0x8000_0000) }
   expect(new TraceIds(zerosFirst).traceId(true)).toBe('80000000'.repeat(4))
   draws = 2
   expect(new TraceIds(zerosFirst).spanId()).toBe('80000000'.repeat(2))
@@ -40,7 +40,7 @@ test('none is all zeros', () => {
 
 test('the same seed gives the same', () => {
   const make = () => {
-    const ids = new TraceIds(seededRandom(3))
+    const ids = new TraceIds(new RandomWords(seededRandom(3)))
     return Array.from({ length: MANY }, () => [ids.traceparent(), ids.spanId()])
   }
   expect(make()).toEqual(make())

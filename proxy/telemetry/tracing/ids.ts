@@ -1,9 +1,10 @@
 import { hexDigits } from '../../../lib/hex.ts'
 import { latin1 } from '../../../lib/latin1.ts'
-import type { Random } from '../../../lib/random.ts'
+import type { RandomWords } from '../../../lib/random.ts'
 import type { Sink } from '../sinks.ts'
 
-const BITS_32 = 0x1_0000_0000
+type Words = Pick<RandomWords, 'next'>
+
 /** So many are made at once, while what makes them is at hand. */
 const BATCH = 64
 const TRACE_ID_LENGTH = 32
@@ -23,15 +24,15 @@ const traceIdView = viewOf(traceId)
  * of a thread.
  */
 export class TraceIds implements Sink {
-  readonly #random: Random
+  readonly #words: Words
   #traceparents = ''
   #traceparentAt = 0
   readonly #spanIds = Buffer.alloc(BATCH * SPAN_ID_LENGTH)
   readonly #spanIdsView = viewOf(this.#spanIds)
   #spanIdAt = this.#spanIds.length
 
-  constructor(random: Random) {
-    this.#random = random
+  constructor(words: Words) {
+    this.#words = words
   }
 
   /**
@@ -48,7 +49,7 @@ export class TraceIds implements Sink {
   /** 32 digits, or 16 for tracers that have shorter ones. */
   traceId(is128Bit: boolean): string {
     if (!is128Bit) return this.spanId()
-    fill(this.#random, traceIdView, 0, TRACE_ID_LENGTH)
+    fill(this.#words, traceIdView, 0, TRACE_ID_LENGTH)
     return latin1(traceId, 0, TRACE_ID_LENGTH)
   }
 
@@ -68,7 +69,7 @@ export class TraceIds implements Sink {
   #nextSpanId(): number {
     if (this.#spanIdAt === this.#spanIds.length) {
       for (let at = 0; at < this.#spanIds.length; at += SPAN_ID_LENGTH) {
-        fill(this.#random, this.#spanIdsView, at, SPAN_ID_LENGTH)
+        fill(this.#words, this.#spanIdsView, at, SPAN_ID_LENGTH)
       }
       this.#spanIdAt = 0
     }
@@ -79,8 +80,8 @@ export class TraceIds implements Sink {
 
   #makeTraceparents(): void {
     for (let at = 0; at < traceparents.length; at += TRACEPARENT.length) {
-      fill(this.#random, traceparentsView, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
-      fill(this.#random, traceparentsView, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
+      fill(this.#words, traceparentsView, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
+      fill(this.#words, traceparentsView, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
     }
     this.#traceparents = latin1(traceparents, 0, traceparents.length)
     this.#traceparentAt = 0
@@ -89,12 +90,12 @@ export class TraceIds implements Sink {
   close(): void {}
 }
 
-/** Random digits, eight a draw, not all of them zero: a draw has 53 random bits, of which the upper 32 are taken. */
-function fill(random: Random, into: DataView, from: number, length: number): void {
+/** Random digits, eight a draw, not all of them zero. */
+function fill(words: Words, into: DataView, from: number, length: number): void {
   let all = 0
   while (all === 0) {
     for (let at = from; at < from + length; at += 8) {
-      const bits = (random.next() * BITS_32) >>> 0
+      const bits = words.next()
       all |= bits
       into.setUint32(at, hexDigits(bits >>> 16))
       into.setUint32(at + 4, hexDigits(bits & 0xffff))

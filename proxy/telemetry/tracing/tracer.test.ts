@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../../lib/log.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
-import { seededRandom } from '../../../lib/random.ts'
+import { RandomWords, seededRandom } from '../../../lib/random.ts'
 import { parseRequestHead } from '../../http1/request-parser.ts'
 import { NO_NODE } from '../../node-facts.ts'
 import { HeaderBlock } from '../../stream/header-block.ts'
@@ -45,7 +45,7 @@ function begun(fields: readonly string[], plan: Partial<TracingPlan> = {}) {
   const spans: Span[] = []
   const sink = { add: (span: Span) => void spans.push(span) }
   const chains = new ChainWatch(stream as never, silentLogger)
-  const ids = new TraceIds(random)
+  const ids = new TraceIds(new RandomWords(random))
   const tracer = new Tracer({ ...PLAN, ...plan }, { stream, node: NO_NODE } as never, sink, chains, ids)
   const bytes = Buffer.from(
     `GET / HTTP/1.1\r\nhost: a\r\n${fields.map((line) => `${line}\r\n`).join('')}\r\n`,

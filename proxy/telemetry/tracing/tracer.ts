@@ -1,4 +1,5 @@
 import { createLogger } from '../../../lib/log.ts'
+import { RandomWords } from '../../../lib/random.ts'
 import type { NodeFacts } from '../../node-facts.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
@@ -33,7 +34,7 @@ export class TracerPlan implements CallObserverPlan {
   create(context: ObserverContext): CallObserver {
     const customTags = this.plan.customTags.map((tag) => ofNode(tag, context.node))
     const chains = context.sink('trace chains', () => new ChainWatch(context.stream, createLogger('tracing')))
-    const ids = context.sink('trace ids', () => new TraceIds(context.stream.random))
+    const ids = context.sink('trace ids', () => new TraceIds(new RandomWords(context.stream.random)))
     return new Tracer({ ...this.plan, customTags }, context, spanSink(this.plan.provider, context), chains, ids)
   }
 }

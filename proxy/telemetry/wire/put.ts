@@ -134,7 +134,18 @@ export function putIp(to: Memory, at: number, key: number, ip: string): number {
 
 /** How long after the start something happened, as a google.protobuf.Duration, where it did. */
 export function putSince(to: Memory, at: number, key: number, startMs: number, atMs: number): number {
-  return atMs === 0 || atMs < startMs ? at : putTime(to, at, key, atMs - startMs)
+  if (atMs === 0 || atMs < startMs) return at
+  const ms = atMs - startMs
+  // A small integer, as all but few are, is no object on the heap when it is passed on.
+  return ms < 1000 ? putShort(to, at, key, (ms * 1e6) | 0) : putTime(to, at, key, ms)
+}
+
+/** A Duration of less than a second. */
+function putShort({ bytes }: Memory, at: number, key: number, nanos: number): number {
+  const start = putKey(bytes, at, key) + 1
+  const end = nanos > 0 ? putNanosField(bytes, start, nanos) : start
+  bytes[start - 1] = end - start
+  return end
 }
 
 /**
@@ -160,17 +171,16 @@ export function putTime({ bytes }: Memory, at: number, key: number, ms: number):
     bytes[end] = SECONDS_KEY
     end = putVarint(bytes, end + 1, seconds)
   }
-  const nanos = Math.floor(restMs * 1e6)
-  if (nanos > 0) {
-    bytes[end] = NANOS_KEY
-    end = putNanos(bytes, end + 1, nanos)
-  }
+  const nanos = (restMs * 1e6) | 0
+  if (nanos > 0) end = putNanosField(bytes, end, nanos)
   bytes[start - 1] = end - start
   return end
 }
 
 /** Three to five bytes, whatever would do: without a loop. */
-function putNanos(bytes: Buffer, at: number, nanos: number): number {
+function putNanosField(bytes: Buffer, start: number, nanos: number): number {
+  bytes[start] = NANOS_KEY
+  const at = start + 1
   bytes[at] = (nanos & 0x7f) | 0x80
   bytes[at + 1] = ((nanos >>> 7) & 0x7f) | 0x80
   if (nanos < 0x20_0000) {
