@@ -29,6 +29,8 @@ interface Seen {
 
 let events: string[] = []
 let seen: Seen[] = []
+/** Of which requests the end was told, and where they had come to. */
+let told: string[] = []
 const observer: CallObserver = {
   responseFields: ['x-kept'],
   onRequest: () => void events.push('request'),
@@ -40,6 +42,7 @@ const observer: CallObserver = {
   onEnd: (record: CallRecord) => {
     expect(record.responseField('x-kept')).toBe(record.status === 0 ? undefined : 'kept')
     expect(record.endMs).toBeGreaterThanOrEqual(Math.max(record.startMs, record.requestEndMs, record.responseMs))
+    told.push(`${record.head.path} ${record.head.get('x-case')} ${record.facts.destinationAddress}`)
     seen.push({
       status: record.status,
       flags: record.flags.join(),
@@ -97,6 +100,7 @@ beforeEach(async () => {
   port = plane.listeners.get('in')?.port ?? 0
   events = []
   seen = []
+  told = []
 })
 
 afterEach(() => {
@@ -216,5 +220,40 @@ test('every stream of HTTP/2 for itself', async () => {
   expect(statuses).toEqual([200, 404, 201])
   await eventually(() => expect(seen).toHaveLength(3))
   expect(seen.map(({ status }) => status).sort()).toEqual([200, 201, 404])
+  session.destroy()
+})
+
+test('the addresses of a connection that is closed by then', async () => {
+  const text = head('/direct', '')
+  await observed(text)
+  expect(told).toEqual([`/direct ${cases} 127.0.0.1`])
+})
+
+const MANY = 100
+
+test('requests behind one another in one connection, each with what it was itself', async () => {
+  const path = (i: number) => (i % 3 === 0 ? `/none${i}` : `/direct?${i}`)
+  const request = (i: number, more = '') => `GET ${path(i)} HTTP/1.1\r\nHost: h\r\nx-case: case-${i}\r\n${more}\r\n`
+  const all = Array.from({ length: MANY }, (_, i) => request(i, i === MANY - 1 ? 'Connection: close\r\n' : ''))
+  await converse(port, [all.join('')])
+  await eventually(() => expect(told).toHaveLength(MANY))
+  expect(told).toEqual(all.map((_, i) => `${path(i)} case-${i} 127.0.0.1`))
+})
+
+test('and streams of HTTP/2, more than one connection keeps for the next', async () => {
+  const session = connectHttp2(`http://127.0.0.1:${port}`)
+  for (let round = 0; round < 2; round++) {
+    const answered = Array.from({ length: MANY }, (_, i) => {
+      const stream = session.request({ ':path': `/direct?${round}`, ':authority': 'h', 'x-case': `case-${i}` })
+      return new Promise((resolve, reject) => stream.on('error', reject).on('end', resolve).resume())
+    })
+    await Promise.all(answered)
+  }
+  await eventually(() => expect(told).toHaveLength(2 * MANY))
+  const expected = Array.from(
+    { length: 2 * MANY },
+    (_, i) => `/direct?${Math.floor(i / MANY)} case-${i % MANY} 127.0.0.1`,
+  )
+  expect(told.sort()).toEqual(expected.sort())
   session.destroy()
 })
