@@ -154,7 +154,8 @@ export class HeaderBlock {
   }
 
   set(name: string, value: string): void {
-    this.remove(name.toLowerCase())
+    // A text in lower case would be made anew.
+    this.remove(hasCapitals(name) ? name.toLowerCase() : name)
     this.append(name, value)
   }
 
@@ -263,6 +264,14 @@ export function spells(bytes: Uint8Array, start: number, lower: string): boolean
     if (code !== wanted && (code + 32 !== wanted || code < 65 || code > 90)) return false
   }
   return true
+}
+
+function hasCapitals(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 65 && code <= 90) return true
+  }
+  return false
 }
 
 function equalsIgnoringCase(text: string, start: number, lower: string): boolean {

@@ -40,8 +40,10 @@ export class OutBuffer {
   readonly #ends = new Int32Array(MAX_QUEUED)
   #queued = 0
   #isScheduled = false
-  #waiters: TurnEnd[] = []
-  #spareWaiters: TurnEnd[] = []
+  /** The first #waiterCount wait: an array that is made empty loses its memory. */
+  #waiters: (TurnEnd | undefined)[] = []
+  #spareWaiters: (TurnEnd | undefined)[] = []
+  #waiterCount = 0
 
   /** Bytes of the owner that wait. */
   get length(): number {
@@ -136,7 +138,7 @@ export class OutBuffer {
 
   /** Calls back once, when this turn of the event loop ends. */
   atTurnEnd(waiter: TurnEnd): void {
-    this.#waiters.push(waiter)
+    this.#waiters[this.#waiterCount++] = waiter
     this.#schedule()
   }
 
@@ -150,11 +152,15 @@ export class OutBuffer {
     this.#isScheduled = false
     this.leave()
     const waiters = this.#waiters
-    if (waiters.length === 0) return
+    const count = this.#waiterCount
+    if (count === 0) return
     this.#waiters = this.#spareWaiters
-    for (const waiter of waiters) waiter.onTurnEnd()
-    waiters.length = 0
     this.#spareWaiters = waiters
+    this.#waiterCount = 0
+    for (let i = 0; i < count; i++) {
+      waiters[i]?.onTurnEnd()
+      waiters[i] = undefined
+    }
   }
 
   #reserve(size: number): void {

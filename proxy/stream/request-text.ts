@@ -31,7 +31,19 @@ export function setExpectedTimeout(head: RequestHead, decision: Decision, elapse
   if (expectedMs === 0) return
   // 0 would be no bound at all.
   if (timeoutMs > 0) expectedMs = elapsedMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - elapsedMs)
-  head.set('x-envoy-expected-rq-timeout-ms', String(Math.max(1, Math.round(expectedMs))))
+  head.set('x-envoy-expected-rq-timeout-ms', textOf(Math.max(1, Math.round(expectedMs))))
+}
+
+let lastMs = 0
+let lastText = '0'
+
+/** Most calls wait for as long as the one before. */
+function textOf(ms: number): string {
+  if (ms !== lastMs) {
+    lastMs = ms
+    lastText = String(ms)
+  }
+  return lastText
 }
 
 /** Methods whose requests say that they have no content (RFC 9110 section 8.6); Envoy draws the same line. */

@@ -134,14 +134,11 @@ export function putIp(to: Memory, at: number, key: number, ip: string): number {
 
 /** How long after the start something happened, as a google.protobuf.Duration, where it did. */
 export function putSince(to: Memory, at: number, key: number, startMs: number, atMs: number): number {
-  if (atMs === 0 || atMs < startMs) return at
-  const ms = atMs - startMs
-  // A small integer, as all but few are, is no object on the heap when it is passed on.
-  return ms < 1000 ? putShort(to, at, key, (ms * 1e6) | 0) : putTime(to, at, key, ms)
+  return atMs === 0 || atMs < startMs ? at : putTime(to, at, key, atMs - startMs)
 }
 
 /** A Duration of less than a second. */
-function putShort({ bytes }: Memory, at: number, key: number, nanos: number): number {
+export function putShort({ bytes }: Memory, at: number, key: number, nanos: number): number {
   const start = putKey(bytes, at, key) + 1
   const end = nanos > 0 ? putNanosField(bytes, start, nanos) : start
   bytes[start - 1] = end - start

@@ -112,7 +112,7 @@ export class BatchSink implements Sink {
       return
     }
     this.#entries++
-    this.#startTimer()
+    if (!this.#isTimed) this.#startTimer()
     if (this.out.length - this.#firstByte >= this.#maxBytes) this.#flush()
   }
 

@@ -12,6 +12,7 @@ import {
   putIp,
   putNumber,
   putRaw,
+  putShort,
   putSince,
   putSlice,
   putText,
@@ -91,6 +92,9 @@ const [ONE_BYTE, TWO_BYTES] = [1, 2] as const
 /** More than a part of an entry takes beside its texts and pieces. */
 const FIXED_BYTES = 256
 const PLACES = new HeadPlaces()
+/** Times of the call that is written: numbers that are no integers are objects when they are passed on. */
+const TIMES = new Float64Array(5)
+const [START, REQUEST_END, UPSTREAM_START, FIRST, LAST] = [0, 1, 2, 3, 4] as const
 /** Where the request's identifier was put, without its key: an entry has it twice. The end is not behind the beginning where there is none. */
 let idFrom = 0
 let idEnd = 0
@@ -140,25 +144,38 @@ function writeCallCommon(
 
 /** As the operators of text logs have them (times.ts). */
 function putTimes(to: Memory, start: number, record: CallRecord): number {
-  const { startMs, requestEndMs, upstreamStartMs, responseMs, endMs } = record
+  const { isUpstreamAnswer, requestEndMs, upstreamStartMs } = record
+  TIMES[START] = record.startMs
+  TIMES[REQUEST_END] = requestEndMs
+  TIMES[UPSTREAM_START] = upstreamStartMs
+  TIMES[FIRST] = record.responseMs
+  TIMES[LAST] = record.endMs
   let at = putTime(to, start, COMMON.startTime, record.startWallMs)
-  at = putSince(to, at, COMMON.lastReceived, startMs, requestEndMs)
-  at = putSince(to, at, COMMON.firstUpstreamSent, startMs, upstreamStartMs)
+  at = putElapsed(to, at, COMMON.lastReceived, REQUEST_END)
+  at = putElapsed(to, at, COMMON.firstUpstreamSent, UPSTREAM_START)
   if (upstreamStartMs !== 0 && requestEndMs !== 0) {
-    at = putSince(to, at, COMMON.lastUpstreamSent, startMs, Math.max(upstreamStartMs, requestEndMs))
+    const lastSent = upstreamStartMs > requestEndMs ? UPSTREAM_START : REQUEST_END
+    at = putElapsed(to, at, COMMON.lastUpstreamSent, lastSent)
   }
-  const { isUpstreamAnswer } = record
   const firstFrom = at + ONE_BYTE
-  at = putSince(to, at, isUpstreamAnswer ? COMMON.firstUpstreamReceived : COMMON.firstSent, startMs, responseMs)
+  at = putElapsed(to, at, isUpstreamAnswer ? COMMON.firstUpstreamReceived : COMMON.firstSent, FIRST)
   const firstEnd = at
   const lastFrom = at + ONE_BYTE
-  at = putSince(to, at, isUpstreamAnswer ? COMMON.lastUpstreamReceived : COMMON.lastSent, startMs, endMs)
+  at = putElapsed(to, at, isUpstreamAnswer ? COMMON.lastUpstreamReceived : COMMON.lastSent, LAST)
   const lastEnd = at
   if (isUpstreamAnswer) {
     at = putAgain(to, at, COMMON.firstSent, firstFrom, firstEnd)
     at = putAgain(to, at, COMMON.lastSent, lastFrom, lastEnd)
   }
   return putAgain(to, at, COMMON.duration, lastFrom, lastEnd)
+}
+
+/** How long after the start something happened, where it did. */
+function putElapsed(to: Memory, at: number, key: number, which: number): number {
+  const atMs = TIMES[which] as number
+  const elapsedMs = atMs - (TIMES[START] as number)
+  if (atMs === 0 || elapsedMs < 0) return at
+  return elapsedMs < 1000 ? putShort(to, at, key, (elapsedMs * 1e6) | 0) : putTime(to, at, key, elapsedMs)
 }
 
 function writeRequest(

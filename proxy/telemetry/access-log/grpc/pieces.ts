@@ -6,7 +6,8 @@ import { WireWriter } from '../../wire/wire-writer.ts'
 import { bytesOf } from '../escape.ts'
 
 /*
- * What is the same for many entries is written once, and kept as bytes with what it tells of.
+ * What is the same for many entries is written once, and kept as bytes with what it tells of. What looks for a piece has no closure in it,
+ * which would be made for each entry with all that it needs.
  */
 
 const METHODS: Readonly<Record<string, number>> = {
@@ -54,14 +55,18 @@ export class ConnectionPieces {
       this.#method = method
       this.#authority = authority
       this.#scheme = scheme
-      this.#start = written((out) => {
-        out.number(1, METHODS[method] ?? 0)
-        out.text(2, scheme)
-        out.text(3, authority)
-      })
+      this.#start = writtenStart(method, scheme, authority)
     }
     return this.#start
   }
+}
+
+function writtenStart(method: string, scheme: string, authority: string): Uint8Array {
+  return written((out) => {
+    out.number(1, METHODS[method] ?? 0)
+    out.text(2, scheme)
+    out.text(3, authority)
+  })
 }
 
 const NO_BYTES = new Uint8Array(0)
@@ -92,13 +97,21 @@ export function upstreamPiece({ host, cluster }: Subject, route: RoutePlan | und
   // A host nearly always serves one route of one cluster.
   const kept = upstreams.get(key)
   if (kept !== undefined && kept.cluster === clusterPlan && kept.route === route) return kept.bytes
-  const bytes = written((out) => {
-    if (host !== undefined) writeEndpoint(out, host.plan)
-    if (clusterPlan !== undefined) out.text(15, bytesOf(clusterPlan.name))
-    if (route !== undefined) out.text(19, bytesOf(route.name))
-  })
+  const bytes = writtenUpstream(host, clusterPlan, route)
   upstreams.set(key, { cluster: clusterPlan, route, bytes })
   return bytes
+}
+
+function writtenUpstream(
+  host: Subject['host'],
+  cluster: ClusterPlan | undefined,
+  route: RoutePlan | undefined,
+): Uint8Array {
+  return written((out) => {
+    if (host !== undefined) writeEndpoint(out, host.plan)
+    if (cluster !== undefined) out.text(15, bytesOf(cluster.name))
+    if (route !== undefined) out.text(19, bytesOf(route.name))
+  })
 }
 
 let lastStatus = 0
@@ -110,16 +123,20 @@ export function answerPiece(status: number, detail: string): Uint8Array {
   if (status !== lastStatus || detail !== lastDetail) {
     lastStatus = status
     lastDetail = detail
-    lastAnswer = written((out) => {
-      if (status > 0) {
-        const code = out.begin(1)
-        out.number(1, status)
-        out.end(code)
-      }
-      out.text(6, detail)
-    })
+    lastAnswer = writtenAnswer(status, detail)
   }
   return lastAnswer
+}
+
+function writtenAnswer(status: number, detail: string): Uint8Array {
+  return written((out) => {
+    if (status > 0) {
+      const code = out.begin(1)
+      out.number(1, status)
+      out.end(code)
+    }
+    out.text(6, detail)
+  })
 }
 
 function writeConnection(out: WireWriter, facts: ConnectionFacts, type: number): void {
