@@ -14,11 +14,11 @@ import { observations } from './config.ts'
 
 /**
  * What observing calls costs a proxy: CPU per request with metrics, an access log by gRPC and spans, beside one that observes
- * nothing. All run at once on one core, and get the load in turn by slices of a second: a machine that slows down for a while slows
- * all of them.
+ * nothing. Two at a time get their load at once and share a core: a machine that slows down for a while slows both of them alike.
  */
 
-const SLICES = 40
+const ROUNDS = 10
+const ROUND_SECONDS = 3
 /** What is done once for many requests, as the sending of a batch, is compiled late. */
 const WARM_SECONDS = 20
 const CONNECTIONS = 16
@@ -43,8 +43,7 @@ export async function benchTelemetry(): Promise<void> {
     for (const [label, additions] of Object.entries(observations(sinkPort))) {
       subjects.push(await startProxy(work, label, additions, backendPort))
     }
-    const costs = await measure(work, subjects)
-    await report(subjects, costs)
+    await report(await measure(work, subjects))
   } finally {
     await work.close()
   }
@@ -75,38 +74,49 @@ async function startProxy(
   return { label, ...ports, process: await work.serve(command, PROXY_CORE, hop.port) }
 }
 
-/** Microseconds of CPU per request of each slice, by label. The first slice warms up. */
-async function measure(work: Workplace, subjects: readonly Subject[]): Promise<Map<string, number[]>> {
-  const costs = new Map<string, number[]>(subjects.map(({ label }) => [label, []]))
-  for (let slice = 0; slice <= SLICES; slice++) {
-    for (const {
-      label,
-      port,
-      process: { pid },
-    } of slice % 2 === 0 ? subjects : [...subjects].reverse()) {
-      const before = cpuSeconds(pid as number)
-      const { requests } = await wrk(work, port, { connections: CONNECTIONS, seconds: slice === 0 ? WARM_SECONDS : 1 })
-      // What is told in the end belongs to the slice, too.
-      if (slice > 0) costs.get(label)?.push(((cpuSeconds(pid as number) - before) * 1e6) / requests)
-    }
-    process.stderr.write(slice === 0 ? 'warm' : slice % 10 === 0 ? ` ${slice}` : '')
-  }
-  process.stderr.write('\n')
-  return costs
+interface Compared {
+  readonly subject: Subject
+  /** Microseconds of CPU per request, by round. */
+  readonly own: number[]
+  readonly ofNothing: number[]
 }
 
-async function report(subjects: readonly Subject[], costs: ReadonlyMap<string, readonly number[]>): Promise<void> {
-  const nothing = costs.get('nothing') ?? []
-  for (const { label, adminPort } of subjects) {
-    const own = costs.get(label) ?? []
-    const { median } = pairedRatio(own, nothing)
-    const sorted = own.map((cost, i) => cost / (nothing[i] as number)).sort((a, b) => a - b)
+/** Each that observes beside the one that does not. */
+async function measure(work: Workplace, subjects: readonly Subject[]): Promise<Compared[]> {
+  const [nothing, ...others] = subjects as [Subject, ...Subject[]]
+  for (const subject of subjects) await loaded(work, [subject], WARM_SECONDS)
+  process.stderr.write('warm')
+  const compared = others.map((subject): Compared => ({ subject, own: [], ofNothing: [] }))
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const { subject, own, ofNothing } of compared) {
+      const costs = await loaded(work, [subject, nothing], ROUND_SECONDS)
+      own.push(costs[0] as number)
+      ofNothing.push(costs[1] as number)
+    }
+    process.stderr.write(` ${round}`)
+  }
+  process.stderr.write('\n')
+  return compared
+}
+
+/** What a request costs each of these in microseconds of CPU, all under load. */
+async function loaded(work: Workplace, subjects: readonly Subject[], seconds: number): Promise<number[]> {
+  const cpuOf = () => subjects.map(({ process: { pid } }) => cpuSeconds(pid as number))
+  const before = cpuOf()
+  const runs = await Promise.all(subjects.map(({ port }) => wrk(work, port, { connections: CONNECTIONS, seconds })))
+  return cpuOf().map((after, i) => ((after - (before[i] as number)) * 1e6) / (runs[i]?.requests ?? 0))
+}
+
+async function report(compared: readonly Compared[]): Promise<void> {
+  const micros = (costs: readonly number[]) => spread(costs).median.toFixed(1)
+  for (const { subject, own, ofNothing } of compared) {
+    const { median } = pairedRatio(own, ofNothing)
+    const sorted = own.map((cost, i) => cost / (ofNothing[i] as number)).sort((a, b) => a - b)
     const quartiles = [0.25, 0.75].map((share) => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(3))
-    const micros = spread(own).median.toFixed(1)
     process.stdout.write(
-      `${label}: ${micros} us/request, ${median.toFixed(3)} of nothing observed (quartiles ${quartiles.join('..')})`,
+      `${subject.label}: ${micros(own)} us/request, ${median.toFixed(3)} of the ${micros(ofNothing)} with nothing observed ` +
+        `(quartiles ${quartiles.join('..')})${await proofs(subject.adminPort)}\n`,
     )
-    process.stdout.write(`${await proofs(adminPort)}\n`)
   }
 }
 
