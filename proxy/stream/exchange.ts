@@ -333,8 +333,7 @@ export class Exchange implements Call, TriedRequest {
       this.#context.wheel.arm(this.#routeTimer, timeoutMs)
     }
     this.#tries.onRequestComplete()
-    const stream = this.#tries.stream
-    if (stream !== undefined && this.head.framing !== FRAMING.none) stream.endRequest(this.buffer.trailers)
+    if (this.head.framing !== FRAMING.none) this.#tries.stream?.endRequest(this.buffer.trailers)
     for (const mirror of mirrors) sendMirror(mirror, this.head, this.decision, this.buffer, this.#context)
   }
 

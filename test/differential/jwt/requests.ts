@@ -21,7 +21,9 @@ export function randomJwtRequest(configuration: Configuration, random: Random): 
   for (let i = 0; i < tokens; i++) {
     const token = randomToken(configuration, tokens === 1 ? 0.4 : 0.7, random)
     made.push(token.made)
-    path = place(token.text, headers, path, made, random)
+    // Of a query from which one is taken Envoy decodes the rest: see differences-from-envoy.md.
+    const text = tokens === 1 ? token.text : token.text.replaceAll(/[ %]/g, '')
+    path = place(text, headers, path, made, random)
   }
   if (random.next() < 0.3) headers.push(['x-payload', 'forged'])
   if (random.next() < 0.3) headers.push(['x-sub', 'forged'], ['x-claim', 'forged'])
