@@ -157,18 +157,15 @@ export function putAgain({ bytes, view }: Memory, at: number, key: number, from:
 }
 
 /** A Timestamp or Duration (google.protobuf) of milliseconds, none of them negative. */
-export function putTime({ bytes }: Memory, at: number, key: number, ms: number): number {
+export function putTime(to: Memory, at: number, key: number, ms: number): number {
+  if (ms < 1000) return putShort(to, at, key, (ms * 1e6) | 0)
+  const { bytes } = to
   // It has less than 128 bytes, so that its length is one.
   const start = putKey(bytes, at, key) + 1
-  let end = start
-  let restMs = ms
-  if (ms >= 1000) {
-    const seconds = Math.floor(ms / 1000)
-    restMs = ms - seconds * 1000
-    bytes[end] = SECONDS_KEY
-    end = putVarint(bytes, end + 1, seconds)
-  }
-  const nanos = (restMs * 1e6) | 0
+  const seconds = Math.floor(ms / 1000)
+  bytes[start] = SECONDS_KEY
+  let end = putVarint(bytes, start + 1, seconds)
+  const nanos = ((ms - seconds * 1000) * 1e6) | 0
   if (nanos > 0) end = putNanosField(bytes, end, nanos)
   bytes[start - 1] = end - start
   return end

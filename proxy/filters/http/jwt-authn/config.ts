@@ -15,9 +15,9 @@ import { refuse } from '../../../plan/plan-error.ts'
 import { fieldName } from '../../../plan/wire-text.ts'
 import { KeySet } from './key-set.ts'
 import { DEFAULT_LOCATIONS, type Location, sortLocations } from './locations.ts'
-import { outputHeadersOf, type Provider, plainAudience } from './provider.ts'
+import { type Provider, plainAudience } from './provider.ts'
 import { RemoteJwks } from './remote-jwks.ts'
-import { lenient, ofProvider, providersOf, type Requirement } from './requirement.ts'
+import { lenient, providersOf, type Requirement } from './requirement.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
 export interface JwtConfig {
@@ -65,7 +65,7 @@ export function compileJwtAuthn(any: Any, path: string): JwtConfig {
     }),
     requirements,
     remotes: [...providers.values()].flatMap(({ remote }) => remote ?? []),
-    outputHeaders: [...new Set([...providers.values()].flatMap(outputHeadersOf))],
+    outputHeaders: [...new Set([...providers.values()].flatMap(({ outputHeaders }) => outputHeaders))],
     bypassesPreflight: config.bypassCorsPreflight,
     stripsFailure: config.stripFailureResponse,
   }
@@ -113,6 +113,11 @@ function compileProvider(name: string, proto: JwtProvider, path: string): Provid
   if (cached > MAX_CACHED_TOKENS) {
     refuse(`${path}.jwt_cache_config.jwt_cache_size`, `at most ${MAX_CACHED_TOKENS}`)
   }
+  const payloadHeader = headerName(proto.forwardPayloadHeader, `${path}.forward_payload_header`)
+  const claimHeaders = proto.claimToHeaders.map(({ headerName: header, claimName }, i) => ({
+    header: headerName(header, `${path}.claim_to_headers[${i}].header_name`),
+    path: claimName.split('.'),
+  }))
   return {
     name,
     issuer: proto.issuer,
@@ -122,12 +127,10 @@ function compileProvider(name: string, proto: JwtProvider, path: string): Provid
     localKeys: text && KeySet.parse(text.toString('utf8')),
     remote: source.case === 'remoteJwks' ? compileRemote(source.value, `${path}.remote_jwks`) : undefined,
     forward: proto.forward,
-    payloadHeader: headerName(proto.forwardPayloadHeader, `${path}.forward_payload_header`),
+    payloadHeader,
     padPayloadHeader: proto.padForwardPayloadHeader,
-    claimHeaders: proto.claimToHeaders.map(({ headerName: header, claimName }, i) => ({
-      header: headerName(header, `${path}.claim_to_headers[${i}].header_name`),
-      path: claimName.split('.'),
-    })),
+    claimHeaders,
+    outputHeaders: [payloadHeader, ...claimHeaders.map(({ header }) => header)].filter((header) => header !== ''),
     payloadInMetadata: proto.payloadInMetadata,
     headerInMetadata: proto.headerInMetadata,
     spaceDelimitedClaims: proto.normalizePayloadInMetadata?.spaceDelimitedClaims ?? [],
@@ -182,11 +185,11 @@ function compileRequirement(
   switch (type.case) {
     case 'providerName': {
       const provider = find(type.value, `${path}.provider_name`)
-      return ofProvider(provider, provider.audiences)
+      return { kind: 'provider', provider, audiences: provider.audiences }
     }
     case 'providerAndAudiences': {
       const provider = find(type.value.providerName, `${path}.provider_and_audiences.provider_name`)
-      return ofProvider(provider, type.value.audiences.map(plainAudience))
+      return { kind: 'provider', provider, audiences: type.value.audiences.map(plainAudience) }
     }
     case 'requiresAny':
       return compileAny(type.value.requirements, providers, `${path}.requires_any`)

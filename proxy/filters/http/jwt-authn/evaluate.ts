@@ -4,7 +4,7 @@ import { setMetadata } from '../../../decide/metadata.ts'
 import type { RequestHead } from '../../../stream/message.ts'
 import { type FoundToken, removeToken } from './locations.ts'
 import { keysOf, type Provider, takesIssuer, tokensAt, wrongClaims } from './provider.ts'
-import type { Lenient, OfProvider, Requirement } from './requirement.ts'
+import type { Lenient, Requirement } from './requirement.ts'
 import { JWT_STATUS, type JwtStatus } from './status.ts'
 import { type Jwt, own, parseJwt } from './token.ts'
 
@@ -86,7 +86,7 @@ export class Evaluation {
   run(requirement: Requirement): JwtStatus {
     switch (requirement.kind) {
       case 'provider':
-        return this.#provider(requirement)
+        return this.#provider(requirement.provider, requirement.audiences)
       case 'lenient':
         return this.#lenient(requirement)
       case 'any':
@@ -117,8 +117,8 @@ export class Evaluation {
     return places.some(({ location }) => tokensAt([location], this.#head).length > 0)
   }
 
-  #provider({ provider, audiences, outputHeaders }: OfProvider): JwtStatus {
-    this.#clear(outputHeaders)
+  #provider(provider: Provider, audiences: readonly string[]): JwtStatus {
+    this.#clear(provider)
     // A token that was accepted may be gone by now; what stood beside it is judged with it.
     const tokens = tokensAt(provider.locations, this.#head)
     if (tokens.length === 0) return JWT_STATUS.missing
@@ -130,8 +130,8 @@ export class Evaluation {
     return JWT_STATUS.ok
   }
 
-  #lenient({ places, orFailed, outputHeaders }: Lenient): JwtStatus {
-    this.#clear(outputHeaders)
+  #lenient({ places, orFailed }: Lenient): JwtStatus {
+    for (const { providers } of places) for (const provider of providers) this.#clear(provider)
     const found = places.flatMap(({ location, providers }) =>
       tokensAt([location], this.#head).map((token) => ({ token, providers })),
     )
@@ -143,7 +143,7 @@ export class Evaluation {
   }
 
   /** As Envoy does whenever it asks: what another provider has passed on in fields of the same names goes, too. */
-  #clear(outputHeaders: readonly string[]): void {
+  #clear({ outputHeaders }: Provider): void {
     for (const header of outputHeaders) this.#head.remove(header)
   }
 

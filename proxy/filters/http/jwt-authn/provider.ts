@@ -22,6 +22,8 @@ export interface Provider {
   readonly payloadHeader: string
   readonly padPayloadHeader: boolean
   readonly claimHeaders: readonly { readonly header: string; readonly path: readonly string[] }[]
+  /** The fields in which something of a token is passed on: those two. */
+  readonly outputHeaders: readonly string[]
   /** Under which keys of the filter's metadata payload and header are kept; '' for not. */
   readonly payloadInMetadata: string
   readonly headerInMetadata: string
@@ -33,12 +35,6 @@ export interface Provider {
 
 export function keysOf({ localKeys, remote }: Provider): KeySet | undefined {
   return remote === undefined ? localKeys : remote.keys
-}
-
-/** The fields in which something of a token of this provider is passed on. */
-export function outputHeadersOf({ payloadHeader, claimHeaders }: Provider): string[] {
-  const ofClaims = claimHeaders.map(({ header }) => header)
-  return payloadHeader === '' ? ofClaims : [payloadHeader, ...ofClaims]
 }
 
 export function tokensAt(locations: readonly Location[], head: RequestHead): FoundToken[] {
