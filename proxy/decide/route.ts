@@ -1,3 +1,4 @@
+import { hasCapitals } from '../../lib/lower-case.ts'
 import type { Random } from '../../lib/random.ts'
 import { queryValue } from '../plan/matchers.ts'
 import type {
@@ -32,15 +33,6 @@ export function findVirtualHost(config: RouteConfigPlan, authority: string): Vir
   if (!hasCapitals(written)) return findWildcard(domains, written)
   const host = written.toLowerCase()
   return domains.exact.get(host) ?? findWildcard(domains, host)
-}
-
-/** Few hosts have any, and making them small makes another text. */
-function hasCapitals(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code >= 65 && code <= 90) return true
-  }
-  return false
 }
 
 function findWildcard(domains: DomainIndex, host: string): VirtualHostPlan | undefined {

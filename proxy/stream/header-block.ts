@@ -1,4 +1,5 @@
 import { latin1 } from '../../lib/latin1.ts'
+import { lowerCase } from '../../lib/lower-case.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
 const NO_BYTES = Buffer.alloc(0)
@@ -154,8 +155,7 @@ export class HeaderBlock {
   }
 
   set(name: string, value: string): void {
-    // A text in lower case would be made anew.
-    this.remove(hasCapitals(name) ? name.toLowerCase() : name)
+    this.remove(lowerCase(name))
     this.append(name, value)
   }
 
@@ -264,14 +264,6 @@ export function spells(bytes: Uint8Array, start: number, lower: string): boolean
     if (code !== wanted && (code + 32 !== wanted || code < 65 || code > 90)) return false
   }
   return true
-}
-
-function hasCapitals(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code >= 65 && code <= 90) return true
-  }
-  return false
 }
 
 function equalsIgnoringCase(text: string, start: number, lower: string): boolean {
