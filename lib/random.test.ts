@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { RandomWords, randomUuid, seededRandom } from './random.ts'
+import { putUuid, RandomWords, randomUuid, seededRandom } from './random.ts'
 
 test('the same seed gives the same numbers', () => {
   const draw = (seed: number) => Array.from({ length: 5 }, seededRandom(seed).next)
@@ -19,7 +19,12 @@ test('the low bits are random too', () => {
 })
 
 test('UUIDs are of version 4, and no two are the same', () => {
-  const uuids = Array.from({ length: 10_000 }, randomUuid)
+  const put = () => {
+    const bytes = Buffer.from('        -    -    -    -            ')
+    putUuid(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0)
+    return bytes.toString()
+  }
+  const uuids = [...Array.from({ length: 10_000 }, put), ...Array.from({ length: 100 }, randomUuid)]
   for (const uuid of uuids)
     expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(new Set(uuids).size).toBe(uuids.length)

@@ -1,6 +1,5 @@
-import { randomFillSync } from 'node:crypto'
+import { randomFillSync, randomUUID } from 'node:crypto'
 import { hexDigits } from './hex.ts'
-import { latin1 } from './latin1.ts'
 
 /** The only door to randomness: everything else takes a Random, so that tests can fix it. */
 export interface Random {
@@ -62,47 +61,33 @@ export function randomInt(random: Random, bound: number): number {
   return Math.floor(random.next() * bound)
 }
 
-const UUID_BYTES = 16
-const UUID_LENGTH = 36
-/** So many are made at once: a call of the runtime makes one text of all, of which each is a slice. */
-const BATCH = 64
-/** Entropy is drawn for several batches. */
-const pool = Buffer.allocUnsafeSlow(4 * BATCH * UUID_BYTES)
+/** Of 256 UUIDs: the system takes as long for these bytes as for a quarter of them. */
+const pool = Buffer.allocUnsafeSlow(4096)
 let drawn = pool.length
-const batch = Buffer.from('00000000-0000-0000-0000-000000000000'.repeat(BATCH), 'latin1')
-const view = new DataView(batch.buffer, batch.byteOffset, batch.length)
 /** Where the four digits of each word of two bytes stand. */
 const PLACES = Uint8Array.of(0, 4, 9, 14, 19, 24, 28, 32)
 const VERSION_WORD = 3
 const VARIANT_WORD = 4
-let uuids = ''
-let given = 0
 
 /**
- * A version 4 UUID (RFC 9562 section 5.4) from the system's generator, which is drawn from for many at a time. It is a slice of the
- * text of many: who holds it holds them all.
+ * Puts the digits of a version 4 UUID (RFC 9562 section 5.4) from the system's generator where it begins at `at`, in lower case;
+ * its dashes are there.
  */
-export function randomUuid(): string {
-  if (given === uuids.length) makeUuids()
-  const at = given
-  given = at + UUID_LENGTH
-  return uuids.slice(at, at + UUID_LENGTH)
-}
-
-function makeUuids(): void {
+export function putUuid(into: DataView, at: number): void {
   if (drawn === pool.length) {
     randomFillSync(pool)
     drawn = 0
   }
-  for (let start = 0; start < batch.length; start += UUID_LENGTH) {
-    for (let i = 0; i < PLACES.length; i++) {
-      let word = ((pool[drawn] as number) << 8) | (pool[drawn + 1] as number)
-      drawn += 2
-      if (i === VERSION_WORD) word = (word & 0x0fff) | 0x4000
-      else if (i === VARIANT_WORD) word = (word & 0x3fff) | 0x8000
-      view.setUint32(start + (PLACES[i] as number), hexDigits(word))
-    }
+  for (let i = 0; i < PLACES.length; i++) {
+    let word = ((pool[drawn] as number) << 8) | (pool[drawn + 1] as number)
+    drawn += 2
+    if (i === VERSION_WORD) word = (word & 0x0fff) | 0x4000
+    else if (i === VARIANT_WORD) word = (word & 0x3fff) | 0x8000
+    into.setUint32(at + (PLACES[i] as number), hexDigits(word))
   }
-  uuids = latin1(batch, 0, batch.length)
-  given = 0
+}
+
+/** One as a text. */
+export function randomUuid(): string {
+  return randomUUID()
 }

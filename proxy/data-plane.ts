@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { errorText } from '../lib/errors.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
-import { type Random, randomUuid, systemRandom } from '../lib/random.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
 import { originalDestinationError } from '../lib/sockets/original-destination.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import type { Surroundings } from './decide/surroundings.ts'
@@ -16,7 +16,9 @@ import { PreparedFilters } from './prepared-filters.ts'
 import { BugReporter } from './stream/bugs.ts'
 import type { StreamContext } from './stream/context.ts'
 import { DateHeader } from './stream/date.ts'
+import type { HeaderBlock } from './stream/header-block.ts'
 import { OutBuffer } from './stream/out-buffer.ts'
+import { RequestIds } from './stream/request-ids.ts'
 import { type SurroundingsOptions, surroundingsOf } from './surroundings.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 import { type BreakerCounts, type BreakerTable, COUNT, ownBreakerTable } from './upstream/breaker-counts.ts'
@@ -81,6 +83,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly #dns: DnsRefresher
   readonly #hostWatch: HostWatch
   readonly #filters: PreparedFilters
+  readonly #requestIds = new RequestIds()
   readonly #ignored = new Set<string>()
   readonly #unverified = new Set<string>()
   #isBlind = false
@@ -119,8 +122,8 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.#faults.add(COUNT.requests, by)
   }
 
-  newRequestId(): string {
-    return randomUuid()
+  addRequestId(head: HeaderBlock): void {
+    this.#requestIds.addTo(head)
   }
 
   cluster(name: string): Cluster | undefined {

@@ -39,7 +39,7 @@ function callsFor(count: number): Call[] {
     randomValue: 0,
     wallMs: () => 0,
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => '',
+    addRequestId: () => {},
   }))
 }
 

@@ -80,7 +80,16 @@ function encodeOne(encoder: HpackEncoder, out: ByteSink, message: Laid): void {
   const { bytes, at } = message
   encoder.begin(out)
   for (let i = 0; i < at.length; i += 4) {
-    encoder.bytes(out, bytes, at[i] as number, at[i + 1] as number, at[i + 2] as number, at[i + 3] as number, true)
+    encoder.bytes(
+      out,
+      bytes,
+      undefined,
+      at[i] as number,
+      at[i + 1] as number,
+      at[i + 2] as number,
+      at[i + 3] as number,
+      true,
+    )
   }
 }
 

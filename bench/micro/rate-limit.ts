@@ -74,6 +74,6 @@ function callOf(user: string, tokens: TokenTable) {
     randomValue: 0,
     wallMs: () => 0,
     around: { ...SYMBOLIC_SURROUNDINGS, tokens },
-    newRequestId: () => '',
+    addRequestId: () => {},
   }
 }

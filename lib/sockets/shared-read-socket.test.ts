@@ -22,7 +22,7 @@ test('a reader is lent the bytes as they come, and answers go out as ever', asyn
   const { server, client, accepted } = await serve(true)
   expect(isSharedRead(accepted)).toBe(true)
   const read = new Promise<string>((resolve) => {
-    lendTo(accepted, { onLentBytes: (buffer, length) => resolve(buffer.toString('latin1', 0, length)) })
+    lendTo(accepted, { onLentBytes: (lent) => resolve(lent.toString('latin1')) })
   })
   client.write('ping')
   expect(await read).toBe('ping')
@@ -67,7 +67,7 @@ test('without a reader the bytes are copies, which stay as they are', async () =
 test('a paused connection is not read', async () => {
   const { server, client, accepted } = await serve(true)
   let bytes = 0
-  lendTo(accepted, { onLentBytes: (_, length) => (bytes += length) })
+  lendTo(accepted, { onLentBytes: ({ length }) => (bytes += length) })
   accepted.pause()
   await new Promise((resolve) => client.write('x'.repeat(1000), resolve))
   await new Promise((resolve) => setImmediate(resolve))

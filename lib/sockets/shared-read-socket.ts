@@ -1,15 +1,16 @@
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 import { allowDirectWrites } from './direct-write.ts'
+import { LentMemory } from './lent-memory.ts'
 
 /**
  * Where all plain downstream connections read into. Without it node allocates 64 KiB for every read and shrinks them to
  * what came.
  */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+const memory = new LentMemory()
 
-/** Takes bytes that are only lent: the first `length` of `buffer`, until it returns. Must not throw. */
+/** Takes bytes that are only lent, until it returns. Must not throw. */
 export interface LentReader {
-  onLentBytes(buffer: Buffer, length: number): void
+  onLentBytes(bytes: Buffer): void
 }
 
 const READER = Symbol('reader')
@@ -22,13 +23,14 @@ interface SharedReadSocket extends Socket {
 /** Linux gives accepted sockets the options of the one that listens: a system call less for each. */
 const INHERITS_NO_DELAY = process.platform === 'linux'
 
-const ONREAD = { buffer: READ_BUFFER, callback: onRead }
+const ONREAD = { buffer: memory.bytes, callback: onRead }
 
 /** Node calls it as a method of the socket. */
 function onRead(this: SharedReadSocket, length: number): boolean {
   const reader = this[READER]
-  if (reader !== undefined) reader.onLentBytes(READ_BUFFER, length)
-  else this.emit('data', Buffer.from(READ_BUFFER.subarray(0, length)))
+  const bytes = memory.part(length)
+  if (reader !== undefined) reader.onLentBytes(bytes)
+  else this.emit('data', Buffer.from(bytes))
   return true
 }
 

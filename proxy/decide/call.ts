@@ -1,4 +1,5 @@
 import type { Random } from '../../lib/random.ts'
+import type { HeaderBlock } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { ConnectionFacts } from './connection-facts.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -16,8 +17,8 @@ export interface Call {
   wallMs(): number
   /** The process around it: tokens of rate limits above all. */
   readonly around: Surroundings
-  /** Makes an x-request-id. */
-  newRequestId(): string
+  /** Adds a new x-request-id. */
+  addRequestId(head: HeaderBlock): void
 }
 
 /** Bound of `randomValue`: it divides evenly enough for every sum of weights that Envoy allows. */

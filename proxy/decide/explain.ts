@@ -157,7 +157,7 @@ async function explainHttp(
     randomValue: call.randomValue,
     wallMs: () => systemClock.wallMs(),
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => '<generated>',
+    addRequestId: (head) => head.append('x-request-id', '<generated>'),
   }
   const decision = newDecision()
   const routes = routesOf(plan, manager)

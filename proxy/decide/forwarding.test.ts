@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { parseRequestHead } from '../http1/request-parser.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import { listenerPlan, typed } from '../plan/testing.ts'
+import type { HeaderBlock } from '../stream/header-block.ts'
 import { RequestHead } from '../stream/message.ts'
 import { connectionFacts } from './connection-facts.ts'
 import { newDecision } from './decision.ts'
@@ -47,7 +48,7 @@ function read(manager: object, lines: readonly string[], peer = '192.0.2.5') {
     randomValue: 0,
     wallMs: () => 0,
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => 'generated',
+    addRequestId: (head: HeaderBlock) => head.append('x-request-id', 'generated'),
   }
   const decision = newDecision()
   readForwarding(managerOf(manager), call, decision)

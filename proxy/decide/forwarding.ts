@@ -1,6 +1,7 @@
 import { canonicalIp } from '../../lib/ip.ts'
 import { trimWhitespace } from '../http1/field-parser.ts'
 import type { HttpManagerPlan } from '../plan/plan.ts'
+import { sharedField } from '../stream/field-batch.ts'
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
 import type { RequestHead } from '../stream/message.ts'
 import type { Call } from './call.ts'
@@ -39,8 +40,9 @@ export function readForwarding(manager: HttpManagerPlan, call: Call, decision: D
   if (isInternal) head.append('x-envoy-internal', 'true')
   if (isEdge && (address !== '' || peer !== '')) head.append('x-envoy-external-address', address || peer)
   if (manager.generateRequestId) {
-    if (isEdge && !manager.preserveExternalRequestId) head.set('x-request-id', call.newRequestId())
-    else if (!head.has('x-request-id')) head.append('x-request-id', call.newRequestId())
+    const isOurs = isEdge && !manager.preserveExternalRequestId
+    if (isOurs) head.remove(REQUEST_ID)
+    if (isOurs || !head.has(REQUEST_ID)) call.addRequestId(head)
   }
   if (manager.via !== '') {
     const before = head.get('via')
@@ -50,6 +52,9 @@ export function readForwarding(manager: HttpManagerPlan, call: Call, decision: D
 
 const FORWARDED_FOR = 'x-forwarded-for'
 const FORWARDED_PROTO = 'x-forwarded-proto'
+const PROTO_HTTP = sharedField(FORWARDED_PROTO, 'http')
+const PROTO_HTTPS = sharedField(FORWARDED_PROTO, 'https')
+const REQUEST_ID = 'x-request-id'
 const EXPECTED_TIMEOUT = 'x-envoy-expected-rq-timeout-ms'
 const ATTEMPT_COUNT = 'x-envoy-attempt-count'
 
@@ -81,9 +86,11 @@ function mayBeInternal(manager: HttpManagerPlan, list: string | undefined, addre
 
 /** An edge knows the scheme, unless there are proxies in front of it; else what X-Forwarded-Proto says is believed. */
 function readScheme(head: RequestHead, isFirst: boolean): void {
-  if (isFirst) head.set(FORWARDED_PROTO, head.scheme)
-  else if (!head.has(FORWARDED_PROTO)) head.append(FORWARDED_PROTO, head.scheme)
-  else head.scheme = forwardedScheme(head) || head.scheme
+  if (isFirst) head.remove(FORWARDED_PROTO)
+  if (!isFirst && head.has(FORWARDED_PROTO)) head.scheme = forwardedScheme(head) || head.scheme
+  else if (head.scheme === 'http') head.appendOf(PROTO_HTTP)
+  else if (head.scheme === 'https') head.appendOf(PROTO_HTTPS)
+  else head.append(FORWARDED_PROTO, head.scheme)
 }
 
 function forwardedScheme(head: HeaderBlock): 'http' | 'https' | '' {

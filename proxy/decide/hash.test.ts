@@ -29,7 +29,7 @@ function decided(policies: JsonObject[], lines: string[], { target = '/', client
     randomValue: 0,
     wallMs: () => 0,
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => '',
+    addRequestId: () => {},
   }
   const decision = newDecision()
   decision.clientAddress = client

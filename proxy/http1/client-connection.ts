@@ -6,10 +6,11 @@ import { writeRequestHead } from '../stream/request-text.ts'
 import { missingWebSocketKey, webSocketAccept } from '../stream/websocket.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
 import type { ConnectionPool } from '../upstream/connection-pool.ts'
-import { BULK_READ_BYTES, type ByteReader, type Connector } from '../upstream/connector.ts'
+import { BULK_READ_BYTES, type ByteReader, type Connector, upstreamMemory } from '../upstream/connector.ts'
 import type { PooledConnection, RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
 import { hasBareLf } from './chars.ts'
+import { findHeadEnd } from './head-end.ts'
 import { HEAD_ERROR } from './head-error.ts'
 import { parseResponseHead } from './response-parser.ts'
 
@@ -17,7 +18,6 @@ import { parseResponseHead } from './response-parser.ts'
 const MAX_RESPONSE_HEAD_BYTES = 80 * 1024
 /** Interim answers to one request: some say from time to time that they are still at work. */
 const MAX_INTERIM_HEADS = 100
-const HEAD_END = Buffer.from('\r\n\r\n')
 
 type State = 'idle' | 'head' | 'body' | 'closed'
 
@@ -251,7 +251,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   #readHeads(bytes: Buffer): number {
     let pos = 0
     for (;;) {
-      const end = bytes.indexOf(HEAD_END, pos)
+      const end = findHeadEnd(bytes, pos)
       const size = (end < 0 ? bytes.length : end) - pos
       if (size > MAX_RESPONSE_HEAD_BYTES) {
         this.#reset('protocol_error', 'response head is too large')
@@ -265,6 +265,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
       const attempt = this.#attempt
       if (attempt === undefined) return -1
       const error = parseResponseHead(bytes, pos, end, this.#head, attempt.method)
+      this.#head.view = upstreamMemory.viewOf(bytes)
       if (error !== undefined) {
         this.#reset('protocol_error', error.detail)
         return -1

@@ -34,6 +34,7 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number, head
   const failed = parseFields(bytes, pos + 11, end + 2, start, head)
   if (failed !== undefined) return failed
   head.bytes = bytes
+  head.view = undefined
   head.base = start
   head.method = methodOf(bytes, start, methodEnd)
   head.minorVersion = minor

@@ -43,6 +43,7 @@ export function parseResponseHead(
   const failed = parseFields(bytes, pos + 2, end + 2, start, head)
   if (failed !== undefined) return failed
   head.bytes = bytes
+  head.view = undefined
   head.base = start
   head.status = status
   head.minorVersion = minor

@@ -13,11 +13,11 @@ import { FRAMING, type Framing, RequestHead } from '../stream/message.ts'
 import { GATHER_BYTES } from '../stream/out-buffer.ts'
 import { BodyReader, type BodySink, requestTrailersAreValid } from './body-reader.ts'
 import { CR, hasBareLf, LF } from './chars.ts'
+import { findHeadEnd } from './head-end.ts'
 import { HEAD_ERROR, type HeadError } from './head-error.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { parseRequestHead } from './request-parser.ts'
 
-const HEAD_END = Buffer.from('\r\n\r\n')
 const CRLF = Buffer.from('\r\n')
 /** How HTTP/2 begins: the reserved method PRI and its space (RFC 9113 section 3.4). */
 const PREFACE_START = 'PRI '
@@ -289,11 +289,11 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
 
   // === reading ===
 
-  onLentBytes(buffer: Buffer, length: number): void {
+  onLentBytes(bytes: Buffer): void {
     // A request under way still needs its head, and somebody may hold its body: what follows is copied to another place.
     const isFree = this.#pending === undefined && !this.#exchange.isActive && !this.#isTunnel
     if (isFree) this.#exchange.settle()
-    this.#onData(isFree ? this.#kept.keep(buffer, length) : Buffer.from(buffer.subarray(0, length)))
+    this.#onData(isFree ? this.#kept.keep(bytes) : Buffer.from(bytes))
   }
 
   #onData(chunk: Buffer): void {
@@ -387,7 +387,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
       this.#socket.destroy()
       return 0
     }
-    const end = bytes.indexOf(HEAD_END, start)
+    const end = findHeadEnd(bytes, start)
     const size = (end < 0 ? bytes.length : end) - start
     if (size > manager.maxRequestHeadersBytes) return this.#refuse(manager, HEAD_ERROR.headersTooLarge)
     if (end < 0) {
@@ -397,6 +397,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
     }
     this.#exchange.settle()
     const error = parseRequestHead(bytes, start, end, this.head)
+    this.head.view = this.#kept.viewOf(bytes)
     if (error !== undefined) return this.#refuse(manager, error)
     this.#beginRequest(manager)
     return end + 4

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import { addressOf, writeNow } from '../../lib/sockets/direct-write.ts'
+import { copyBytes, viewOf } from '../../lib/words.ts'
 import type { OutBuffer, TurnEnd } from '../stream/out-buffer.ts'
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts'
 import type { ByteSink } from './hpack/byte-sink.ts'
-import { copyBytes, viewOf } from './hpack/words.ts'
 
 /** A connection's frames are handed to the socket when so much has gathered in a turn. */
 const FLUSH_BYTES = 56 * 1024

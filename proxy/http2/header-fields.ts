@@ -1,3 +1,4 @@
+import type { FieldBatch } from '../stream/field-batch.ts'
 import type { HeaderBlock } from '../stream/header-block.ts'
 import type { ByteSink } from './hpack/byte-sink.ts'
 import type { HpackEncoder } from './hpack/encoder.ts'
@@ -5,9 +6,10 @@ import type { FieldLines } from './hpack/field-lines.ts'
 
 /** Takes the decoded fields from index `from` on into a message's block: as offsets into the same bytes. */
 export function takeFields(lines: FieldLines, from: number, into: HeaderBlock): void {
-  const { at } = lines
+  const { at, view } = lines
   const count = lines.count - from
   into.bytes = lines.bytes
+  into.view = view
   into.base = lines.base
   into.count = count
   const target = into.at
@@ -27,13 +29,14 @@ export function encodeFields(
   keepsCase: boolean,
   except: number,
 ): void {
-  const { at, count, bytes, base, hasNeverIndexed, neverIndexed } = fields
+  const { at, count, bytes, view, base, hasNeverIndexed, neverIndexed } = fields
   for (let i = 0; i < count; i++) {
     if (i === except || fields.isRemoved(i)) continue
     const slot = i << 2
     encoder.bytes(
       block,
       bytes,
+      view,
       base + (at[slot] as number),
       base + (at[slot + 1] as number),
       base + (at[slot + 2] as number),
@@ -44,8 +47,17 @@ export function encodeFields(
   }
   const added = fields.addedCount
   for (let i = 0; i < added; i++) {
-    encoder.text(block, fields.addedName(i), fields.addedValue(i), !keepsCase)
+    const batch = fields.addedBatch(i)
+    if (batch === undefined) encoder.text(block, fields.addedName(i), fields.addedValue(i), !keepsCase)
+    else encodeLine(batch, fields.addedLine(i), encoder, block)
   }
+}
+
+/** Names of batches are in lower case. */
+function encodeLine(batch: FieldBatch, line: number, encoder: HpackEncoder, block: ByteSink): void {
+  const { lines, view, name, valueOffset, valueLength } = batch
+  const start = line + valueOffset
+  encoder.bytes(block, lines, view, line, line + name.length, start, start + valueLength, false)
 }
 
 /** Encodes trailers, which come as HTTP/1.1 lines, each ended by CRLF. */

@@ -41,8 +41,8 @@ export class ReferenceCall implements Call {
     return systemClock.wallMs()
   }
 
-  newRequestId(): string {
-    return randomUuid()
+  addRequestId(head: HeaderBlock): void {
+    head.append('x-request-id', randomUuid())
   }
 
   /** Makes the head that of the request to the upstream. */

@@ -8,6 +8,7 @@ import type { ObserverDirectory } from '../telemetry/telemetry.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { BugReporter } from './bugs.ts'
 import type { DateHeader } from './date.ts'
+import type { HeaderBlock } from './header-block.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
 /** What a stream needs of the proxy around it. */
@@ -28,5 +29,6 @@ export interface StreamContext {
   /** The plan in force now. A request keeps the one it began with. */
   readonly plan: Plan
   cluster(name: string): Cluster | undefined
-  newRequestId(): string
+  /** Adds a new x-request-id. */
+  addRequestId(head: HeaderBlock): void
 }

@@ -113,8 +113,8 @@ export class Exchange implements Call, TriedRequest {
     return this.#completeMs === 0 ? 0 : this.#context.clock.nowMs() - this.#completeMs
   }
 
-  newRequestId(): string {
-    return this.#context.newRequestId()
+  addRequestId(head: HeaderBlock): void {
+    this.#context.addRequestId(head)
   }
 
   /** How the answer came about, as access logs write it; '' for one of the upstream's. */

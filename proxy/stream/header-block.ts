@@ -1,5 +1,6 @@
 import { latin1 } from '../../lib/latin1.ts'
 import { lowerCase } from '../../lib/lower-case.ts'
+import type { FieldBatch } from './field-batch.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
 const NO_BYTES = Buffer.alloc(0)
@@ -22,6 +23,8 @@ const AT_BYTES = AT_LENGTH * Int32Array.BYTES_PER_ELEMENT
 export class HeaderBlock {
   /** The bytes that the head came in; it begins at `base`. What is passed on unchanged is copied from here. */
   bytes: Buffer = NO_BYTES
+  /** Of the same bytes, where whoever keeps them has one; what sets `bytes` sets both. */
+  view: DataView | undefined = undefined
   base = 0
   count = 0
   /** One for all three arrays: most of what a small one costs is the memory behind it, and every connection has a block. */
@@ -37,7 +40,9 @@ export class HeaderBlock {
   readonly #removed = new Uint8Array(this.#memory, AT_BYTES + MAX_HEADERS, MAX_HEADERS)
   #removedCount = 0
   readonly #addedNames: string[] = []
-  readonly #addedValues: string[] = []
+  readonly #addedValues: (string | FieldBatch)[] = []
+  /** Where the line begins of one that is of a batch. */
+  readonly #addedLines: number[] = []
   #addedCount = 0
 
   clear(): void {
@@ -59,6 +64,7 @@ export class HeaderBlock {
     this.clear()
     const end = other.count === 0 ? 0 : (other.at[other.count * STRIDE] as number)
     this.bytes = Buffer.from(other.bytes.subarray(other.base, other.base + end))
+    this.view = undefined
     this.base = 0
     this.count = other.count
     this.at.set(other.at)
@@ -67,7 +73,7 @@ export class HeaderBlock {
     this.neverIndexed.set(other.neverIndexed)
     this.hasNeverIndexed = other.hasNeverIndexed
     for (let i = 0; i < other.#addedCount; i++) {
-      this.append(other.#addedNames[i] as string, other.#addedValues[i] as string)
+      this.append(other.#addedNames[i] as string, other.addedValue(i))
     }
   }
 
@@ -110,7 +116,7 @@ export class HeaderBlock {
       value = value === undefined ? this.value(i) : `${value},${this.value(i)}`
     }
     for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i + 1)) {
-      const added = this.#addedValues[i] as string
+      const added = this.addedValue(i)
       value = value === undefined ? added : `${value},${added}`
     }
     return value
@@ -122,7 +128,7 @@ export class HeaderBlock {
       if (matcher.test(this.value(i))) return true
     }
     for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i + 1)) {
-      if (matcher.test(this.#addedValues[i] as string)) return true
+      if (matcher.test(this.addedValue(i))) return true
     }
     return false
   }
@@ -146,12 +152,36 @@ export class HeaderBlock {
   }
 
   addedValue(index: number): string {
-    return this.#addedValues[index] as string
+    const value = this.#addedValues[index] as string | FieldBatch
+    return typeof value === 'string' ? value : value.value(this.#addedLines[index] as number)
+  }
+
+  addedLength(index: number): number {
+    const value = this.#addedValues[index] as string | FieldBatch
+    return typeof value === 'string' ? value.length : value.valueLength
+  }
+
+  /** That which an added field is of; undefined for others. */
+  addedBatch(index: number): FieldBatch | undefined {
+    const value = this.#addedValues[index] as string | FieldBatch
+    return typeof value === 'string' ? undefined : value
+  }
+
+  /** Where the line of an added field begins in its batch. */
+  addedLine(index: number): number {
+    return this.#addedLines[index] as number
   }
 
   append(name: string, value: string): void {
     this.#addedNames[this.#addedCount] = name
     this.#addedValues[this.#addedCount++] = value
+  }
+
+  /** Adds the field whose line begins at `line` of a batch. */
+  appendOf(batch: FieldBatch, line = 0): void {
+    this.#addedNames[this.#addedCount] = batch.name
+    this.#addedValues[this.#addedCount] = batch
+    this.#addedLines[this.#addedCount++] = line
   }
 
   set(name: string, value: string): void {
@@ -164,6 +194,7 @@ export class HeaderBlock {
     for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i)) {
       this.#addedNames.splice(i, 1)
       this.#addedValues.splice(i, 1)
+      for (let k = i + 1; k < this.#addedCount; k++) this.#addedLines[k - 1] = this.#addedLines[k] as number
       this.#addedCount--
     }
   }
@@ -184,7 +215,7 @@ export class HeaderBlock {
       length += (at[from + 1] as number) - (at[from] as number) + (at[from + 3] as number) - (at[from + 2] as number)
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      length += (this.#addedNames[i] as string).length + (this.#addedValues[i] as string).length
+      length += (this.#addedNames[i] as string).length + this.addedLength(i)
     }
     return length
   }
@@ -193,7 +224,7 @@ export class HeaderBlock {
   *fields(): Generator<[name: string, value: string]> {
     for (let i = 0; i < this.count; i++) if (this.#removed[i] === 0) yield [this.name(i), this.value(i)]
     for (let i = 0; i < this.#addedCount; i++) {
-      yield [this.#addedNames[i] as string, this.#addedValues[i] as string]
+      yield [this.#addedNames[i] as string, this.addedValue(i)]
     }
   }
 
@@ -202,25 +233,28 @@ export class HeaderBlock {
    * fields that nobody touched are copied as they came.
    */
   writeLines(out: OutBuffer, startLine: boolean): void {
-    const { at, count, bytes, base } = this
+    const { at, count, bytes, view, base } = this
     let runStart = startLine ? 0 : (at[0] as number)
     if (count > 0 || startLine) {
       if (this.#removedCount > 0) {
         for (let i = 0; i < count; i++) {
           if (this.#removed[i] === 0) continue
           const fieldStart = at[i * STRIDE] as number
-          if (fieldStart > runStart) out.copy(bytes, base + runStart, base + fieldStart)
+          if (fieldStart > runStart) out.copy(bytes, base + runStart, base + fieldStart, view)
           runStart = at[(i + 1) * STRIDE] as number
         }
       }
       const end = at[count * STRIDE] as number
-      if (end > runStart) out.copy(bytes, base + runStart, base + end)
+      if (end > runStart) out.copy(bytes, base + runStart, base + end, view)
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      out.text(this.#addedNames[i] as string)
-      out.text(': ')
-      out.text(this.#addedValues[i] as string)
-      out.text('\r\n')
+      const value = this.#addedValues[i] as string | FieldBatch
+      if (typeof value === 'string') {
+        out.text(this.#addedNames[i] as string)
+        out.text(': ')
+        out.text(value)
+        out.text('\r\n')
+      } else out.copyFew(value.view, this.#addedLines[i] as number, value.lineLength)
     }
   }
 
@@ -243,7 +277,7 @@ export class HeaderBlock {
         if (runStart >= 0) out += this.#slice(runStart, at[count * STRIDE] as number)
       }
     }
-    for (let i = 0; i < this.#addedCount; i++) out += `${this.#addedNames[i]}: ${this.#addedValues[i]}\r\n`
+    for (let i = 0; i < this.#addedCount; i++) out += `${this.#addedNames[i]}: ${this.addedValue(i)}\r\n`
     return out
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { putLatin1 } from '../../lib/latin1.ts'
 import { addressOf, writeNow } from '../../lib/sockets/direct-write.ts'
+import { copyBytes, viewOf } from '../../lib/words.ts'
 
 const SLAB_BYTES = 64 * 1024
 /** Pieces up to this size are gathered with what else is written in a turn; larger ones leave on their own. */
@@ -9,6 +10,8 @@ export const GATHER_BYTES = 4096
 const MAX_QUEUED = 256
 /** Texts up to this length are copied by a loop, which beats a call into the runtime. */
 const LOOP_CHARS = 32
+/** Up to so many bytes a copy by words beats a call into the runtime, which makes a view of them. */
+const WORDS_BYTES = 256
 
 /** Claims the buffer for a message that is added and written without anyone coming in between. */
 export const AT_ONCE: { flush(): void } = { flush() {} }
@@ -31,6 +34,7 @@ export interface TurnEnd {
  */
 export class OutBuffer {
   #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  #view = viewOf(this.#bytes)
   #address = addressOf(this.#bytes)
   #start = 0
   #end = 0
@@ -61,11 +65,20 @@ export class OutBuffer {
     this.#owner = owner
   }
 
-  /** Copies bytes of a message that was received. */
-  copy(source: Buffer, from: number, to: number): void {
-    this.#reserve(to - from)
-    source.copy(this.#bytes, this.#end, from, to)
-    this.#end += to - from
+  /** Copies bytes of a message that was received. `view` is of the same ones. */
+  copy(source: Buffer, from: number, to: number, view?: DataView): void {
+    const length = to - from
+    this.#reserve(length)
+    if (view !== undefined && length <= WORDS_BYTES) copyBytes(view, from, this.#view, this.#end, length)
+    else source.copy(this.#bytes, this.#end, from, to)
+    this.#end += length
+  }
+
+  /** Copies a few bytes, for which a call into the runtime would take longer. */
+  copyFew(source: DataView, from: number, length: number): void {
+    this.#reserve(length)
+    copyBytes(source, from, this.#view, this.#end, length)
+    this.#end += length
   }
 
   /** Adds latin1 text. */
@@ -173,6 +186,7 @@ export class OutBuffer {
   #renew(size: number): void {
     const waiting = this.#bytes.subarray(this.#start, this.#end)
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, waiting.length + size))
+    this.#view = viewOf(this.#bytes)
     this.#address = addressOf(this.#bytes)
     waiting.copy(this.#bytes, 0)
     this.#start = 0

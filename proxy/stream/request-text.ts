@@ -1,5 +1,6 @@
 import type { Decision } from '../decide/decision.ts'
 import type { RequestTarget } from '../upstream/upstream-stream.ts'
+import { type FieldBatch, sharedField } from './field-batch.ts'
 import { FRAMING, type RequestHead } from './message.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
@@ -31,19 +32,21 @@ export function setExpectedTimeout(head: RequestHead, decision: Decision, elapse
   if (expectedMs === 0) return
   // 0 would be no bound at all.
   if (timeoutMs > 0) expectedMs = elapsedMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - elapsedMs)
-  head.set('x-envoy-expected-rq-timeout-ms', textOf(Math.max(1, Math.round(expectedMs))))
+  head.remove(EXPECTED_TIMEOUT)
+  head.appendOf(expectedTimeout(Math.max(1, Math.round(expectedMs))))
 }
 
+const EXPECTED_TIMEOUT = 'x-envoy-expected-rq-timeout-ms'
 let lastMs = 0
-let lastText = '0'
+let lastField = sharedField(EXPECTED_TIMEOUT, '0')
 
 /** Most calls wait for as long as the one before. */
-function textOf(ms: number): string {
+function expectedTimeout(ms: number): FieldBatch {
   if (ms !== lastMs) {
     lastMs = ms
-    lastText = String(ms)
+    lastField = sharedField(EXPECTED_TIMEOUT, String(ms))
   }
-  return lastText
+  return lastField
 }
 
 /** Methods whose requests say that they have no content (RFC 9110 section 8.6); Envoy draws the same line. */

@@ -1,5 +1,6 @@
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import type { DateHeader } from './date.ts'
+import { type FieldBatch, sharedField } from './field-batch.ts'
 import type { HeaderBlock } from './header-block.ts'
 import type { ResponseHead } from './message.ts'
 
@@ -10,20 +11,49 @@ export function completeResponseHead(
   date: DateHeader,
   upstreamServiceTimeMs: number,
 ): void {
-  head.remove('x-envoy-upstream-service-time')
-  head.append('x-envoy-upstream-service-time', String(upstreamServiceTimeMs))
-  if (head.dateIndex < 0) head.append('date', date.value)
+  head.remove(SERVICE_TIME)
+  appendServiceTime(head, upstreamServiceTimeMs)
+  if (head.dateIndex < 0) head.appendOf(date.field)
   if (manager.serverHeader !== 'pass_through' && (head.serverIndex < 0 || manager.serverHeader === 'overwrite')) {
     head.remove('server')
-    head.append('server', manager.serverName)
+    head.appendOf(serverField(manager.serverName))
   }
   addVia(head, manager)
 }
 
+const SERVICE_TIME = 'x-envoy-upstream-service-time'
+/** By milliseconds, made when they are first told of: most answers take few. */
+const serviceTimes: (FieldBatch | undefined)[] = new Array(256).fill(undefined)
+
+function appendServiceTime(head: HeaderBlock, ms: number): void {
+  if (ms >= serviceTimes.length) {
+    head.append(SERVICE_TIME, String(ms))
+    return
+  }
+  const field = serviceTimes[ms] ?? sharedField(SERVICE_TIME, String(ms))
+  serviceTimes[ms] = field
+  head.appendOf(field)
+}
+
+let lastName = ''
+let lastServer = sharedField('server', lastName)
+
+/** Most managers have one name. */
+function serverField(name: string): FieldBatch {
+  if (name !== lastName) {
+    lastName = name
+    lastServer = sharedField('server', name)
+  }
+  return lastServer
+}
+
 /** Adds to an answer of our own what every response carries. */
 export function completeLocalFields(fields: HeaderBlock, manager: HttpManagerPlan, date: DateHeader): void {
-  if (manager.serverHeader !== 'pass_through') fields.set('server', manager.serverName)
-  if (!fields.has('date')) fields.append('date', date.value)
+  if (manager.serverHeader !== 'pass_through') {
+    fields.remove('server')
+    fields.appendOf(serverField(manager.serverName))
+  }
+  if (!fields.has('date')) fields.appendOf(date.field)
   addVia(fields, manager)
 }
 

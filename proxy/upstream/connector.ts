@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { RosterMember } from '../../lib/roster.ts'
 import { allowDirectWrites } from '../../lib/sockets/direct-write.ts'
+import { LentMemory } from '../../lib/sockets/lent-memory.ts'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
@@ -15,15 +16,7 @@ import type { ClusterStats } from './stats.ts'
  * Where all upstream connections read into: whoever reads is done with the bytes when it returns, so that no
  * buffer is allocated for a read.
  */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
-/** Views of its first bytes by their number: messages are often of one length, and a view costs more than many a copy. */
-const views: (Buffer | undefined)[] = new Array(2048).fill(undefined)
-
-function lent(length: number): Buffer {
-  if (length >= views.length) return READ_BUFFER.subarray(0, length)
-  views[length] ??= READ_BUFFER.subarray(0, length)
-  return views[length]
-}
+export const upstreamMemory = new LentMemory()
 
 /** What a connection that carries a large body reads into: its own, so that the bytes need not be copied. */
 const BULK_BYTES = 128 * 1024
@@ -37,7 +30,7 @@ export interface ByteReader {
 }
 
 /** A read of at least this much is part of a large body. */
-export const BULK_READ_BYTES = READ_BUFFER.length
+export const BULK_READ_BYTES = upstreamMemory.bytes.length
 
 export interface ConnectorOwner {
   /** Connected: the owner sets `connector.reader` before it returns. */
@@ -108,10 +101,10 @@ export class Connector implements RosterMember {
   #open({ endpoint, tls, host, sslStats, alpnProtocols }: ConnectTarget): Socket {
     const callback = (length: number, buffer: Uint8Array) =>
       this.#onRead(
-        buffer === READ_BUFFER ? lent(length) : (buffer as Buffer).subarray(0, length),
+        buffer === upstreamMemory.bytes ? upstreamMemory.part(length) : (buffer as Buffer).subarray(0, length),
         buffer === this.#bulk,
       )
-    const buffer = () => this.#bulk ?? READ_BUFFER
+    const buffer = () => this.#bulk ?? upstreamMemory.bytes
     return connectUpstream(endpoint, tls, { onread: { buffer, callback }, host, stats: sslStats, alpnProtocols })
   }
 

@@ -57,7 +57,7 @@ export function encodeBlock(encoder: HpackEncoder, fields: readonly Field[], nev
   encoder.begin(out)
   for (const [name, value] of fields) {
     const bytes = Buffer.from(`${name}${value}`, 'latin1')
-    encoder.bytes(out, bytes, 0, name.length, name.length, bytes.length, true, neverIndexed)
+    encoder.bytes(out, bytes, undefined, 0, name.length, name.length, bytes.length, true, neverIndexed)
   }
   return Buffer.from(out.bytes.subarray(0, out.end))
 }

@@ -8,6 +8,7 @@ import { PreparedFilters } from '../../../proxy/prepared-filters.ts'
 import type { BugReporter } from '../../../proxy/stream/bugs.ts'
 import type { StreamContext } from '../../../proxy/stream/context.ts'
 import type { DateHeader } from '../../../proxy/stream/date.ts'
+import type { HeaderBlock } from '../../../proxy/stream/header-block.ts'
 import type { OutBuffer } from '../../../proxy/stream/out-buffer.ts'
 import { surroundingsOf } from '../../../proxy/surroundings.ts'
 import { UNOBSERVED } from '../../../proxy/telemetry/telemetry.ts'
@@ -90,8 +91,8 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
   }
 
   /** Of the form of a UUID: the proxy's own number, then that of the request. */
-  newRequestId(): string {
-    return this.#idPrefix + (++this.#requests).toString(16).padStart(12, '0')
+  addRequestId(head: HeaderBlock): void {
+    head.append('x-request-id', this.#idPrefix + (++this.#requests).toString(16).padStart(12, '0'))
   }
 
   cluster(name: string): Cluster | undefined {

@@ -1,3 +1,4 @@
+import { viewOf } from '../../../lib/words.ts'
 import type { FieldLines } from './field-lines.ts'
 
 /** Longer blocks are not remembered. */
@@ -10,6 +11,7 @@ const SPARING = 16
 /** Decoded fields in bytes and offsets of their own. */
 export interface KeptLines {
   readonly bytes: Buffer
+  readonly view: DataView
   readonly count: number
   readonly at: Int32Array
 }
@@ -80,5 +82,6 @@ export class BlockMemory {
 /** undefined when a field is never to be indexed, which is rare, and is said beside the lines. */
 function kept({ bytes, base, end, count, at, neverIndexed }: FieldLines): KeptLines | undefined {
   for (let i = 0; i < count; i++) if (neverIndexed[i] === 1) return undefined
-  return { bytes: Buffer.from(bytes.subarray(base, end)), count, at: at.slice(0, 4 * count + 1) }
+  const own = Buffer.from(bytes.subarray(base, end))
+  return { bytes: own, view: viewOf(own), count, at: at.slice(0, 4 * count + 1) }
 }

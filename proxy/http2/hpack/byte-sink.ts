@@ -1,4 +1,4 @@
-import { viewOf } from './words.ts'
+import { viewOf } from '../../../lib/words.ts'
 
 const FIRST_BYTES = 4096
 

@@ -1,3 +1,4 @@
+import { copyWords } from '../../../lib/words.ts'
 import { COLON, CR, HTAB, LF, SP } from '../../http1/chars.ts'
 import { BlockMemory } from './block-memory.ts'
 import { DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD, ENTRY_STRIDE, LINE_OVERHEAD } from './dynamic-table.ts'
@@ -8,7 +9,6 @@ import { decodeHuffman, HUFFMAN_FLAG_BITS, huffmanBound } from './huffman-decode
 import { IntegerReader } from './integer.ts'
 import { STATIC_ENTRIES, STATIC_LINES } from './static-lines.ts'
 import { STATIC_COUNT } from './static-table.ts'
-import { copyWords } from './words.ts'
 
 /** The first byte of a representation (RFC 7541 6): its kind, and the bits of its first integer. */
 const INDEXED = 0x80

@@ -1,4 +1,4 @@
-import { copyWords } from './words.ts'
+import { copyWords } from '../../../lib/words.ts'
 
 /** Integers per entry: the place of its line, the length of the name, that of the value, and one of the owner's own. */
 export const ENTRY_STRIDE = 4

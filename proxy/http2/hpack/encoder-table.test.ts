@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
+import { viewOf } from '../../../lib/words.ts'
 import { EncoderTable } from './encoder-table.ts'
-import { viewOf } from './words.ts'
 
 const view = viewOf(Buffer.from('name'))
 

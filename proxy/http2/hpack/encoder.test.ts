@@ -113,7 +113,7 @@ test('names in lower case, or kept', () => {
   const field = (lowerCase: boolean, nameEnd = name.length) => {
     out.end = 0
     encoder.begin(out)
-    encoder.bytes(out, bytes, 0, nameEnd, name.length, bytes.length, lowerCase)
+    encoder.bytes(out, bytes, undefined, 0, nameEnd, name.length, bytes.length, lowerCase)
     const into = out.bytes.toString('latin1', 0, out.end)
     return [kindOf(out.bytes), into.includes('Content') ? 'kept' : into.includes('content') ? 'lower' : '']
   }

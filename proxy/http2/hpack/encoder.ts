@@ -1,3 +1,4 @@
+import { copyBytes, viewOf } from '../../../lib/words.ts'
 import type { ByteSink } from './byte-sink.ts'
 import { DEFAULT_TABLE_BYTES, ENTRY_OVERHEAD, ENTRY_STRIDE } from './dynamic-table.ts'
 import { EncoderTable } from './encoder-table.ts'
@@ -7,7 +8,7 @@ import { writeInteger } from './integer.ts'
 import { findName, isName, POLICY_OF, STATIC_ENTRIES_OF, STATIC_INDEX_OF } from './known-names.ts'
 import { STATIC_ENTRIES, STATIC_LINES } from './static-lines.ts'
 import { STATIC_COUNT, STATIC_FIELDS } from './static-table.ts'
-import { copyBytes, copyLower, equalBytes, hashBytes, hashName, viewOf } from './words.ts'
+import { copyLower, equalBytes, hashBytes, hashName } from './words.ts'
 
 /** Index of `:status` in the static table by status from 200 to 599, 0 where it has none with that value. */
 const STATUS_INDEX = Uint8Array.from({ length: 400 }, (_, i) =>
@@ -111,12 +112,13 @@ export class HpackEncoder {
   }
 
   /**
-   * A field whose name and value lie in `bytes`. `lowerCase` writes the name in lower case, as HTTP/2 demands.
+   * A field whose name and value lie in `bytes`, of which `view` is one where there is one. `lowerCase` writes the name in lower case, as HTTP/2 demands.
    * `neverIndexed` is for a field that came so (RFC 7541 6.2.3).
    */
   bytes(
     out: ByteSink,
     bytes: Buffer,
+    view: DataView | undefined,
     nameStart: number,
     nameEnd: number,
     valueStart: number,
@@ -124,11 +126,11 @@ export class HpackEncoder {
     lowerCase: boolean,
     neverIndexed = false,
   ): void {
-    if (bytes !== lastBytes) {
+    if (view === undefined && bytes !== lastBytes) {
       lastBytes = bytes
       lastView = viewOf(bytes)
     }
-    this.#field(out, bytes, lastView, nameStart, nameEnd, valueStart, valueEnd, lowerCase, neverIndexed)
+    this.#field(out, bytes, view ?? lastView, nameStart, nameEnd, valueStart, valueEnd, lowerCase, neverIndexed)
   }
 
   /** The same for latin1 text. */

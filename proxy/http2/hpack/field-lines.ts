@@ -1,6 +1,6 @@
+import { viewOf } from '../../../lib/words.ts'
 import { MAX_HEADERS } from '../../stream/header-block.ts'
 import type { KeptLines } from './block-memory.ts'
-import { viewOf } from './words.ts'
 
 /** Most pseudo-header fields of one list: a request's :method, :scheme, :authority, :path and :protocol. */
 const MAX_PSEUDO_FIELDS = 5
@@ -45,13 +45,14 @@ export class FieldLines {
   #slabEnd = 0
 
   /** Shows lines that are kept elsewhere, in the place of a block. */
-  show({ bytes, count, at }: KeptLines): void {
+  show({ bytes, view, count, at }: KeptLines): void {
     if (this.#slab === undefined) {
       this.#slab = this.bytes
       this.#slabView = this.view
       this.#slabEnd = this.end
     }
     this.bytes = bytes
+    this.view = view
     this.base = 0
     this.end = bytes.length
     this.count = count

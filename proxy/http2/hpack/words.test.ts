@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { copyBytes, copyLower, copyWords, equalBytes, equalLower, hashBytes, hashName, viewOf } from './words.ts'
+import { copyBytes, copyWords, viewOf } from '../../../lib/words.ts'
+import { copyLower, equalBytes, equalLower, hashBytes, hashName } from './words.ts'
 
 const GUARD = 0xa5
 const LENGTHS = Array.from({ length: 14 }, (_, length) => length)

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RandomWords, seededRandom } from '../../../lib/random.ts'
 import { HeaderBlock } from '../../stream/header-block.ts'
-import { FORM, nextTraceparent, readContext, TraceContext, writeContext } from './context.ts'
+import { continueTraceparent, FORM, readContext, TraceContext, writeContext } from './context.ts'
 import { TraceIds } from './ids.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -114,12 +114,16 @@ test('what is passed on at once is what is read as not kept, of version 00', () 
       block.base = 1
       block.count = 1
       block.at.set([0, 1, 1, 1 + text.length, 3 + text.length])
-      const next = nextTraceparent(block, 0, ids)
+      const { traceparents, line } = ids
+      const isContinued = continueTraceparent(block, 0, ids)
       const context = new TraceContext()
       readContext(head({ traceparent: text }), 'w3c', context)
       const isPlain = context.isSampled === false && text.startsWith('00')
-      expect(next !== undefined).toBe(isPlain)
-      if (next === undefined) return
+      expect(isContinued).toBe(isPlain)
+      const next = traceparents.value(line)
+      expect(next).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+      ids.goOn()
+      if (!isContinued) return
       passed++
       expect(next).toMatch(new RegExp(`^00-${context.traceId}-[0-9a-f]{16}-00$`))
       expect(next).not.toContain(context.spanId)

@@ -1,4 +1,3 @@
-import { latin1 } from '../../../lib/latin1.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import { hexValue, isLowerHex } from './hex.ts'
 import { TRACEPARENT, type TraceIds } from './ids.ts'
@@ -169,35 +168,34 @@ export function writeContext(head: HeaderBlock, context: OutgoingContext, forms:
   }
 }
 
-const next = Buffer.from(`00-${ZERO_TRACE}-${ZERO_SPAN}-00`, 'latin1')
-
 /**
- * The traceparent that goes on from the one that came as the field of this index, by a span of ours that is not kept either. From
- * bytes to bytes, since most calls that belong to a trace need no more. undefined where that one is kept or is not just what
- * version 00 has: readContext() is for those.
+ * Makes the next of `ids` the traceparent that goes on from the one that came as the field of this index, by a span of ours that is
+ * not kept either. From bytes to bytes, since most calls that belong to a trace need no more. False where that one is kept or is
+ * not just what version 00 has: readContext() is for those.
  */
-export function nextTraceparent(head: HeaderBlock, index: number, ids: TraceIds): string | undefined {
+export function continueTraceparent(head: HeaderBlock, index: number, ids: TraceIds): boolean {
   const { traceId, spanId, flags, length } = TRACEPARENT
-  if (head.valueLength(index) !== length) return undefined
+  if (head.valueLength(index) !== length) return false
   const { bytes } = head
   const start = head.base + (head.at[(index << 2) + 2] as number)
-  if (bytes[start] !== ZERO || bytes[start + 1] !== ZERO || bytes[start + traceId - 1] !== DASH) return undefined
-  if (!copyId(bytes, start, traceId, spanId - 1) || bytes[start + spanId - 1] !== DASH) return undefined
-  if (!copyId(bytes, start, spanId, flags - 1) || bytes[start + flags - 1] !== DASH) return undefined
+  if (bytes[start] !== ZERO || bytes[start + 1] !== ZERO || bytes[start + traceId - 1] !== DASH) return false
+  if (!isId(bytes, start + traceId, spanId - 1 - traceId) || bytes[start + spanId - 1] !== DASH) return false
+  if (!isId(bytes, start + spanId, flags - 1 - spanId) || bytes[start + flags - 1] !== DASH) return false
   const lastDigit = bytes[start + flags + 1] as number
-  if (!isLowerHex(bytes[start + flags] as number) || !isLowerHex(lastDigit) || isSampled(lastDigit)) return undefined
-  ids.writeSpanId(next, spanId)
-  return latin1(next, 0, length)
+  if (!isLowerHex(bytes[start + flags] as number) || !isLowerHex(lastDigit) || isSampled(lastDigit)) return false
+  const { lines, valueOffset } = ids.traceparents
+  const to = ids.line + valueOffset
+  for (let i = traceId; i < spanId - 1; i++) lines[to + i] = bytes[start + i] as number
+  return true
 }
 
-/** Copies digits of a traceparent that begins at `start` into `next`. False where they are none, or all are zeros. */
-function copyId(bytes: Buffer, start: number, from: number, to: number): boolean {
+/** Whether there are so many digits, and not all of them zeros. */
+function isId(bytes: Buffer, from: number, length: number): boolean {
   let unlikeZero = 0
-  for (let i = from; i < to; i++) {
-    const code = bytes[start + i] as number
+  for (let i = from; i < from + length; i++) {
+    const code = bytes[i] as number
     if (!isLowerHex(code)) return false
     unlikeZero |= code ^ ZERO
-    next[i] = code
   }
   return unlikeZero !== 0
 }

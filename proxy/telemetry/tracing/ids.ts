@@ -1,6 +1,8 @@
 import { hexDigits } from '../../../lib/hex.ts'
 import { latin1 } from '../../../lib/latin1.ts'
 import type { RandomWords } from '../../../lib/random.ts'
+import { viewOf } from '../../../lib/words.ts'
+import { FieldBatch } from '../../stream/field-batch.ts'
 import type { Sink } from '../sinks.ts'
 
 type Words = Pick<RandomWords, 'next'>
@@ -13,9 +15,7 @@ const SPAN_ID_LENGTH = 16
 /** Where the parts of a traceparent of version 00 begin, and how long it is. */
 export const TRACEPARENT = { traceId: 3, spanId: 36, flags: 53, length: 55 } as const
 
-const EMPTY = Buffer.from(`00-${'0'.repeat(TRACE_ID_LENGTH)}-${'0'.repeat(SPAN_ID_LENGTH)}-00`, 'latin1')
-const traceparents = Buffer.concat(Array.from({ length: BATCH }, () => EMPTY))
-const traceparentsView = viewOf(traceparents)
+const BLANK = `00-${'0'.repeat(TRACE_ID_LENGTH)}-${'0'.repeat(SPAN_ID_LENGTH)}-00`
 const traceId = Buffer.alloc(TRACE_ID_LENGTH)
 const traceIdView = viewOf(traceId)
 
@@ -25,25 +25,23 @@ const traceIdView = viewOf(traceId)
  */
 export class TraceIds implements Sink {
   readonly #words: Words
-  #traceparents = ''
-  #traceparentAt = 0
+  /** Of new traces and spans that are not kept. The next one is that of `line`: who takes it goes on. */
+  traceparents: FieldBatch
+  line = 0
   readonly #spanIds = Buffer.alloc(BATCH * SPAN_ID_LENGTH)
   readonly #spanIdsView = viewOf(this.#spanIds)
   #spanIdAt = this.#spanIds.length
 
   constructor(words: Words) {
     this.#words = words
+    this.traceparents = this.#madeTraceparents()
   }
 
-  /**
-   * The traceparent of a new trace and span, not kept. It is a slice of the text of many: who holds it for longer than a call
-   * holds them all.
-   */
-  traceparent(): string {
-    if (this.#traceparentAt === this.#traceparents.length) this.#makeTraceparents()
-    const at = this.#traceparentAt
-    this.#traceparentAt = at + TRACEPARENT.length
-    return this.#traceparents.slice(at, at + TRACEPARENT.length)
+  goOn(): void {
+    this.line += this.traceparents.lineLength
+    if (this.line < this.traceparents.end) return
+    this.traceparents = this.#madeTraceparents()
+    this.line = 0
   }
 
   /** 32 digits, or 16 for tracers that have shorter ones. */
@@ -78,13 +76,14 @@ export class TraceIds implements Sink {
     return at
   }
 
-  #makeTraceparents(): void {
-    for (let at = 0; at < traceparents.length; at += TRACEPARENT.length) {
-      fill(this.#words, traceparentsView, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
-      fill(this.#words, traceparentsView, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
+  #madeTraceparents(): FieldBatch {
+    const batch = new FieldBatch('traceparent', BLANK, BATCH)
+    const { view, valueOffset, lineLength, end } = batch
+    for (let at = valueOffset; at < end; at += lineLength) {
+      fill(this.#words, view, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
+      fill(this.#words, view, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
     }
-    this.#traceparents = latin1(traceparents, 0, traceparents.length)
-    this.#traceparentAt = 0
+    return batch
   }
 
   close(): void {}
@@ -101,8 +100,4 @@ function fill(words: Words, into: DataView, from: number, length: number): void 
       into.setUint32(at + 4, hexDigits(bits & 0xffff))
     }
   }
-}
-
-function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, length)
 }

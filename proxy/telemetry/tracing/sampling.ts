@@ -1,3 +1,4 @@
+import { latin1 } from '../../../lib/latin1.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { RequestHead } from '../../stream/message.ts'
 import { hexValue } from './hex.ts'
@@ -29,10 +30,20 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
   // Several are one text with commas, which is no UUID.
   if (fields.requestIds !== 1) return false
   const index = fields.requestIdAt
-  const added = index < 0 ? head.addedValue(fields.addedRequestIdAt) : ''
-  const start = index < 0 ? 0 : head.base + (head.at[(index << 2) + 2] as number)
-  if ((index < 0 ? added.length : head.valueLength(index)) !== UUID_LENGTH) return false
-  const before = index < 0 ? added.charCodeAt(REASON_AT) : (head.bytes[start + REASON_AT] as number)
+  const length = index < 0 ? head.addedLength(fields.addedRequestIdAt) : head.valueLength(index)
+  if (length !== UUID_LENGTH) return false
+  let { bytes } = head
+  let start = 0
+  if (index >= 0) start = head.base + (head.at[(index << 2) + 2] as number)
+  else {
+    const batch = head.addedBatch(fields.addedRequestIdAt)
+    if (batch === undefined) bytes = Buffer.from(head.addedValue(fields.addedRequestIdAt), 'latin1')
+    else {
+      bytes = batch.lines
+      start = head.addedLine(fields.addedRequestIdAt) + batch.valueOffset
+    }
+  }
+  const before = bytes[start + REASON_AT] as number
   let reason = plan.usesRequestId && isReason(before) ? before : NONE
   if (reason === NONE) {
     const mayBeForced = (fields.found & MAY_BE_FORCED) !== 0
@@ -41,7 +52,7 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
     else if (plan.random > 0) {
       if (!plan.usesRequestId) reason = draw(plan.random, random) ? SAMPLED : NONE
       else {
-        const bits = index < 0 ? firstBitsOf(added) : firstBitsAt(head.bytes, start)
+        const bits = firstBitsAt(bytes, start)
         if (bits >= 0 && (bits % 10_000) / 100 < plan.random) reason = SAMPLED
       }
     }
@@ -49,7 +60,7 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
   if (reason !== NONE && !draw(plan.overall, random)) reason = NONE
   const writes = plan.packsReason && reason !== before
   if (reason === NONE && !writes) return false
-  const id = index < 0 ? added : head.value(index)
+  const id = latin1(bytes, start, start + UUID_LENGTH)
   if (!isUuid(id)) return false
   if (writes) {
     const digit = String.fromCharCode(reason)
@@ -59,16 +70,6 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
 }
 
 /** The value of the first eight digits; -1 where they are none. */
-function firstBitsOf(text: string): number {
-  let bits = 0
-  for (let i = 0; i < 8; i++) {
-    const digit = hexValue(text.charCodeAt(i))
-    if (digit < 0) return -1
-    bits = (bits << 4) | digit
-  }
-  return bits >>> 0
-}
-
 function firstBitsAt(bytes: Buffer, start: number): number {
   let bits = 0
   for (let i = start; i < start + 8; i++) {

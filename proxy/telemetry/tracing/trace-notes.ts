@@ -1,3 +1,4 @@
+import type { FieldBatch } from '../../stream/field-batch.ts'
 import type { TraceNote } from '../trace-note.ts'
 import type { OutgoingContext } from './context.ts'
 import { TRACEPARENT } from './ids.ts'
@@ -38,10 +39,12 @@ export class KeptCall implements TraceNote, OutgoingContext, GrpcAnswer {
 /** A call that is not kept, by the traceparent that it was given. */
 export class PassedCall implements TraceNote {
   readonly isSampled = false
-  readonly #traceparent: string
+  readonly #traceparents: FieldBatch
+  readonly #line: number
 
-  constructor(traceparent: string) {
-    this.#traceparent = traceparent
+  constructor(traceparents: FieldBatch, line: number) {
+    this.#traceparents = traceparents
+    this.#line = line
   }
 
   get traceId(): string {
@@ -50,5 +53,9 @@ export class PassedCall implements TraceNote {
 
   get spanId(): string {
     return this.#traceparent.slice(TRACEPARENT.spanId, TRACEPARENT.flags - 1)
+  }
+
+  get #traceparent(): string {
+    return this.#traceparents.value(this.#line)
   }
 }

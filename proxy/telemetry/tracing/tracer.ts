@@ -5,7 +5,7 @@ import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
 import { ChainWatch } from './chain-watch.ts'
-import { FORM, nextTraceparent, readContext, TraceContext, writeContext } from './context.ts'
+import { continueTraceparent, FORM, readContext, TraceContext, writeContext } from './context.ts'
 import { spanSink } from './exporters.ts'
 import { TraceIds } from './ids.ts'
 import type { CustomTagPlan, ProviderPlan, TracingPlan } from './plan.ts'
@@ -98,26 +98,30 @@ export class Tracer implements CallObserver {
     fields.read(head)
     const { found } = fields
     const isDrawn = drawTraced(head, fields, this.#plan.sampling, this.#context.stream.random)
-    const traceparent = this.#passedTraceparent(head, isDrawn)
-    if (traceparent === undefined) this.#begin(record, isDrawn)
+    if (!this.#isPassed(head, isDrawn)) this.#begin(record, isDrawn)
     else {
       if (this.#isInbound && (found & FOUND.decorator) !== 0) head.remove(DECORATOR)
-      record.trace = new PassedCall(traceparent)
-      head.append('traceparent', traceparent)
+      const ids = this.#ids
+      const { traceparents, line } = ids
+      record.trace = new PassedCall(traceparents, line)
+      head.appendOf(traceparents, line)
+      ids.goOn()
       this.#tellChains((found & FOUND.traceparent) !== 0)
     }
   }
 
-  /** What most calls are given: they are not kept, and nobody speaks of B3. undefined for others, of which #begin() sees more. */
-  #passedTraceparent(head: HeaderBlock, isDrawn: boolean): string | undefined {
+  /**
+   * Whether the next traceparent is that of this call, as it is of most: they are not kept, and nobody speaks of B3. #begin() sees
+   * more of others.
+   */
+  #isPassed(head: HeaderBlock, isDrawn: boolean): boolean {
     const { found, traceparents, traceparentAt } = this.#fields
-    if (this.#forms !== FORM.w3c || (found & FOUND.b3) !== 0) return undefined
+    if (this.#forms !== FORM.w3c || (found & FOUND.b3) !== 0) return false
     // The state of vendors without a trace that it belongs to is taken away.
-    if ((found & (FOUND.traceparent | FOUND.tracestate)) === 0) return isDrawn ? undefined : this.#ids.traceparent()
-    if (traceparents !== 1 || traceparentAt < 0) return undefined
-    const next = nextTraceparent(head, traceparentAt, this.#ids)
-    if (next !== undefined) head.removeAt(traceparentAt)
-    return next
+    if ((found & (FOUND.traceparent | FOUND.tracestate)) === 0) return !isDrawn
+    if (traceparents !== 1 || traceparentAt < 0 || !continueTraceparent(head, traceparentAt, this.#ids)) return false
+    head.removeAt(traceparentAt)
+    return true
   }
 
   #begin(record: CallRecord, isDrawn: boolean): void {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { putLatin1 } from '../../../lib/latin1.ts'
+import { copyBytes, viewOf } from '../../../lib/words.ts'
 
 /*
  * Parts of messages in protobuf's wire format (protobuf.dev, "Encoding"), put into memory that has room for them: each function
@@ -15,7 +16,7 @@ export class Memory {
 
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size)
-    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, size)
+    this.view = viewOf(this.bytes)
   }
 }
 
@@ -147,13 +148,27 @@ export function putShort({ bytes }: Memory, at: number, key: number, nanos: numb
 
 /**
  * A text or message that was put before, from `from` to `end` without its key, once more under another; nothing where `end` is not
- * behind `from`. May write a few bytes beyond what it returns.
+ * behind `from`.
  */
 export function putAgain({ bytes, view }: Memory, at: number, key: number, from: number, end: number): number {
   if (end <= from) return at
   const start = putKey(bytes, at, key)
-  for (let i = 0; from + i < end; i += 4) view.setInt32(start + i, view.getInt32(from + i))
+  copyBytes(view, from, view, start, end - from)
   return start + end - from
+}
+
+/** A text of ASCII that lies in other memory. */
+export function putWords(
+  { bytes, view }: Memory,
+  at: number,
+  key: number,
+  source: DataView,
+  from: number,
+  length: number,
+): number {
+  const start = putVarint(bytes, putKey(bytes, at, key), length)
+  copyBytes(source, from, view, start, length)
+  return start + length
 }
 
 /** A Timestamp or Duration (google.protobuf) of milliseconds, none of them negative. */

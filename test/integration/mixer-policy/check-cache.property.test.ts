@@ -147,7 +147,7 @@ function randomCall(random: Random, memory: FilterMemory): Call {
     randomValue: 0,
     wallMs: () => 0,
     around: { ...SYMBOLIC_SURROUNDINGS, memory },
-    newRequestId: () => '',
+    addRequestId: () => {},
   }
 }
 

@@ -31,7 +31,7 @@ function judge(method: string, fields: Readonly<Record<string, string>>, policy:
       randomValue: 0,
       wallMs: () => 0,
       around: SYMBOLIC_SURROUNDINGS,
-      newRequestId: () => '',
+      addRequestId: () => {},
     },
     decision,
   )

@@ -35,7 +35,7 @@ function callOf(facts: Call['facts'] = connectionFacts({})): Call {
     randomValue: 0,
     wallMs: () => 1_700_000_000_000,
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => '',
+    addRequestId: () => {},
   }
 }
 

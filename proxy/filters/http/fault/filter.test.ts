@@ -34,7 +34,7 @@ function judge(
       randomValue: 0,
       wallMs: () => 0,
       around: { ...SYMBOLIC_SURROUNDINGS, activeFaults },
-      newRequestId: () => '',
+      addRequestId: () => {},
     },
     decision,
   )

@@ -59,7 +59,7 @@ function callOf(lines: readonly string[], path = '/', method = 'GET'): Call {
     randomValue: 0,
     wallMs: () => NOW_SECONDS * 1000,
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => '',
+    addRequestId: () => {},
   }
 }
 

@@ -58,7 +58,7 @@ function filterWith(config: object, virtualHost: object = {}) {
       randomValue: 0,
       wallMs: () => 0,
       around: { ...SYMBOLIC_SURROUNDINGS, tokens, ...around },
-      newRequestId: () => '',
+      addRequestId: () => {},
     }
     const isAnswered = localRateLimit.judge(compiled, asked, decision, undefined, compiled, trace)
     const headers = Object.fromEntries((decision.responseHeaders ?? []).map(({ name, value }) => [name, value]))

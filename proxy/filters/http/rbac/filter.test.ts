@@ -28,7 +28,7 @@ function judge(config: RbacConfig, call: TestCall = {}, decision = newDecision()
     randomValue: 0,
     wallMs: () => 0,
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => '',
+    addRequestId: () => {},
   }
   return { isAnswered: rbac.judge(config, asked, decision), decision }
 }

@@ -17,6 +17,7 @@ import {
   putSlice,
   putText,
   putTime,
+  putWords,
 } from '../../wire/put.ts'
 import type { WireWriter } from '../../wire/wire-writer.ts'
 import type { ReadValue } from '../operator.ts'
@@ -212,9 +213,15 @@ function putField(to: Memory, at: number, key: number, head: HeaderBlock, which:
   if (place === ABSENT) return at
   if (place === SEVERAL) return putText(to, at, key, head.get(NAMES[which] as string) as string)
   const { count, base } = head
-  if (place >= count) return putText(to, at, key, head.addedValue(place - count))
+  if (place >= count) return putAdded(to, at, key, head, place - count)
   const from = 4 * place + 2
   return putSlice(to, at, key, head.bytes, base + (head.at[from] as number), base + (head.at[from + 1] as number))
+}
+
+function putAdded(to: Memory, at: number, key: number, head: HeaderBlock, index: number): number {
+  const batch = head.addedBatch(index)
+  if (batch === undefined) return putText(to, at, key, head.addedValue(index))
+  return putWords(to, at, key, batch.view, head.addedLine(index) + batch.valueOffset, batch.valueLength)
 }
 
 function writeResponse(out: WireWriter, record: CallRecord, options: EntryOptions): void {

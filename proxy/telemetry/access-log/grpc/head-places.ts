@@ -40,7 +40,7 @@ export class HeadPlaces {
     for (let i = 0; i < addedCount; i++) {
       const name = head.addedName(i)
       const { length } = name
-      textLength += length + head.addedValue(i).length
+      textLength += length + head.addedLength(i)
       const which = length < BY_LENGTH.length ? (BY_LENGTH[length] as number) : ABSENT
       if (which === ABSENT) continue
       const wanted = NAMES[which] as string

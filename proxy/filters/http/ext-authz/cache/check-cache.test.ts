@@ -29,7 +29,7 @@ function callOf(path: string, headers: [string, string][] = []): Call {
     randomValue: 0,
     wallMs: () => 0,
     around: SYMBOLIC_SURROUNDINGS,
-    newRequestId: () => '',
+    addRequestId: () => {},
   }
 }
 
