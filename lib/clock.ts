@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** The only door to the wall clock: everything else takes a Clock, so that tests can stop time. */
 export interface Clock {
   /** Milliseconds since an arbitrary start; never goes back. May have a fraction. */
@@ -13,6 +15,7 @@ export interface Timer {
 }
 
 export const systemClock: Clock = {
+  // Not the global of this name, which is looked up, and asked for what it is, at each call.
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   setTimer(delayMs, callback) {

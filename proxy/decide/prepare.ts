@@ -13,10 +13,10 @@ import { isGrpc } from './route.ts'
  */
 export function prepareRequest(manager: HttpManagerPlan, call: Call, decision: Decision): boolean {
   const { head } = call
-  if (head.minorVersion === 0 && !manager.acceptHttp10) return refuse(head, decision, 426, 'low_version')
+  if (head.minorVersion === 0 && !manager.acceptHttp10) return refuse(head, decision, 426, 'low_version', 'DPE')
   if (!isKnownMethod(head.method) && !manager.allowCustomMethods) {
     decision.body = BAD_REQUEST
-    return refuse(head, decision, 400, 'http1.codec_error')
+    return refuse(head, decision, 400, 'http1.codec_error', 'DPE')
   }
   if (head.path !== '') {
     if (head.path.charCodeAt(0) !== 47) return refuse(head, decision, 404, 'absolute_path_rejected')
@@ -52,9 +52,15 @@ function isKnownMethod(method: string): boolean {
 }
 
 /** The answer ends the connection, as in Envoy: who asks so is not trusted with what stands behind. */
-function refuse(head: RequestHead, decision: Decision, status: number, detail: string): false {
+function refuse(
+  head: RequestHead,
+  decision: Decision,
+  status: number,
+  detail: string,
+  flag: Decision['flag'] = '',
+): false {
   head.keepAlive = false
-  answer(decision, status, detail, '')
+  answer(decision, status, detail, flag)
   return false
 }
 

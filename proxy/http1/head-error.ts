@@ -1,3 +1,5 @@
+import type { ResponseFlag } from '../../api/response-flags.ts'
+
 /**
  * Why a message was refused, by Envoy's response code details where Envoy has one. The parser returns these instead of
  * throwing: bad bytes are expected.
@@ -5,9 +7,12 @@
 export interface HeadError {
   readonly detail: string
   readonly status: number
+  /** Of the access log. */
+  readonly flag: ResponseFlag | ''
 }
 
-const error = (detail: string, status = 400): HeadError => Object.freeze({ detail, status })
+const error = (detail: string, status = 400, flag: HeadError['flag'] = 'DPE'): HeadError =>
+  Object.freeze({ detail, status, flag })
 
 export const HEAD_ERROR = {
   codec: error('http1.codec_error'),
@@ -23,11 +28,13 @@ export const HEAD_ERROR = {
   lengthAndChunked: error('http1.content_length_and_chunked_not_allowed'),
   contentLengthInvalid: error('http1.content_length_not_allowed'),
   transferEncodingNotAllowed: error('http1.transfer_encoding_not_allowed'),
-  missingHost: error('missing_host_header'),
+  missingHost: error('missing_host_header', 400, ''),
   duplicateHost: error('http1.duplicate_host'),
   invalidHost: error('request_headers_failed_strict_check'),
   connectionHeaderRejected: error('http1.connection_header_rejected'),
   expectationFailed: error('http1.expectation_failed', 417),
   chunkInvalid: error('http1.chunk_invalid'),
   trailersInvalid: error('http1.trailers_invalid'),
+  headerTimeout: error('request_header_timeout', 408, ''),
+  requestTimeout: error('request_overall_timeout', 408, ''),
 } as const

@@ -11,6 +11,7 @@ import type { HeaderBlock } from '../stream/header-block.ts'
 import type { ManagerStats } from '../stream/manager-stats.ts'
 import { FRAMING, type Framing, RequestHead } from '../stream/message.ts'
 import { GATHER_BYTES } from '../stream/out-buffer.ts'
+import { tellRefused } from '../stream/refused-call.ts'
 import { BodyReader, type BodySink, requestTrailersAreValid } from './body-reader.ts'
 import { CR, hasBareLf, LF } from './chars.ts'
 import { findHeadEnd } from './head-end.ts'
@@ -420,8 +421,8 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   #readBody(bytes: Buffer): number {
     const pos = this.#body.read(bytes, 0, this)
     if (pos >= 0) return pos
+    if (!this.#responseStarted) return this.#refuseRest(this.#manager as HttpManagerPlan, HEAD_ERROR.chunkInvalid)
     this.#exchange.onDownstreamClosed()
-    if (!this.#responseStarted) return this.#refuseBegun(this.#manager as HttpManagerPlan, HEAD_ERROR.chunkInvalid)
     this.#source.stats.downstream_cx_protocol_error.inc()
     this.#socket.destroy()
     return 0
@@ -442,18 +443,24 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   }
 
   /** Answers bytes that are no request, and closes: what follows them cannot be trusted. */
-  #refuse(manager: HttpManagerPlan, error: HeadError): 0 {
+  #refuse(manager: HttpManagerPlan, error: HeadError, elapsedMs = 0): 0 {
     this.#source.stats.downstream_rq_total.inc()
-    return this.#refuseBegun(manager, error)
+    tellRefused(this.#context, manager, this.facts, { ...error, bodyBytes: reasonOf(error).length }, elapsedMs)
+    return this.#answerRefused(manager, error)
   }
 
   /** The same for the rest of a request that was begun with, and counted then. */
-  #refuseBegun(manager: HttpManagerPlan, error: HeadError): 0 {
+  #refuseRest(manager: HttpManagerPlan, error: HeadError): 0 {
+    this.#exchange.onDownstreamRefused({ ...error, bodyBytes: reasonOf(error).length })
+    return this.#answerRefused(manager, error)
+  }
+
+  #answerRefused(manager: HttpManagerPlan, error: HeadError): 0 {
     const { stats } = this.#source
     stats.downstream_cx_protocol_error.inc()
     stats.countResponse(error.status)
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
-    const reason = STATUS_CODES[error.status] ?? ''
+    const reason = reasonOf(error)
     this.#context.out.leave()
     this.#socket.write(
       `HTTP/1.1 ${error.status} ${reason}\r\ncontent-length: ${reason.length}\r\ncontent-type: text/plain\r\n` +
@@ -480,7 +487,7 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   #armHeaders(manager: HttpManagerPlan): void {
     if (this.#waitsFor === 'headers') return
     this.#waitsFor = 'headers'
-    this.#context.wheel.arm(this.#timer, manager.requestHeadersTimeoutMs || DEFAULT_HEADERS_TIMEOUT_MS)
+    this.#context.wheel.arm(this.#timer, headersTimeoutMs(manager))
   }
 
   #onTimer(): void {
@@ -497,11 +504,10 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
       this.#socket.destroy()
     } else {
       stats.downstream_rq_header_timeout.inc()
-      const isBegun = this.#exchange.isActive
-      this.#exchange.onDownstreamClosed()
       const manager = this.#manager ?? this.#source.manager
-      if (manager !== undefined && isBegun) this.#refuseBegun(manager, TIMED_OUT)
-      else if (manager !== undefined) this.#refuse(manager, TIMED_OUT)
+      if (manager === undefined) return
+      if (this.#exchange.isActive) this.#refuseRest(manager, HEAD_ERROR.requestTimeout)
+      else this.#refuse(manager, HEAD_ERROR.headerTimeout, headersTimeoutMs(manager))
     }
   }
 
@@ -583,4 +589,10 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   }
 }
 
-const TIMED_OUT: HeadError = { status: 408, detail: 'request_header_timeout' }
+function headersTimeoutMs(manager: HttpManagerPlan): number {
+  return manager.requestHeadersTimeoutMs || DEFAULT_HEADERS_TIMEOUT_MS
+}
+
+function reasonOf({ status }: HeadError): string {
+  return STATUS_CODES[status] ?? ''
+}

@@ -1,4 +1,3 @@
-import type { ResponseFlag } from '../../api/response-flags.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type Call, RANDOM_VALUE_BOUND } from '../decide/call.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
@@ -11,7 +10,7 @@ import type { Question } from '../decide/question.ts'
 import { isGrpc } from '../decide/route.ts'
 import { Base64Reader, encodeData, encodeTrailers, responseType } from '../filters/http/grpc-web/body.ts'
 import type { HttpManagerPlan, Plan, RouteConfigPlan } from '../plan/plan.ts'
-import { CallRecord } from '../telemetry/call-record.ts'
+import { CallRecord, type Refusal } from '../telemetry/call-record.ts'
 import type { CallObservers } from '../telemetry/observers.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import { countUpstreamStatus } from '../upstream/stats.ts'
@@ -252,12 +251,18 @@ export class Exchange implements Call, TriedRequest {
     this.onDownstreamClosed()
   }
 
+  /** What followed its head was no request, or did not follow, and the client was told so. */
+  onDownstreamRefused(refusal: Refusal): void {
+    this.#record?.refuse(refusal, this.#context.clock.nowMs())
+    this.onDownstreamClosed()
+  }
+
   /** The client has given the request up, or can no longer be answered. */
   onDownstreamClosed(): void {
     if (!this.isActive) return
     this.#stats?.downstream_rq_rx_reset.inc()
     this.#cluster?.stats.upstream_rq_cancelled.inc()
-    this.#noteEnding('DC', 'downstream_remote_disconnect')
+    this.#record?.noteEnding('DC', 'downstream_remote_disconnect')
     this.#tries.abandon()
     this.#finish()
   }
@@ -444,7 +449,7 @@ export class Exchange implements Call, TriedRequest {
   // === failures, delays, time-outs ===
 
   onAnswerBroken(): void {
-    this.#noteEnding('UC', 'upstream_reset_after_response_started{connection_termination}')
+    this.#record?.noteEnding('UC', 'upstream_reset_after_response_started{connection_termination}')
     this.#finish()
     this.downstream.destroy()
   }
@@ -477,7 +482,7 @@ export class Exchange implements Call, TriedRequest {
     this.#stats?.downstream_rq_max_duration_reached.inc()
     this.#tries.abandon()
     if (this.#answerStarted) {
-      this.#noteEnding('DT', 'max_duration_timeout')
+      this.#record?.noteEnding('DT', 'max_duration_timeout')
       this.onAnswerBroken()
       return
     }
@@ -490,7 +495,7 @@ export class Exchange implements Call, TriedRequest {
     this.#tries.noteTimeout()
     this.#tries.abandon()
     if (this.#answerStarted) {
-      this.#noteEnding('UT', 'response_timeout')
+      this.#record?.noteEnding('UT', 'response_timeout')
       this.#finish()
       this.downstream.destroy()
       return
@@ -505,7 +510,7 @@ export class Exchange implements Call, TriedRequest {
     this.#stats?.downstream_rq_idle_timeout.inc()
     this.#tries.abandon()
     if (this.#answerStarted) {
-      this.#noteEnding('SI', 'stream_idle_timeout')
+      this.#record?.noteEnding('SI', 'stream_idle_timeout')
       this.#finish()
       this.downstream.destroy()
     } else this.#fail(this.buffer.isEnded ? 504 : 408, 'stream_idle_timeout', 'SI', REPLY_BODY.idleTimeout)
@@ -557,12 +562,6 @@ export class Exchange implements Call, TriedRequest {
     record.responseMs = nowMs
     record.observers.onResponse(record, fields)
     record.keepResponse(status, fields)
-  }
-
-  #noteEnding(flag: ResponseFlag, detail: string): void {
-    if (this.#record === undefined || this.#record.ending !== '') return
-    this.#record.ending = flag
-    this.#record.endingDetail = detail
   }
 
   /** Lets everything go that this request held. `isAnswered`: the upstream's answer is whole. */

@@ -11,6 +11,15 @@ import { GrpcMessages } from './grpc-messages.ts'
 import type { CallObservers } from './observers.ts'
 import type { TraceNote } from './trace-note.ts'
 
+/** An answer to bytes that are no request, by whoever reads them. */
+export interface Refusal {
+  readonly status: number
+  /** In Envoy's words. */
+  readonly detail: string
+  readonly flag: ResponseFlag | ''
+  readonly bodyBytes: number
+}
+
 /** Of whom a record tells. */
 export interface RecordedCall {
   readonly head: RequestHead
@@ -120,6 +129,20 @@ export class CallRecord {
     this.status = status
     const { responseFields } = this.observers
     for (let i = 0; i < responseFields.length; i++) this.#responseValues[i] = fields.get(responseFields[i] as string)
+  }
+
+  refuse({ status, detail, flag, bodyBytes }: Refusal, nowMs: number): void {
+    this.status = status
+    this.responseMs = nowMs
+    this.sentBytes = bodyBytes
+    this.noteEnding(flag, detail)
+  }
+
+  /** How the call ended before its answer was whole: what is noted first counts. */
+  noteEnding(flag: ResponseFlag | '', detail: string): void {
+    if (this.endingDetail !== '') return
+    this.ending = flag
+    this.endingDetail = detail
   }
 
   /** Bytes of the request's body have come. */
