@@ -18,6 +18,7 @@ export function parseFields(
   const at = into.at
   let pos = start
   let count = 0
+  let nameLengths = 0
   while (pos < end) {
     if (count === MAX_HEADERS) return HEAD_ERROR.tooManyHeaders
     const nameStart = pos
@@ -27,6 +28,7 @@ export function parseFields(
     const slot = count << 2
     at[slot] = nameStart - base
     at[slot + 1] = pos - base
+    nameLengths |= 1 << (pos - nameStart)
     pos++
     while (bytes[pos] === SP || bytes[pos] === HTAB) pos++
     const valueStart = pos
@@ -41,6 +43,7 @@ export function parseFields(
   }
   if (pos !== end) return HEAD_ERROR.codec
   into.count = count
+  into.nameLengths = nameLengths
   at[count << 2] = end - base
   return undefined
 }

@@ -27,6 +27,11 @@ export class HeaderBlock {
   view: DataView | undefined = undefined
   base = 0
   count = 0
+  /**
+   * Bit n % 32 is set if a received field may have a name of n characters, so that most that are looked for are known not to be
+   * there. All are where nobody has looked.
+   */
+  nameLengths = -1
   /** One for all three arrays: most of what a small one costs is the memory behind it, and every connection has a block. */
   readonly #memory = new ArrayBuffer(AT_BYTES + 2 * MAX_HEADERS)
   /** Offsets from `base` of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
@@ -57,6 +62,7 @@ export class HeaderBlock {
     }
     this.#addedCount = 0
     this.count = 0
+    this.nameLengths = -1
   }
 
   /** Takes over another block's fields and edits, in bytes of its own. */
@@ -67,6 +73,7 @@ export class HeaderBlock {
     this.view = undefined
     this.base = 0
     this.count = other.count
+    this.nameLengths = other.nameLengths
     this.at.set(other.at)
     this.#removed.set(other.#removed)
     this.#removedCount = other.#removedCount
@@ -81,6 +88,7 @@ export class HeaderBlock {
   find(lowerName: string, from = 0): number {
     const { at, count } = this
     const length = lowerName.length
+    if (((this.nameLengths >>> length) & 1) === 0) return -1
     for (let i = from; i < count; i++) {
       const start = at[i * STRIDE] as number
       if ((at[i * STRIDE + 1] as number) - start !== length || this.#removed[i] === 1) continue

@@ -37,7 +37,8 @@ export class TraceFields {
     this.addedRequestIdAt = -1
     this.traceparents = 0
     this.traceparentAt = -1
-    const { at, bytes, base, count, addedCount } = head
+    const { at, bytes, base, addedCount } = head
+    const count = (head.nameLengths & LENGTHS) === 0 ? 0 : head.count
     for (let i = 0; i < count; i++) {
       const start = at[i << 2] as number
       const length = (at[(i << 2) + 1] as number) - start
