@@ -8,8 +8,8 @@ export function sharedField(name: string, value: string): FieldBatch {
 
 /**
  * Many fields of one name that are made at once, with values of one length: as lines of HTTP/1.1, so that adding one to a message
- * is a copy of bytes, where text takes 3 to 4 ns a character. A field is known by where its line begins; whoever keeps one keeps them all. Its value becomes a text only when
- * somebody asks for it.
+ * is a copy of bytes, where text takes 3 to 4 ns a character. A field is known by where its line begins; whoever keeps one keeps
+ * them all. Its value becomes a text only when somebody asks for it.
  */
 export class FieldBatch {
   readonly name: string

@@ -33,20 +33,26 @@ export function setExpectedTimeout(head: RequestHead, decision: Decision, elapse
   // 0 would be no bound at all.
   if (timeoutMs > 0) expectedMs = elapsedMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - elapsedMs)
   head.remove(EXPECTED_TIMEOUT)
-  head.appendOf(expectedTimeout(Math.max(1, Math.round(expectedMs))))
+  appendExpected(head, Math.max(1, Math.round(expectedMs)))
 }
 
 const EXPECTED_TIMEOUT = 'x-envoy-expected-rq-timeout-ms'
-let lastMs = 0
-let lastField = sharedField(EXPECTED_TIMEOUT, '0')
+/** Routes have few time-outs between them: one of each remainder, whose field is made when it comes again. */
+const PLACES = 64
+const expectedTimes = new Int32Array(PLACES)
+const expectedFields: (FieldBatch | undefined)[] = new Array(PLACES).fill(undefined)
 
-/** Most calls wait for as long as the one before. */
-function expectedTimeout(ms: number): FieldBatch {
-  if (ms !== lastMs) {
-    lastMs = ms
-    lastField = sharedField(EXPECTED_TIMEOUT, String(ms))
+function appendExpected(head: RequestHead, ms: number): void {
+  const place = ms % PLACES
+  if (expectedTimes[place] !== ms) {
+    expectedTimes[place] = ms
+    expectedFields[place] = undefined
+    head.append(EXPECTED_TIMEOUT, String(ms))
+    return
   }
-  return lastField
+  const field = expectedFields[place] ?? sharedField(EXPECTED_TIMEOUT, String(ms))
+  expectedFields[place] = field
+  head.appendOf(field)
 }
 
 /** Methods whose requests say that they have no content (RFC 9110 section 8.6); Envoy draws the same line. */

@@ -16,8 +16,9 @@ const SPAN_ID_LENGTH = 16
 export const TRACEPARENT = { traceId: 3, spanId: 36, flags: 53, length: 55 } as const
 
 const BLANK = `00-${'0'.repeat(TRACE_ID_LENGTH)}-${'0'.repeat(SPAN_ID_LENGTH)}-00`
-const traceId = Buffer.alloc(TRACE_ID_LENGTH)
-const traceIdView = viewOf(traceId)
+/** Of one identifier. */
+const digits = Buffer.alloc(TRACE_ID_LENGTH)
+const digitsView = viewOf(digits)
 
 /**
  * Identifiers of traces and spans, none of which is all zeros. What names spans needs to be unlike, not secret. One serves all tracers
@@ -28,15 +29,13 @@ export class TraceIds implements Sink {
   /** Of new traces and spans that are not kept. The next one is that of `line`: who takes it goes on. */
   traceparents: FieldBatch
   line = 0
-  readonly #spanIds = Buffer.alloc(BATCH * SPAN_ID_LENGTH)
-  readonly #spanIdsView = viewOf(this.#spanIds)
-  #spanIdAt = this.#spanIds.length
 
   constructor(words: Words) {
     this.#words = words
     this.traceparents = this.#madeTraceparents()
   }
 
+  /** The next traceparent is taken. */
   goOn(): void {
     this.line += this.traceparents.lineLength
     if (this.line < this.traceparents.end) return
@@ -47,33 +46,14 @@ export class TraceIds implements Sink {
   /** 32 digits, or 16 for tracers that have shorter ones. */
   traceId(is128Bit: boolean): string {
     if (!is128Bit) return this.spanId()
-    fill(this.#words, traceIdView, 0, TRACE_ID_LENGTH)
-    return latin1(traceId, 0, TRACE_ID_LENGTH)
+    fill(this.#words, digitsView, 0, TRACE_ID_LENGTH)
+    return latin1(digits, 0, TRACE_ID_LENGTH)
   }
 
   /** 16 digits. */
   spanId(): string {
-    const at = this.#nextSpanId()
-    return latin1(this.#spanIds, at, at + SPAN_ID_LENGTH)
-  }
-
-  /** Puts the 16 digits of a new span's identifier at `at`. */
-  writeSpanId(into: Buffer, at: number): void {
-    const from = this.#nextSpanId()
-    const digits = this.#spanIds
-    for (let i = 0; i < SPAN_ID_LENGTH; i++) into[at + i] = digits[from + i] as number
-  }
-
-  #nextSpanId(): number {
-    if (this.#spanIdAt === this.#spanIds.length) {
-      for (let at = 0; at < this.#spanIds.length; at += SPAN_ID_LENGTH) {
-        fill(this.#words, this.#spanIdsView, at, SPAN_ID_LENGTH)
-      }
-      this.#spanIdAt = 0
-    }
-    const at = this.#spanIdAt
-    this.#spanIdAt = at + SPAN_ID_LENGTH
-    return at
+    fill(this.#words, digitsView, 0, SPAN_ID_LENGTH)
+    return latin1(digits, 0, SPAN_ID_LENGTH)
   }
 
   #madeTraceparents(): FieldBatch {
