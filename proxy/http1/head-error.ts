@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { ResponseFlag } from '../../api/response-flags.ts'
 
 /**
@@ -9,10 +10,12 @@ export interface HeadError {
   readonly status: number
   /** Of the access log. */
   readonly flag: ResponseFlag | ''
+  /** What a client is told: the status in words. */
+  readonly body: string
 }
 
 const error = (detail: string, status = 400, flag: HeadError['flag'] = 'DPE'): HeadError =>
-  Object.freeze({ detail, status, flag })
+  Object.freeze({ detail, status, flag, body: STATUS_CODES[status] ?? '' })
 
 export const HEAD_ERROR = {
   codec: error('http1.codec_error'),

@@ -445,13 +445,13 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   /** Answers bytes that are no request, and closes: what follows them cannot be trusted. */
   #refuse(manager: HttpManagerPlan, error: HeadError, elapsedMs = 0): 0 {
     this.#source.stats.downstream_rq_total.inc()
-    tellRefused(this.#context, manager, this.facts, { ...error, bodyBytes: reasonOf(error).length }, elapsedMs)
+    tellRefused(this.#context, manager, this.facts, error, elapsedMs)
     return this.#answerRefused(manager, error)
   }
 
   /** The same for the rest of a request that was begun with, and counted then. */
   #refuseRest(manager: HttpManagerPlan, error: HeadError): 0 {
-    this.#exchange.onDownstreamRefused({ ...error, bodyBytes: reasonOf(error).length })
+    this.#exchange.onDownstreamRefused(error)
     return this.#answerRefused(manager, error)
   }
 
@@ -460,11 +460,11 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
     stats.downstream_cx_protocol_error.inc()
     stats.countResponse(error.status)
     const server = manager.serverHeader === 'pass_through' ? '' : `server: ${manager.serverName}\r\n`
-    const reason = reasonOf(error)
+    const { body } = error
     this.#context.out.leave()
     this.#socket.write(
-      `HTTP/1.1 ${error.status} ${reason}\r\ncontent-length: ${reason.length}\r\ncontent-type: text/plain\r\n` +
-        `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n${reason}`,
+      `HTTP/1.1 ${error.status} ${body}\r\ncontent-length: ${body.length}\r\ncontent-type: text/plain\r\n` +
+        `${server}date: ${this.#context.date.value}\r\nconnection: close\r\n\r\n${body}`,
       'latin1',
     )
     this.#pending = undefined
@@ -591,8 +591,4 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
 
 function headersTimeoutMs(manager: HttpManagerPlan): number {
   return manager.requestHeadersTimeoutMs || DEFAULT_HEADERS_TIMEOUT_MS
-}
-
-function reasonOf({ status }: HeadError): string {
-  return STATUS_CODES[status] ?? ''
 }

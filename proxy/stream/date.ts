@@ -5,26 +5,22 @@ import { type FieldBatch, sharedField } from './field-batch.ts'
 export class DateHeader {
   readonly #clock: Clock
   #second = -1
-  #text = ''
-  #field: FieldBatch | undefined
+  #field = sharedField('date', '')
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   get value(): string {
-    const second = Math.floor(this.#clock.wallMs() / 1000)
-    if (second !== this.#second) {
-      this.#second = second
-      this.#text = new Date(second * 1000).toUTCString()
-      this.#field = undefined
-    }
-    return this.#text
+    return this.field.value(0)
   }
 
   get field(): FieldBatch {
-    const { value } = this
-    this.#field ??= sharedField('date', value)
+    const second = Math.floor(this.#clock.wallMs() / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#field = sharedField('date', new Date(second * 1000).toUTCString())
+    }
     return this.#field
   }
 }

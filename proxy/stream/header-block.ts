@@ -262,7 +262,10 @@ export class HeaderBlock {
         out.text(': ')
         out.text(value)
         out.text('\r\n')
-      } else out.copyFew(value.view, this.#addedLines[i] as number, value.lineLength)
+      } else {
+        const line = this.#addedLines[i] as number
+        out.copy(value.lines, line, line + value.lineLength, value.view)
+      }
     }
   }
 

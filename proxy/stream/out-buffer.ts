@@ -65,19 +65,12 @@ export class OutBuffer {
     this.#owner = owner
   }
 
-  /** Copies bytes of a message that was received. `view` is of the same ones. */
+  /** Copies bytes of a message that was received, or such as are kept. `view` is of the same ones. */
   copy(source: Buffer, from: number, to: number, view?: DataView): void {
     const length = to - from
     this.#reserve(length)
     if (view !== undefined && length <= WORDS_BYTES) copyBytes(view, from, this.#view, this.#end, length)
     else source.copy(this.#bytes, this.#end, from, to)
-    this.#end += length
-  }
-
-  /** Copies a few bytes, for which a call into the runtime would take longer. */
-  copyFew(source: DataView, from: number, length: number): void {
-    this.#reserve(length)
-    copyBytes(source, from, this.#view, this.#end, length)
     this.#end += length
   }
 

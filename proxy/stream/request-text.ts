@@ -1,7 +1,7 @@
 import type { Decision } from '../decide/decision.ts'
 import type { RequestTarget } from '../upstream/upstream-stream.ts'
-import { type FieldBatch, sharedField } from './field-batch.ts'
 import { FRAMING, type RequestHead } from './message.ts'
+import { NumberFields } from './number-fields.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
 /** Edits the request's fields for the upstream, once, before the first try. */
@@ -33,27 +33,11 @@ export function setExpectedTimeout(head: RequestHead, decision: Decision, elapse
   // 0 would be no bound at all.
   if (timeoutMs > 0) expectedMs = elapsedMs >= timeoutMs ? 1 : Math.min(expectedMs, timeoutMs - elapsedMs)
   head.remove(EXPECTED_TIMEOUT)
-  appendExpected(head, Math.max(1, Math.round(expectedMs)))
+  expectedTimeouts.appendTo(head, Math.max(1, Math.round(expectedMs)))
 }
 
 const EXPECTED_TIMEOUT = 'x-envoy-expected-rq-timeout-ms'
-/** Routes have few time-outs between them: one of each remainder, whose field is made when it comes again. */
-const PLACES = 64
-const expectedTimes = new Int32Array(PLACES)
-const expectedFields: (FieldBatch | undefined)[] = new Array(PLACES).fill(undefined)
-
-function appendExpected(head: RequestHead, ms: number): void {
-  const place = ms % PLACES
-  if (expectedTimes[place] !== ms) {
-    expectedTimes[place] = ms
-    expectedFields[place] = undefined
-    head.append(EXPECTED_TIMEOUT, String(ms))
-    return
-  }
-  const field = expectedFields[place] ?? sharedField(EXPECTED_TIMEOUT, String(ms))
-  expectedFields[place] = field
-  head.appendOf(field)
-}
+const expectedTimeouts = new NumberFields(EXPECTED_TIMEOUT)
 
 /** Methods whose requests say that they have no content (RFC 9110 section 8.6); Envoy draws the same line. */
 function definesContent(method: string): boolean {

@@ -1,8 +1,9 @@
 import type { HttpManagerPlan } from '../plan/plan.ts'
 import type { DateHeader } from './date.ts'
-import { type FieldBatch, sharedField } from './field-batch.ts'
+import { sharedField } from './field-batch.ts'
 import type { HeaderBlock } from './header-block.ts'
 import type { ResponseHead } from './message.ts'
+import { NumberFields } from './number-fields.ts'
 
 /** Adds to an upstream's response what the connection manager adds to every response. */
 export function completeResponseHead(
@@ -12,47 +13,33 @@ export function completeResponseHead(
   upstreamServiceTimeMs: number,
 ): void {
   head.remove(SERVICE_TIME)
-  appendServiceTime(head, upstreamServiceTimeMs)
+  serviceTimes.appendTo(head, upstreamServiceTimeMs)
   if (head.dateIndex < 0) head.appendOf(date.field)
   if (manager.serverHeader !== 'pass_through' && (head.serverIndex < 0 || manager.serverHeader === 'overwrite')) {
-    head.remove('server')
-    head.appendOf(serverField(manager.serverName))
+    setServer(head, manager.serverName)
   }
   addVia(head, manager)
 }
 
 const SERVICE_TIME = 'x-envoy-upstream-service-time'
-/** By milliseconds, made when they are first told of: most answers take few. */
-const serviceTimes: (FieldBatch | undefined)[] = new Array(256).fill(undefined)
-
-function appendServiceTime(head: HeaderBlock, ms: number): void {
-  if (ms >= serviceTimes.length) {
-    head.append(SERVICE_TIME, String(ms))
-    return
-  }
-  const field = serviceTimes[ms] ?? sharedField(SERVICE_TIME, String(ms))
-  serviceTimes[ms] = field
-  head.appendOf(field)
-}
+const serviceTimes = new NumberFields(SERVICE_TIME)
 
 let lastName = ''
 let lastServer = sharedField('server', lastName)
 
 /** Most managers have one name. */
-function serverField(name: string): FieldBatch {
+function setServer(fields: HeaderBlock, name: string): void {
   if (name !== lastName) {
     lastName = name
     lastServer = sharedField('server', name)
   }
-  return lastServer
+  fields.remove('server')
+  fields.appendOf(lastServer)
 }
 
 /** Adds to an answer of our own what every response carries. */
 export function completeLocalFields(fields: HeaderBlock, manager: HttpManagerPlan, date: DateHeader): void {
-  if (manager.serverHeader !== 'pass_through') {
-    fields.remove('server')
-    fields.appendOf(serverField(manager.serverName))
-  }
+  if (manager.serverHeader !== 'pass_through') setServer(fields, manager.serverName)
   if (!fields.has('date')) fields.appendOf(date.field)
   addVia(fields, manager)
 }

@@ -17,7 +17,7 @@ export interface Refusal {
   /** In Envoy's words. */
   readonly detail: string
   readonly flag: ResponseFlag | ''
-  readonly bodyBytes: number
+  readonly body: string
 }
 
 /** Of whom a record tells. */
@@ -131,10 +131,10 @@ export class CallRecord {
     for (let i = 0; i < responseFields.length; i++) this.#responseValues[i] = fields.get(responseFields[i] as string)
   }
 
-  refuse({ status, detail, flag, bodyBytes }: Refusal, nowMs: number): void {
+  refuse({ status, detail, flag, body }: Refusal, nowMs: number): void {
     this.status = status
     this.responseMs = nowMs
-    this.sentBytes = bodyBytes
+    this.sentBytes = body.length
     this.noteEnding(flag, detail)
   }
 

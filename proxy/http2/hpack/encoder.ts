@@ -112,8 +112,8 @@ export class HpackEncoder {
   }
 
   /**
-   * A field whose name and value lie in `bytes`, of which `view` is one where there is one. `lowerCase` writes the name in lower case, as HTTP/2 demands.
-   * `neverIndexed` is for a field that came so (RFC 7541 6.2.3).
+   * A field whose name and value lie in `bytes`; `view` is of the same ones, where somebody has one. `lowerCase` writes the
+   * name in lower case, as HTTP/2 demands. `neverIndexed` is for a field that came so (RFC 7541 6.2.3).
    */
   bytes(
     out: ByteSink,
