@@ -11,7 +11,7 @@ test('a file names all that it imports, to the end', () => {
   }
   visit(file_envoy_config_bootstrap_v3_bootstrap)
   expect(names).toContain('envoy/config/route/v3/route_components')
-  expect(names).toContain('google/protobuf/descriptor')
+  expect(names).toContain('google/protobuf/wrappers')
 })
 
 test('fields refer to the very types that the registry knows', () => {

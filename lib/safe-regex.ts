@@ -1,4 +1,5 @@
-import { RE2JS } from 're2js'
+import { createRequire } from 'node:module'
+import type { RE2JS } from 're2js'
 import { errorText } from './errors.ts'
 
 /** Istio and Envoy accept patterns up to this length. */
@@ -28,7 +29,7 @@ export function compileSafeRegex(pattern: string): SafeRegexResult {
     }
   }
   try {
-    return { ok: true, regex: new Re2Regex(pattern, RE2JS.compile(pattern)) }
+    return { ok: true, regex: new Re2Regex(pattern) }
   } catch (thrown) {
     return { ok: false, error: errorText(thrown) }
   }
@@ -36,13 +37,19 @@ export function compileSafeRegex(pattern: string): SafeRegexResult {
 
 class Re2Regex implements SafeRegex {
   readonly pattern: string
-  readonly #compiled: RE2JS
   readonly #fullMatch: (text: string) => boolean
+  /** Made when it is first needed, where plain strings do for whole matches. */
+  #compiled: RE2JS | undefined
 
-  constructor(pattern: string, compiled: RE2JS) {
+  /** Throws the library's error for what is no pattern. */
+  constructor(pattern: string) {
     this.pattern = pattern
-    this.#compiled = compiled
-    this.#fullMatch = fastFullMatch(pattern) ?? ((text) => compiled.matches(text))
+    const fast = fastFullMatch(pattern)
+    if (fast !== undefined) this.#fullMatch = fast
+    else {
+      const compiled = this.#re2()
+      this.#fullMatch = (text) => compiled.matches(text)
+    }
   }
 
   fullMatch(text: string): boolean {
@@ -50,11 +57,11 @@ class Re2Regex implements SafeRegex {
   }
 
   search(text: string): boolean {
-    return this.#compiled.matcher(text).find()
+    return this.#re2().matcher(text).find()
   }
 
   replaceAll(text: string, rewrite: string): string {
-    const matcher = this.#compiled.matcher(text)
+    const matcher = this.#re2().matcher(text)
     let out = ''
     let copiedTo = 0
     while (matcher.find()) {
@@ -66,6 +73,19 @@ class Re2Regex implements SafeRegex {
     }
     return out + text.slice(copiedTo)
   }
+
+  #re2(): RE2JS {
+    if (this.#compiled === undefined) this.#compiled = compileRe2(this.pattern)
+    return this.#compiled
+  }
+}
+
+let library: typeof import('re2js') | undefined
+
+/** Throws the library's error. It is loaded when it is first needed: with its tables of Unicode it takes 2 MB, and few need it. */
+function compileRe2(pattern: string): RE2JS {
+  if (library === undefined) library = createRequire(import.meta.url)('re2js') as typeof import('re2js')
+  return library.RE2JS.compile(pattern)
 }
 
 /** Most patterns of real routes are literals, or a literal with `.*` or `.+` at its ends: plain string operations do for them. */
@@ -90,7 +110,7 @@ function fastFullMatch(pattern: string): ((text: string) => boolean) | undefined
 
 /** A group reference in `rewrite` that `pattern` does not have, if any: the rewrite would fail on every request. */
 export function missingGroup(pattern: SafeRegex, rewrite: string): number | undefined {
-  const groups = RE2JS.compile(pattern.pattern).groupCount()
+  const groups = compileRe2(pattern.pattern).groupCount()
   for (const [, digit] of rewrite.matchAll(/\\(\d)/g)) if (Number(digit) > groups) return Number(digit)
   return undefined
 }

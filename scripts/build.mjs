@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const BUNDLED = new Set(['@bufbuild/protobuf', '@bufbuild/cel', 're2js'])
+const BUNDLED = new Set(['@bufbuild/protobuf', '@bufbuild/cel'])
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const EXTERNAL = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !BUNDLED.has(name))

@@ -6,8 +6,9 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { slimProtos } from './slim-protos.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const out = join(root, 'api/gen')
@@ -155,6 +156,7 @@ function collect() {
 const files = collect()
 const stamp = createHash('sha256')
   .update(readFileSync(fileURLToPath(import.meta.url)))
+  .update(readFileSync(join(root, 'scripts/slim-protos.mjs')))
   .update(JSON.stringify([...files]))
   .digest('hex')
 const stampFile = join(out, '.stamp')
@@ -181,20 +183,9 @@ execFileSync(join(root, 'node_modules/.bin/buf'), ['generate', '--config', 'buf.
   cwd: staging,
   stdio: 'inherit',
 })
-for (const name of files.keys()) callOwnFileDesc(join(out, name.replace(/\.proto$/, '_pb.js')))
+slimProtos(
+  [...files.keys()].map((name) => join(out, name.replace(/\.proto$/, '_pb.js'))),
+  join(root, 'api/descriptors/file-desc.ts'),
+)
 writeFileSync(stampFile, stamp)
 process.stdout.write(`generated ${files.size} proto files into api/gen\n`)
-
-/** Makes a generated file use api/file-desc.ts, which says why. */
-function callOwnFileDesc(file) {
-  const text = readFileSync(file, 'utf8')
-  const own = relative(dirname(file), join(root, 'api/file-desc.ts'))
-  const changed = text.replace(
-    /^import \{(.*)\bfileDesc\b,? ?(.*)\} from "@bufbuild\/protobuf\/codegenv2";$/m,
-    (_, before, after) =>
-      `import { fileDesc } from "${own}";\n` +
-      (before.trim() + after.trim() === '' ? '' : `import {${before}${after}} from "@bufbuild/protobuf/codegenv2";`),
-  )
-  if (changed === text) throw new Error(`${file} does not import fileDesc as expected`)
-  writeFileSync(file, changed)
-}

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { type Bootstrap, BootstrapSchema } from '../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
 import { DataSourceSchema } from '../../api/gen/envoy/config/core/v3/base_pb.js'
-import { REGISTRY } from '../../api/registry.ts'
+import { passingRegistry } from '../../api/registry.ts'
 import { errorText, MeshError } from '../../lib/errors.ts'
 import { compileCluster } from '../plan/compile/cluster.ts'
 import { compileListener } from '../plan/compile/listener.ts'
@@ -32,7 +32,9 @@ export function readBootstrap(file: string): Bootstrap {
 export function parseBootstrap(text: string, file: string): Bootstrap {
   const plain = parseJson(text) ?? parseYaml(text, file)
   try {
-    return fromJson(BootstrapSchema, plain, { registry: REGISTRY })
+    const registry = passingRegistry()
+    const schema = registry.getMessage(BootstrapSchema.typeName) as typeof BootstrapSchema
+    return fromJson(schema, plain, { registry })
   } catch (thrown) {
     throw invalid(file, withoutValue(errorText(thrown)))
   }

@@ -15,11 +15,10 @@ export const VALUE_BAD = 4
 export const NAME_FLAGS = NAME_BAD | NAME_UPPER
 
 /** The bits that each byte raises, in a name or in a value: mask with NAME_FLAGS or VALUE_BAD. */
-export const FLAGS_OF = new Uint8Array(256)
-for (let c = 0; c < 256; c++) {
+export const FLAGS_OF = Uint8Array.from({ length: 256 }, (_, c) => {
   const isUpper = c >= 65 && c <= 90
-  FLAGS_OF[c] = (IS_TOKEN[c] === 1 ? 0 : NAME_BAD) | (isUpper ? NAME_UPPER : 0) | (IS_VALUE[c] === 1 ? 0 : VALUE_BAD)
-}
+  return (IS_TOKEN[c] === 1 ? 0 : NAME_BAD) | (isUpper ? NAME_UPPER : 0) | (IS_VALUE[c] === 1 ? 0 : VALUE_BAD)
+})
 
 /** The flags of a name that raised NAME_BAD, looked at again: a pseudo-header field begins with a colon. */
 export function flagsOfName(bytes: Uint8Array, start: number, end: number): number {

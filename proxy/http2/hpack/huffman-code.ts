@@ -32,16 +32,20 @@ export const FIRST_SYMBOLS = new Int32Array(LONGEST_CODE_BITS + 1)
 /** The symbols in the order of their codes. */
 export const SYMBOLS = new Int16Array(EOS + 1)
 
-let code = 0
-let given = 0
-for (let bits = SHORTEST_CODE_BITS; bits <= LONGEST_CODE_BITS; bits++) {
-  code *= 2
-  FIRST_CODES[bits] = code
-  FIRST_SYMBOLS[bits] = given
-  for (let symbol = 0; symbol <= EOS; symbol++) {
-    if (CODE_BITS[symbol] !== bits) continue
-    CODES[symbol] = code++
-    SYMBOLS[given++] = symbol
+giveOut()
+
+function giveOut(): void {
+  let code = 0
+  let given = 0
+  for (let bits = SHORTEST_CODE_BITS; bits <= LONGEST_CODE_BITS; bits++) {
+    code *= 2
+    FIRST_CODES[bits] = code
+    FIRST_SYMBOLS[bits] = given
+    for (let symbol = 0; symbol <= EOS; symbol++) {
+      if (CODE_BITS[symbol] !== bits) continue
+      CODES[symbol] = code++
+      SYMBOLS[given++] = symbol
+    }
+    CODE_COUNTS[bits] = given - (FIRST_SYMBOLS[bits] as number)
   }
-  CODE_COUNTS[bits] = given - (FIRST_SYMBOLS[bits] as number)
 }

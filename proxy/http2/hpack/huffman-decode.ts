@@ -31,19 +31,23 @@ const FLAGS_SHIFT = 22
  */
 const STEPS = new Int32Array(1 << STEP_BITS)
 
-for (let first = 0; first < EOS; first++) {
-  const firstBits = CODE_BITS[first] as number
-  if (firstBits > STEP_BITS) continue
-  const alone = first | (firstBits << BITS_SHIFT) | (1 << COUNT_SHIFT) | ((FLAGS_OF[first] as number) << FLAGS_SHIFT)
-  const start = (CODES[first] as number) << (STEP_BITS - firstBits)
-  STEPS.fill(alone, start, start + (1 << (STEP_BITS - firstBits)))
-  for (let second = 0; second < EOS; second++) {
-    const bits = firstBits + (CODE_BITS[second] as number)
-    if (bits > STEP_BITS) continue
-    const flags = (FLAGS_OF[first] as number) | (FLAGS_OF[second] as number)
-    const pair = first | (second << 8) | (bits << BITS_SHIFT) | (2 << COUNT_SHIFT) | (flags << FLAGS_SHIFT)
-    const at = start + ((CODES[second] as number) << (STEP_BITS - bits))
-    STEPS.fill(pair, at, at + (1 << (STEP_BITS - bits)))
+fillSteps()
+
+function fillSteps(): void {
+  for (let first = 0; first < EOS; first++) {
+    const firstBits = CODE_BITS[first] as number
+    if (firstBits > STEP_BITS) continue
+    const alone = first | (firstBits << BITS_SHIFT) | (1 << COUNT_SHIFT) | ((FLAGS_OF[first] as number) << FLAGS_SHIFT)
+    const start = (CODES[first] as number) << (STEP_BITS - firstBits)
+    STEPS.fill(alone, start, start + (1 << (STEP_BITS - firstBits)))
+    for (let second = 0; second < EOS; second++) {
+      const bits = firstBits + (CODE_BITS[second] as number)
+      if (bits > STEP_BITS) continue
+      const flags = (FLAGS_OF[first] as number) | (FLAGS_OF[second] as number)
+      const pair = first | (second << 8) | (bits << BITS_SHIFT) | (2 << COUNT_SHIFT) | (flags << FLAGS_SHIFT)
+      const at = start + ((CODES[second] as number) << (STEP_BITS - bits))
+      STEPS.fill(pair, at, at + (1 << (STEP_BITS - bits)))
+    }
   }
 }
 

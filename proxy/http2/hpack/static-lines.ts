@@ -7,8 +7,7 @@ import { STATIC_COUNT, STATIC_FIELDS } from './static-table.ts'
  */
 
 const text = STATIC_FIELDS.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-const bytes = new Uint8Array(text.length)
-for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0))
 
 export const STATIC_LINES = new DataView(bytes.buffer)
 

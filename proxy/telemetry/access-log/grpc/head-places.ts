@@ -11,7 +11,9 @@ export const SEVERAL = -2
 
 /** No two names are of one length, so that it tells which a field may be. */
 const BY_LENGTH = new Int8Array(1 + Math.max(...NAMES.map(({ length }) => length))).fill(ABSENT)
-for (const [which, { length }] of NAMES.entries()) BY_LENGTH[length] = which
+NAMES.forEach(({ length }, which) => {
+  BY_LENGTH[length] = which
+})
 
 /**
  * Where those fields are, found in one look at the head: an index among the received fields, or beyond them among those that
