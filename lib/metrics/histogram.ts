@@ -1,3 +1,4 @@
+import { slotsOfPage } from './page.ts'
 import type { MetricLabels, SharedMetric } from './store.ts'
 
 /** A histogram as it is read. */
@@ -21,7 +22,7 @@ export class Histogram implements HistogramReading {
   readonly name: string
   readonly labels: MetricLabels
   readonly bounds: readonly number[]
-  readonly #page: Float64Array
+  readonly #slots: Float64Array
   readonly #index: number
 
   /** How other threads are told of it. */
@@ -33,7 +34,7 @@ export class Histogram implements HistogramReading {
     this.name = name
     this.labels = labels
     this.bounds = bounds
-    this.#page = new Float64Array(page)
+    this.#slots = slotsOfPage(page)
     this.#index = index
   }
 
@@ -41,23 +42,23 @@ export class Histogram implements HistogramReading {
     const { bounds } = this
     let bucket = 0
     while (bucket < bounds.length && value > (bounds[bucket] as number)) bucket++
-    this.#page[this.#index + bucket]! += 1
-    this.#page[this.#index + bounds.length + 1]! += value
+    this.#slots[this.#index + bucket]! += 1
+    this.#slots[this.#index + bounds.length + 1]! += value
   }
 
   get counts(): number[] {
-    return [...this.#page.subarray(this.#index, this.#index + this.bounds.length + 1)]
+    return [...this.#slots.subarray(this.#index, this.#index + this.bounds.length + 1)]
   }
 
   /** How many values were recorded. */
   get total(): number {
     let total = 0
-    for (let i = 0; i <= this.bounds.length; i++) total += this.#page[this.#index + i] as number
+    for (let i = 0; i <= this.bounds.length; i++) total += this.#slots[this.#index + i] as number
     return total
   }
 
   get sum(): number {
-    return this.#page[this.#index + this.bounds.length + 1] as number
+    return this.#slots[this.#index + this.bounds.length + 1] as number
   }
 }
 

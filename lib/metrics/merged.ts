@@ -1,9 +1,10 @@
 import { addHistograms, Histogram, type HistogramReading } from './histogram.ts'
-import { byName, Metric, type MetricReading, type MetricSource, metricKey, type SharedMetric } from './store.ts'
+import { MetricMap } from './metric-map.ts'
+import { Metric, type MetricReading, type MetricSource, type SharedMetric } from './store.ts'
 
-interface Family {
-  readonly shape: SharedMetric
-  readonly slots: Map<number, Metric>
+interface Family extends Omit<SharedMetric, 'page' | 'index' | 'bounds'> {
+  /** By thread. */
+  readonly slots: (Metric | undefined)[]
   /** What threads that have ended had counted. */
   left: number
 }
@@ -17,8 +18,8 @@ interface HistogramFamily {
 /** The metrics of all threads of a process as one: read from the slots that each thread writes for itself. */
 export class MergedMetrics implements MetricSource {
   readonly #own: MetricSource
-  readonly #families = new Map<string, Family>()
-  readonly #histograms = new Map<string, HistogramFamily>()
+  readonly #families = new MetricMap<Family>()
+  readonly #histograms = new MetricMap<HistogramFamily>()
 
   /** `own` are those of this thread. */
   constructor(own: MetricSource) {
@@ -27,28 +28,20 @@ export class MergedMetrics implements MetricSource {
 
   /** A thread has a new slot. */
   add(thread: number, shared: SharedMetric): void {
-    const key = metricKey(shared.name, shared.labels)
-    if (shared.kind === 'histogram') {
-      const family = this.#histograms.get(key) ?? { slots: new Map(), left: undefined }
-      this.#histograms.set(key, family)
+    const { name, labels, kind, merge } = shared
+    if (kind === 'histogram') {
+      const family = this.#histograms.getOrMake(name, labels, () => ({ slots: new Map(), left: undefined }))
       family.slots.set(thread, new Histogram(shared))
       return
     }
-    let family = this.#families.get(key)
-    if (family === undefined) {
-      family = { shape: shared, slots: new Map(), left: 0 }
-      this.#families.set(key, family)
-    }
-    family.slots.set(thread, new Metric(shared))
+    const make = (held: string): Family => ({ name: held, labels, kind, merge, slots: [], left: 0 })
+    const family = this.#families.getOrMake(name, labels, make)
+    family.slots[thread] = new Metric({ ...shared, name: family.name, labels: family.labels })
   }
 
   /** A thread has ended: what it counted stays, its gauges are over. */
   drop(thread: number): void {
-    for (const family of this.#families.values()) {
-      const slot = family.slots.get(thread)
-      if (slot?.kind === 'counter') family.left += slot.value
-      family.slots.delete(thread)
-    }
+    for (const family of this.#families.values()) leaveSlot(family, thread)
     for (const family of this.#histograms.values()) {
       const slot = family.slots.get(thread)
       if (slot === undefined) continue
@@ -62,45 +55,53 @@ export class MergedMetrics implements MetricSource {
    * all of it goes.
    */
   forget(thread: number, { kind, name, labels }: SharedMetric): void {
-    const key = metricKey(name, labels)
-    const histograms = this.#histograms.get(key)
+    const histograms = this.#histograms.get(name, labels)
     if (kind === 'histogram' && histograms !== undefined) {
       const slot = histograms.slots.get(thread)
       if (slot !== undefined) leave(histograms, slot)
       histograms.slots.delete(thread)
-      if (histograms.slots.size === 0) this.#histograms.delete(key)
+      if (histograms.slots.size === 0) this.#histograms.delete(name, labels)
     }
-    const family = this.#families.get(key)
+    const family = this.#families.get(name, labels)
     if (kind === 'histogram' || family === undefined) return
-    const slot = family.slots.get(thread)
-    if (slot?.kind === 'counter') family.left += slot.value
-    family.slots.delete(thread)
-    if (family.slots.size === 0) this.#families.delete(key)
+    leaveSlot(family, thread)
+    if (family.slots.every((slot) => slot === undefined)) this.#families.delete(name, labels)
   }
 
   histograms(): HistogramReading[] {
-    const own = new Map(this.#own.histograms().map((reading) => [metricKey(reading.name, reading.labels), reading]))
-    for (const [key, { slots, left }] of this.#histograms) {
-      const parts = [own.get(key), left, ...slots.values()].filter((part) => part !== undefined)
-      if (parts.length > 0) own.set(key, addHistograms(parts))
+    const all = new MetricMap<HistogramReading>()
+    for (const reading of this.#own.histograms()) all.set(reading.name, reading.labels, reading)
+    for (const { slots, left } of this.#histograms.values()) {
+      const [first, ...others] = [left, ...slots.values()].filter((part) => part !== undefined)
+      if (first === undefined) continue
+      const own = all.get(first.name, first.labels)
+      all.set(first.name, first.labels, addHistograms(own === undefined ? [first, ...others] : [own, first, ...others]))
     }
-    return [...own.values()].sort(byName)
+    return [...all.values()]
   }
 
   all(): MetricReading[] {
-    const readings = new Map<string, MetricReading>()
-    for (const metric of this.#own.all()) readings.set(metricKey(metric.name, metric.labels), metric)
-    for (const [key, { shape, slots, left }] of this.#families) {
-      if (slots.size === 0 && shape.kind === 'gauge') continue
-      const own = readings.get(key)?.value ?? 0
-      const values = [...slots.values()].map((slot) => slot.value)
+    const all = new MetricMap<MetricReading>()
+    for (const metric of this.#own.all()) all.set(metric.name, metric.labels, metric)
+    for (const family of this.#families.values()) {
+      const { name, labels, left } = family
+      const kind = family.kind === 'gauge' ? 'gauge' : 'counter'
+      const values = family.slots.flatMap((slot) => slot?.value ?? [])
+      if (values.length === 0 && kind === 'gauge') continue
+      const own = all.get(name, labels)?.value ?? 0
       const value =
-        shape.merge === 'same' ? Math.max(own, ...values) : values.reduce((sum, one) => sum + one, own + left)
-      const kind = shape.kind === 'gauge' ? 'gauge' : 'counter'
-      readings.set(key, { name: shape.name, labels: shape.labels, kind, value })
+        family.merge === 'same' ? Math.max(own, ...values) : values.reduce((sum, one) => sum + one, own + left)
+      all.set(name, labels, { name, labels, kind, value })
     }
-    return [...readings.values()].sort(byName)
+    return [...all.values()]
   }
+}
+
+/** A counter's number stays without it; a gauge is over. */
+function leaveSlot(family: Family, thread: number): void {
+  const slot = family.slots[thread]
+  if (slot?.kind === 'counter') family.left += slot.value
+  family.slots[thread] = undefined
 }
 
 /** What a slot has counted is kept without it. */

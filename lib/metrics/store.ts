@@ -1,7 +1,6 @@
 import { Histogram, type HistogramReading, histogramSlots } from './histogram.ts'
-
-/** Slots are kept in pages of this many, so that growing never moves a slot that someone holds. */
-const PAGE_SLOTS = 1024
+import { MetricMap } from './metric-map.ts'
+import { newPage, PAGE_SLOTS, slotsOfPage } from './page.ts'
 
 export type MetricLabels = Readonly<Record<string, string>>
 
@@ -39,47 +38,54 @@ export interface SharedMetric {
   readonly bounds?: readonly number[]
 }
 
-/** A counter or gauge: one slot of a typed array. Counting is one addition, whatever its name and labels. */
+/** One object for all that have none. */
+export const NO_LABELS: MetricLabels = {}
+
+/**
+ * A counter or gauge: one slot of a typed array. Counting is one addition, whatever its name and labels. A proxy has seventy for
+ * each cluster, so that they hold nothing of their own but where their slot is.
+ */
 export class Metric implements MetricReading {
   readonly name: string
   readonly labels: MetricLabels
   readonly kind: 'counter' | 'gauge'
   readonly merge: MetricMerge
-  readonly #page: Float64Array
+  readonly #slots: Float64Array
   readonly #index: number
 
-  /** How other threads are told of it. */
-  readonly shared: SharedMetric
-
-  constructor(shared: SharedMetric) {
-    const { name, labels, kind, merge, page, index } = shared
-    this.shared = shared
+  constructor({ name, labels, kind, merge, page, index }: SharedMetric) {
     this.name = name
     this.labels = labels
     this.kind = kind === 'gauge' ? 'gauge' : 'counter'
     this.merge = merge
-    this.#page = new Float64Array(page)
+    this.#slots = slotsOfPage(page)
     this.#index = index
   }
 
+  /** How other threads are told of it. */
+  get shared(): SharedMetric {
+    const { name, labels, kind, merge } = this
+    return { name, labels, kind, merge, page: this.#slots.buffer as SharedArrayBuffer, index: this.#index }
+  }
+
   get value(): number {
-    return this.#page[this.#index] as number
+    return this.#slots[this.#index] as number
   }
 
   inc(): void {
-    this.#page[this.#index]! += 1
+    this.#slots[this.#index]! += 1
   }
 
   dec(): void {
-    this.#page[this.#index]! -= 1
+    this.#slots[this.#index]! -= 1
   }
 
   add(amount: number): void {
-    this.#page[this.#index]! += amount
+    this.#slots[this.#index]! += amount
   }
 
   set(value: number): void {
-    this.#page[this.#index] = value
+    this.#slots[this.#index] = value
   }
 }
 
@@ -97,8 +103,8 @@ function slotsOf({ kind, bounds = [] }: FreedSlots): number {
 
 /** All metrics of one thread, by name and labels. Names are looked up when configuration changes, never per request. */
 export class MetricStore implements MetricSource {
-  readonly #byKey = new Map<string, Metric>()
-  readonly #histograms = new Map<string, Histogram>()
+  readonly #metrics = new MetricMap<Metric>()
+  readonly #histograms = new MetricMap<Histogram>()
   readonly #onCreated: (metric: SharedMetric) => void
   #page = newPage()
   #used = 0
@@ -118,41 +124,30 @@ export class MetricStore implements MetricSource {
     this.#onReleased = onReleased
   }
 
-  counter(name: string, labels: MetricLabels = {}): Metric {
+  counter(name: string, labels: MetricLabels = NO_LABELS): Metric {
     return this.#metric(name, labels, 'counter', 'sum')
   }
 
-  gauge(name: string, labels: MetricLabels = {}, merge: MetricMerge = 'sum'): Metric {
+  gauge(name: string, labels: MetricLabels = NO_LABELS, merge: MetricMerge = 'sum'): Metric {
     return this.#metric(name, labels, 'gauge', merge)
   }
 
   /** `bounds`: upper bounds of the buckets, ascending; a bucket without bound comes last by itself. */
   histogram(name: string, labels: MetricLabels, bounds: readonly number[]): Histogram {
-    const key = metricKey(name, labels)
-    const found = this.#histograms.get(key)
-    if (found !== undefined) return found
-    const shared = {
-      name,
-      labels,
-      kind: 'histogram',
-      merge: 'sum',
-      bounds,
-      ...this.#take(histogramSlots(bounds)),
-    } as const
-    const histogram = new Histogram(shared)
-    this.#histograms.set(key, histogram)
-    this.#onCreated(shared)
-    return histogram
+    return this.#histograms.getOrMake(name, labels, (held) => {
+      const place = this.#take(histogramSlots(bounds))
+      const shared = { name: held, labels, kind: 'histogram', merge: 'sum', bounds, ...place } as const
+      this.#onCreated(shared)
+      return new Histogram(shared)
+    })
   }
 
   /** The metric is over, and is no longer read. Nobody must count in it from now on: its slots become another's. */
   release(metric: Metric | Histogram): void {
-    const { shared } = metric
-    const key = metricKey(shared.name, shared.labels)
-    const released = shared.kind === 'histogram' ? this.#histograms.get(key) : this.#byKey.get(key)
-    if (released !== metric) return
-    if (shared.kind === 'histogram') this.#histograms.delete(key)
-    else this.#byKey.delete(key)
+    const { name, labels, shared } = metric
+    const map: MetricMap<Metric | Histogram> = shared.kind === 'histogram' ? this.#histograms : this.#metrics
+    if (map.get(name, labels) !== metric) return
+    map.delete(name, labels)
     if (this.#onReleased === undefined) this.free(shared)
     else this.#onReleased(shared)
   }
@@ -160,29 +155,27 @@ export class MetricStore implements MetricSource {
   /** Nobody reads these slots any more. */
   free(place: FreedSlots): void {
     const slots = slotsOf(place)
-    new Float64Array(place.page).fill(0, place.index, place.index + slots)
+    slotsOfPage(place.page).fill(0, place.index, place.index + slots)
     const free = this.#free.get(slots)
     if (free === undefined) this.#free.set(slots, [place])
     else free.push(place)
   }
 
   all(): Metric[] {
-    return [...this.#byKey.values()].sort(byName)
+    return [...this.#metrics.values()]
   }
 
   histograms(): Histogram[] {
-    return [...this.#histograms.values()].sort(byName)
+    return [...this.#histograms.values()]
   }
 
   #metric(name: string, labels: MetricLabels, kind: 'counter' | 'gauge', merge: MetricMerge): Metric {
-    const key = metricKey(name, labels)
-    const found = this.#byKey.get(key)
-    if (found !== undefined) return found
-    const shared = { name, labels, kind, merge, ...this.#take(1) }
-    const metric = new Metric(shared)
-    this.#byKey.set(key, metric)
-    this.#onCreated(shared)
-    return metric
+    return this.#metrics.getOrMake(name, labels, (held) => {
+      const { page, index } = this.#take(1)
+      const metric = new Metric({ name: held, labels, kind, merge, page, index })
+      this.#onCreated(metric.shared)
+      return metric
+    })
   }
 
   /** Neighbouring slots that nobody has. */
@@ -199,14 +192,6 @@ export class MetricStore implements MetricSource {
   }
 }
 
-export function metricKey(name: string, labels: MetricLabels): string {
-  return `${name}${JSON.stringify(labels)}`
-}
-
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
-}
-
-function newPage(): SharedArrayBuffer {
-  return new SharedArrayBuffer(PAGE_SLOTS * 8)
 }

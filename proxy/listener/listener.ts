@@ -12,7 +12,7 @@ import type { ConnectionLimitPlan, FilterChainPlan, HttpManagerPlan, ListenerPla
 import { tlsBySecrets } from '../plan/secret-needs.ts'
 import type { Secrets } from '../plan/secret-plan.ts'
 import type { StreamContext } from '../stream/context.ts'
-import { type ManagerStats, managerStats } from '../stream/manager-stats.ts'
+import { ManagerStats } from '../stream/manager-stats.ts'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
 import type { BreakerTable } from '../upstream/breaker-counts.ts'
 import { AskingConnection } from './asking.ts'
@@ -21,7 +21,7 @@ import { ChainSource } from './chain-source.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import { type HttpConnection, openHttp } from './http-codec.ts'
 import { Incoming } from './incoming.ts'
-import { type ListenerStats, listenerStats, type SniffStats, sniffStats } from './stats.ts'
+import { ListenerStats, type SniffStats, sniffStats } from './stats.ts'
 
 const BACKLOG = 4096
 /** How long an idle connection of a removed listener is kept for a request on its way. */
@@ -79,7 +79,7 @@ export class Listener {
     this.listeners = listeners
     this.#metrics = metrics
     this.#log = log
-    this.stats = listenerStats(metrics, { listener_address: `${plan.address}_${plan.port}` })
+    this.stats = new ListenerStats(metrics, { listener_address: `${plan.address}_${plan.port}` })
     this.sniffStats = sniffStats(metrics)
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#onConnection(socket))
   }
@@ -143,7 +143,7 @@ export class Listener {
   statsOf(statPrefix: string): ManagerStats {
     let stats = this.#managerStats.get(statPrefix)
     if (stats === undefined) {
-      stats = managerStats(this.#metrics, statPrefix)
+      stats = new ManagerStats(this.#metrics, statPrefix)
       this.#managerStats.set(statPrefix, stats)
     }
     return stats

@@ -1,30 +1,26 @@
+import { StatGroup } from '../../lib/metrics/stat-group.ts'
 import type { Metric, MetricLabels, MetricStore } from '../../lib/metrics/store.ts'
-import { type SslStats, sslStats } from '../tls/stats.ts'
+import { SslStats } from '../tls/stats.ts'
 
-/** Envoy's counters of a listener, without their `listener.<address>.` prefix. */
-const COUNTERS = [
-  'downstream_cx_total',
-  'downstream_cx_destroy',
-  'downstream_global_cx_overflow',
-  'downstream_cx_transport_socket_connect_timeout',
-  'downstream_pre_cx_timeout',
-  'downstream_listener_filter_error',
-  'downstream_listener_filter_remote_close',
-  'no_filter_chain_match',
-] as const
-const GAUGES = ['downstream_cx_active', 'downstream_pre_cx_active'] as const
-
-export type ListenerStats = Record<(typeof COUNTERS)[number] | (typeof GAUGES)[number], Metric> & {
+/** Envoy's counters and gauges of a listener. */
+export class ListenerStats extends StatGroup {
+  readonly downstream_cx_total = this.counter('downstream_cx_total')
+  readonly downstream_cx_destroy = this.counter('downstream_cx_destroy')
+  readonly downstream_global_cx_overflow = this.counter('downstream_global_cx_overflow')
+  readonly downstream_cx_transport_socket_connect_timeout = this.counter(
+    'downstream_cx_transport_socket_connect_timeout',
+  )
+  readonly downstream_pre_cx_timeout = this.counter('downstream_pre_cx_timeout')
+  readonly downstream_listener_filter_error = this.counter('downstream_listener_filter_error')
+  readonly downstream_listener_filter_remote_close = this.counter('downstream_listener_filter_remote_close')
+  readonly no_filter_chain_match = this.counter('no_filter_chain_match')
+  readonly downstream_cx_active = this.gauge('downstream_cx_active')
+  readonly downstream_pre_cx_active = this.gauge('downstream_pre_cx_active')
   readonly ssl: SslStats
-}
 
-export function listenerStats(store: MetricStore, labels: MetricLabels): ListenerStats {
-  return {
-    ...(Object.fromEntries([
-      ...COUNTERS.map((name) => [name, store.counter(`listener.${name}`, labels)]),
-      ...GAUGES.map((name) => [name, store.gauge(`listener.${name}`, labels)]),
-    ]) as Omit<ListenerStats, 'ssl'>),
-    ssl: sslStats(store, 'listener', labels),
+  constructor(store: MetricStore, labels: MetricLabels) {
+    super(store, 'listener.', labels)
+    this.ssl = new SslStats(store, 'listener', labels)
   }
 }
 

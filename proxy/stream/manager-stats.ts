@@ -1,81 +1,77 @@
-import { type Durations, durations } from '../../lib/metrics/durations.ts'
-import type { Metric, MetricLabels, MetricStore } from '../../lib/metrics/store.ts'
+import { StatGroup } from '../../lib/metrics/stat-group.ts'
+import { type Metric, type MetricLabels, type MetricStore, NO_LABELS } from '../../lib/metrics/store.ts'
 import type { Decision } from '../decide/decision.ts'
-import { type Http2Stats, http2Stats } from '../http2/stats.ts'
+import { Http2Stats } from '../http2/stats.ts'
 
-/** Envoy's counters and gauges of one connection manager, without their `http.<prefix>.` prefix. */
-const COUNTERS = [
-  'downstream_cx_total',
-  'downstream_cx_http2_total',
-  'downstream_cx_protocol_error',
-  'downstream_cx_idle_timeout',
-  'downstream_rq_total',
-  'downstream_rq_completed',
-  'downstream_rq_rx_reset',
-  'downstream_rq_header_timeout',
-  'downstream_rq_idle_timeout',
-  'downstream_rq_max_duration_reached',
-  'downstream_rq_overload_close',
-  'downstream_rq_1xx',
-  'downstream_rq_2xx',
-  'downstream_rq_3xx',
-  'downstream_rq_4xx',
-  'downstream_rq_5xx',
-  'rq_total',
-  'no_route',
-  'no_cluster',
-  'rq_direct_response',
-] as const
-const GAUGES = ['downstream_cx_active', 'downstream_rq_active', 'downstream_cx_upgrades_active'] as const
-
-type Name = (typeof COUNTERS)[number] | (typeof GAUGES)[number]
-
-export type ManagerStats = Record<Name, Metric> & {
+/** Envoy's counters, gauges and histograms of one connection manager. */
+export class ManagerStats extends StatGroup {
+  readonly downstream_cx_total = this.counter('downstream_cx_total')
+  readonly downstream_cx_http2_total = this.counter('downstream_cx_http2_total')
+  readonly downstream_cx_protocol_error = this.counter('downstream_cx_protocol_error')
+  readonly downstream_cx_idle_timeout = this.counter('downstream_cx_idle_timeout')
+  readonly downstream_rq_total = this.counter('downstream_rq_total')
+  readonly downstream_rq_completed = this.counter('downstream_rq_completed')
+  readonly downstream_rq_rx_reset = this.counter('downstream_rq_rx_reset')
+  readonly downstream_rq_header_timeout = this.counter('downstream_rq_header_timeout')
+  readonly downstream_rq_idle_timeout = this.counter('downstream_rq_idle_timeout')
+  readonly downstream_rq_max_duration_reached = this.counter('downstream_rq_max_duration_reached')
+  readonly downstream_rq_overload_close = this.counter('downstream_rq_overload_close')
+  readonly downstream_rq_1xx = this.counter('downstream_rq_1xx')
+  readonly downstream_rq_2xx = this.counter('downstream_rq_2xx')
+  readonly downstream_rq_3xx = this.counter('downstream_rq_3xx')
+  readonly downstream_rq_4xx = this.counter('downstream_rq_4xx')
+  readonly downstream_rq_5xx = this.counter('downstream_rq_5xx')
+  readonly rq_total = this.counter('rq_total')
+  readonly no_route = this.counter('no_route')
+  readonly no_cluster = this.counter('no_cluster')
+  readonly rq_direct_response = this.counter('rq_direct_response')
+  readonly downstream_cx_active = this.gauge('downstream_cx_active')
+  readonly downstream_rq_active = this.gauge('downstream_rq_active')
+  readonly downstream_cx_upgrades_active = this.gauge('downstream_cx_upgrades_active')
   /** From the head of a request to the end of its answer. */
-  readonly downstream_rq_time: Durations
-  readonly downstream_cx_length_ms: Durations
+  readonly downstream_rq_time = this.durations('downstream_rq_time')
+  readonly downstream_cx_length_ms = this.durations('downstream_cx_length_ms')
+  /** As in Envoy, those of all connection managers together. */
   readonly http2: Http2Stats
+  readonly #ofFilters = new Map<string, Metric>()
+  readonly #store: MetricStore
+  readonly #labels: MetricLabels
+
+  constructor(store: MetricStore, statPrefix: string) {
+    const labels = { http_conn_manager_prefix: statPrefix }
+    super(store, 'http.', labels)
+    this.http2 = new Http2Stats(store, 'http2.', NO_LABELS)
+    this.#store = store
+    this.#labels = labels
+  }
+
   /** Counts an answer, by the hundreds of its status. */
-  countResponse(code: number): void
+  countResponse(code: number): void {
+    this.downstream_rq_completed.inc()
+    if (code < 200) this.downstream_rq_1xx.inc()
+    else if (code < 300) this.downstream_rq_2xx.inc()
+    else if (code < 400) this.downstream_rq_3xx.inc()
+    else if (code < 500) this.downstream_rq_4xx.inc()
+    else this.downstream_rq_5xx.inc()
+  }
+
   /**
    * A counter of a filter, such as `jwt_authn.denied`. One that begins with a dot is not below the connection manager, and
    * `@cluster name` is that cluster's.
    */
-  named(name: string): Metric
-  /** A gauge of a filter. */
-  namedGauge(name: string): Metric
-}
+  named(name: string): Metric {
+    let metric = this.#ofFilters.get(name)
+    if (metric === undefined) {
+      metric = counterOf(this.#store, name, this.#labels)
+      this.#ofFilters.set(name, metric)
+    }
+    return metric
+  }
 
-export function managerStats(store: MetricStore, statPrefix: string): ManagerStats {
-  const labels = { http_conn_manager_prefix: statPrefix }
-  const metrics = Object.fromEntries([
-    ...COUNTERS.map((name) => [name, store.counter(`http.${name}`, labels)]),
-    ...GAUGES.map((name) => [name, store.gauge(`http.${name}`, labels)]),
-  ]) as Record<Name, Metric>
-  const ofFilters = new Map<string, Metric>()
-  return Object.assign(metrics, {
-    named(name: string): Metric {
-      let metric = ofFilters.get(name)
-      if (metric === undefined) {
-        metric = counterOf(store, name, labels)
-        ofFilters.set(name, metric)
-      }
-      return metric
-    },
-    namedGauge: (name: string) => store.gauge(`http.${name}`, labels),
-    // As in Envoy, those of all connection managers together.
-    http2: http2Stats(store, '', {}),
-    downstream_rq_time: durations(store, 'http.downstream_rq_time', labels),
-    downstream_cx_length_ms: durations(store, 'http.downstream_cx_length_ms', labels),
-    countResponse(code: number): void {
-      metrics.downstream_rq_completed.inc()
-      if (code < 200) metrics.downstream_rq_1xx.inc()
-      else if (code < 300) metrics.downstream_rq_2xx.inc()
-      else if (code < 400) metrics.downstream_rq_3xx.inc()
-      else if (code < 500) metrics.downstream_rq_4xx.inc()
-      else metrics.downstream_rq_5xx.inc()
-    },
-  })
+  /** A gauge of a filter. */
+  namedGauge(name: string): Metric {
+    return this.gauge(name)
+  }
 }
 
 function counterOf(store: MetricStore, name: string, ofManager: MetricLabels): Metric {

@@ -1,16 +1,5 @@
+import { StatGroup } from '../../lib/metrics/stat-group.ts'
 import type { Metric, MetricLabels, MetricStore } from '../../lib/metrics/store.ts'
-
-/** Envoy's counters of one side's handshakes, without their prefix (`listener.<address>.ssl.`, `cluster.<name>.ssl.`). */
-const COUNTERS = [
-  'handshake',
-  'session_reused',
-  'connection_error',
-  'no_certificate',
-  'fail_verify_no_cert',
-  'fail_verify_error',
-  'fail_verify_san',
-  'fail_verify_cert_hash',
-] as const
 
 /** Counters of one side's TLS contexts, by the names that Envoy gives them on each side. */
 const CONTEXT_COUNTERS = {
@@ -24,19 +13,31 @@ const CONTEXT_COUNTERS = {
   },
 } as const
 
-export type SslStats = Record<(typeof COUNTERS)[number], Metric> & {
-  /** Connections that ended because a secret was not there. */
-  readonly context_secrets_not_ready: Metric
-  /** Contexts made anew because a secret changed. */
-  readonly context_update_by_sds: Metric
-}
+/** Envoy's counters of one side's handshakes (`listener.<address>.ssl.`, `cluster.<name>.ssl.`) and contexts. */
+export class SslStats extends StatGroup {
+  readonly handshake = this.counter('handshake')
+  readonly session_reused = this.counter('session_reused')
+  readonly connection_error = this.counter('connection_error')
+  readonly no_certificate = this.counter('no_certificate')
+  readonly fail_verify_no_cert = this.counter('fail_verify_no_cert')
+  readonly fail_verify_error = this.counter('fail_verify_error')
+  readonly fail_verify_san = this.counter('fail_verify_san')
+  readonly fail_verify_cert_hash = this.counter('fail_verify_cert_hash')
+  readonly #countContexts: (name: keyof (typeof CONTEXT_COUNTERS)['listener']) => Metric
 
-export function sslStats(store: MetricStore, prefix: 'listener' | 'cluster', labels: MetricLabels): SslStats {
-  const entries = COUNTERS.map((name) => [name, store.counter(`${prefix}.ssl.${name}`, labels)])
-  const counters = CONTEXT_COUNTERS[prefix]
-  // Made when they are first counted: most listeners and clusters have no secrets that come apart.
-  return Object.defineProperties(Object.fromEntries(entries), {
-    context_secrets_not_ready: { get: () => store.counter(`${prefix}.${counters.not_ready}`, labels) },
-    context_update_by_sds: { get: () => store.counter(`${prefix}.${counters.update_by_sds}`, labels) },
-  }) as SslStats
+  constructor(store: MetricStore, side: 'listener' | 'cluster', labels: MetricLabels) {
+    super(store, `${side}.ssl.`, labels)
+    // Made when they are first counted: most listeners and clusters have no secrets that come apart.
+    this.#countContexts = (name) => store.counter(`${side}.${CONTEXT_COUNTERS[side][name]}`, labels)
+  }
+
+  /** Connections that ended because a secret was not there. */
+  get context_secrets_not_ready(): Metric {
+    return this.#countContexts('not_ready')
+  }
+
+  /** Contexts made anew because a secret changed. */
+  get context_update_by_sds(): Metric {
+    return this.#countContexts('update_by_sds')
+  }
 }

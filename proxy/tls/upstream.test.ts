@@ -8,7 +8,7 @@ import { plainEndpoint } from '../plan/plain-endpoint.ts'
 import { NO_SECRETS } from '../plan/secret-plan.ts'
 import { clusterPlan, typed } from '../plan/testing.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
-import { sslStats } from './stats.ts'
+import { SslStats } from './stats.ts'
 import { connectUpstream, readyEvent, type UpstreamConnectOptions } from './upstream.ts'
 
 const ca = new TestCa('upstream')
@@ -105,7 +105,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
   'says why a certificate is refused, and counts, with %s',
   async (maxVersion) => {
     const metrics = new MetricStore()
-    const stats = sslStats(metrics, 'cluster', { cluster_name: 'c' })
+    const stats = new SslStats(metrics, 'cluster', { cluster_name: 'c' })
     const good = await serve(leaf, { maxVersion })
     const refuse = (port: number, validation: object, message: string | RegExp) =>
       expect(say(port, plan(validation), { stats })).rejects.toThrow(message)
@@ -132,7 +132,7 @@ test('a server that speaks no TLS, or none that we take, is an error', async () 
   const server = createPlain((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const stats = sslStats(new MetricStore(), 'cluster', {})
+  const stats = new SslStats(new MetricStore(), 'cluster', {})
   await expect(say((server.address() as { port: number }).port, plan(TRUST), { stats })).rejects.toThrow()
   const tls13 = plan(TRUST, {}, { tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_3' } })
   await expect(say(await serve(leaf, { maxVersion: 'TLSv1.2' }), tls13, { stats })).rejects.toThrow()
@@ -140,7 +140,7 @@ test('a server that speaks no TLS, or none that we take, is an error', async () 
 })
 
 test('a connection that cannot be had is no error of TLS', async () => {
-  const stats = sslStats(new MetricStore(), 'cluster', {})
+  const stats = new SslStats(new MetricStore(), 'cluster', {})
   const port = await serve()
   for (const server of servers.splice(0)) server.close()
   await expect(say(port, plan(TRUST), { stats })).rejects.toThrow(/ECONNREFUSED/)
@@ -169,7 +169,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
   'a session is resumed under its plan and name only, with %s',
   async (maxVersion) => {
     const port = await serve(leaf, { maxVersion })
-    const stats = sslStats(new MetricStore(), 'cluster', {})
+    const stats = new SslStats(new MetricStore(), 'cluster', {})
     const tls = plan(TRUST, { sni: 'a.example' })
     expect((await say(port, tls, { stats })).isResumed).toBe(false)
     expect((await say(port, tls, { stats })).isResumed).toBe(true)

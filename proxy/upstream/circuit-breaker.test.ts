@@ -5,12 +5,12 @@ import { clusterPlan } from '../plan/testing.ts'
 import { COUNT, ownBreakerTable, SharedBreakerTable, sharedBreakerMemory } from './breaker-counts.ts'
 import { CircuitBreaker, PRIORITY } from './circuit-breaker.ts'
 import { Host } from './host.ts'
-import { clusterStats } from './stats.ts'
+import { ClusterStats } from './stats.ts'
 
 function breakersOf(breakers: object, table = ownBreakerTable.countsOf('c')) {
   const metrics = new MetricStore()
   const plan = clusterPlan({ circuitBreakers: breakers })
-  const stats = clusterStats(metrics, 'c')
+  const stats = new ClusterStats(metrics, 'c')
   const time = { coarseNowMs: 0 }
   const make = (priority: 0 | 1) =>
     new CircuitBreaker(

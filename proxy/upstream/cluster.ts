@@ -4,7 +4,7 @@ import type { Random } from '../../lib/random.ts'
 import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
 import { NO_SECRETS, type Secrets } from '../plan/secret-plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
-import { type SslStats, sslStats } from '../tls/stats.ts'
+import { SslStats } from '../tls/stats.ts'
 import { serverNameOf } from '../tls/upstream.ts'
 import type { Attempt } from './attempt.ts'
 import type { BreakerCounts, BreakerTable, CountKind } from './breaker-counts.ts'
@@ -22,7 +22,7 @@ import type { Latencies } from './lb/latencies.ts'
 import { type HostOutcomes, NO_OUTCOMES } from './outcomes.ts'
 import { RawConnections } from './raw-connections.ts'
 import { Sockets } from './sockets.ts'
-import { type ClusterStats, clusterStats } from './stats.ts'
+import { ClusterStats } from './stats.ts'
 
 /** What a cluster needs of the proxy around it. */
 export interface UpstreamContext extends ConnectionContext, ClusterHealthContext {
@@ -68,8 +68,8 @@ export class Cluster {
     this.#sockets = new Sockets(plan, secrets)
     this.#context = context
     this.#counts = context.breakers.countsOf(plan.name)
-    this.stats = clusterStats(context.metrics, plan.name)
-    this.sslStats = sslStats(context.metrics, 'cluster', { cluster_name: plan.name })
+    this.stats = new ClusterStats(context.metrics, plan.name)
+    this.sslStats = new SslStats(context.metrics, 'cluster', { cluster_name: plan.name })
     this.breaker = this.#newBreaker(PRIORITY.default)
     this.#membership = new Membership(this.stats)
     this.#balancers = balancersOf(plan.balancing, context)

@@ -4,7 +4,7 @@ import type { Publisher } from '../../../pilot/publisher.ts'
 import type { NodeIdentity } from '../../../pilot/xds/view.ts'
 import { findFilterChain } from '../../../proxy/decide/filter-chain.ts'
 import { EMPTY_PLAN, type HttpManagerPlan, type ListenerPlan, type Plan } from '../../../proxy/plan/plan.ts'
-import { type ManagerStats, managerStats } from '../../../proxy/stream/manager-stats.ts'
+import { ManagerStats } from '../../../proxy/stream/manager-stats.ts'
 import { type CompiledBefore, planOfView } from '../../explain/plan-of-view.ts'
 import type { SimulatedDownstream } from './downstream.ts'
 import type { SimulatedProxy } from './proxy.ts'
@@ -71,7 +71,7 @@ export class ProxyGroup {
   #statsOf(statPrefix: string): ManagerStats {
     let stats = this.#stats.get(statPrefix)
     if (stats === undefined) {
-      stats = managerStats(this.metrics, statPrefix)
+      stats = new ManagerStats(this.metrics, statPrefix)
       this.#stats.set(statPrefix, stats)
     }
     return stats

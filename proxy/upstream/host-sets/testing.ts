@@ -8,7 +8,7 @@ import { compileCluster } from '../../plan/compile/cluster.ts'
 import { compileEndpoints } from '../../plan/compile/endpoints.ts'
 import { Host } from '../host.ts'
 import { balancersOf } from '../lb/balancer.ts'
-import { clusterStats } from '../stats.ts'
+import { ClusterStats } from '../stats.ts'
 import { createPicker } from './picker.ts'
 
 /** Helpers for the tests of this room. */
@@ -68,7 +68,7 @@ export function pickerOf(groups: readonly TestGroup[], cluster: object = {}, pol
   }
   const fields = { name: 'c', lb_policy: 'ROUND_ROBIN', ...cluster } as JsonValue
   const plan = compileCluster(fromJson(ClusterSchema, fields), '1')
-  const stats = clusterStats(new MetricStore(), 'c')
+  const stats = new ClusterStats(new MetricStore(), 'c')
   const hosts = hostsOf(groups, policy)
   const balancers = balancersOf(plan.balancing, { random, clock: new ManualClock() })
   const picker = createPicker(plan, balancers, random, stats)

@@ -16,7 +16,7 @@ import { DataPlane } from '../../../proxy/data-plane.ts'
 import { EMPTY_PLAN, type HttpManagerPlan, type ListenerPlan, type Plan } from '../../../proxy/plan/plan.ts'
 import { BugReporter } from '../../../proxy/stream/bugs.ts'
 import { DateHeader } from '../../../proxy/stream/date.ts'
-import { managerStats } from '../../../proxy/stream/manager-stats.ts'
+import { ManagerStats } from '../../../proxy/stream/manager-stats.ts'
 import { OutBuffer } from '../../../proxy/stream/out-buffer.ts'
 import { staticBootstrap } from '../../support/static-proxy.ts'
 
@@ -151,7 +151,7 @@ function simulated(script: readonly Act[][], cluster: object, seed: number): Out
   const metrics = new MetricStore()
   const [listener] = plan.listeners.values()
   const manager = (listener as ListenerPlan).filterChains[0]?.filter as HttpManagerPlan
-  const stats = managerStats(metrics, manager.statPrefix)
+  const stats = new ManagerStats(metrics, manager.statPrefix)
   const group = { plan, metrics, entryOf: () => ({ manager, stats }) }
   const world = {
     clock,
