@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { ManualClock } from './clock.ts'
+import { type Clock, ManualClock } from './clock.ts'
 import { TimerWheel, WheelTimer } from './timer-wheel.ts'
 
 test('fires once, never early, at most a tick late, in any mix of delays', () => {
@@ -65,4 +65,54 @@ test('an idle wheel holds no clock timer', () => {
   expect(clock.pendingTimers).toBe(1)
   clock.advance(100)
   expect(clock.pendingTimers).toBe(0)
+})
+
+test('timers that are armed now and then, between which the wheel sleeps, are as true; so is its time', () => {
+  const at = fc.record({ atMs: fc.integer({ min: 0, max: 60_000 }), delayMs: fc.integer({ min: 0, max: 12_000 }) })
+  fc.assert(
+    fc.property(fc.array(at, { minLength: 1, maxLength: 12 }), (arms) => {
+      const clock = new ManualClock()
+      const wheel = new TimerWheel(clock, 10)
+      const late: number[] = []
+      for (const { atMs, delayMs } of arms) {
+        clock.setTimer(atMs, () => {
+          const armedMs = clock.nowMs()
+          wheel.arm(new WheelTimer(() => late.push(clock.nowMs() - armedMs - delayMs)), delayMs)
+          expect(armedMs - wheel.coarseNowMs).toBeGreaterThanOrEqual(0)
+          expect(armedMs - wheel.coarseNowMs).toBeLessThanOrEqual(20)
+        })
+      }
+      clock.advance(73_000)
+      expect(late).toHaveLength(arms.length)
+      for (const ms of late) {
+        expect(ms).toBeGreaterThanOrEqual(0)
+        expect(ms).toBeLessThanOrEqual(20)
+      }
+    }),
+  )
+})
+
+test('a wheel that nobody uses sleeps, and wakes for what is due or for who uses it', () => {
+  const clock = new ManualClock()
+  const delays: number[] = []
+  const counted: Clock = {
+    nowMs: () => clock.nowMs(),
+    wallMs: () => clock.wallMs(),
+    setTimer: (delayMs, callback) => {
+      delays.push(delayMs)
+      return clock.setTimer(delayMs, callback)
+    },
+  }
+  const wheel = new TimerWheel(counted, 10)
+  const fired: number[] = []
+  wheel.arm(new WheelTimer(() => fired.push(clock.nowMs())), 20_000)
+  clock.advance(19_000)
+  // Fifty ticks, and then once round the wheel after another.
+  expect(delays.length).toBeLessThan(60)
+  expect(delays.at(-1)).toBeGreaterThan(1000)
+  expect(wheel.coarseNowMs).toBe(19_000)
+  expect(delays.at(-1)).toBe(10)
+  wheel.arm(new WheelTimer(() => fired.push(clock.nowMs())), 30)
+  clock.advance(2000)
+  expect(fired).toEqual([19_030, 20_000])
 })

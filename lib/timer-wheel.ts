@@ -22,11 +22,14 @@ export class WheelTimer {
 }
 
 const SLOTS = 512
+/** So many ticks in which nobody looked at the wheel send it to sleep. */
+const TICKS_UNTIL_SLEEP = 50
 
 /**
  * One coarse timer for everything on the data path: arming and disarming cost a few stores, and one clock timer runs
  * while anything is armed. A timer fires at the first tick at or after its due time, so up to one tick late and never
- * early.
+ * early. A wheel that nobody uses sleeps until a timer is due: a proxy whose connections are idle does not wake a hundred
+ * times a second to find that they are.
  */
 export class TimerWheel {
   readonly #clock: Clock
@@ -36,6 +39,10 @@ export class TimerWheel {
   #armed = 0
   #currentTick: number
   #clockTimer: Timer | undefined
+  /** Ticks since it was last used. */
+  #unused = 0
+  /** The tick at which it wakes by itself; no slot before it has a timer. 0 while it does not sleep. */
+  #sleepsUntil = 0
 
   constructor(clock: Clock, tickMs = 10) {
     this.#clock = clock
@@ -51,6 +58,8 @@ export class TimerWheel {
 
   /** The time of the last tick: good enough to tell how long something has been idle, and free. */
   get coarseNowMs(): number {
+    this.#unused = 0
+    if (this.#sleepsUntil > 0) this.#wake()
     return this.#currentTick * this.#tickMs
   }
 
@@ -66,6 +75,8 @@ export class TimerWheel {
   /** (Re)arms `timer` to fire once, `delayMs` from now. */
   arm(timer: WheelTimer, delayMs: number): void {
     if (timer.dueTick >= 0) this.#unlink(timer)
+    this.#unused = 0
+    if (this.#sleepsUntil > 0) this.#wake()
     if (this.#armed === 0) this.#currentTick = this.#tickNow()
     const due = Math.ceil((this.#clock.nowMs() + delayMs) / this.#tickMs)
     timer.dueTick = due > this.#currentTick ? due : this.#currentTick + 1
@@ -76,7 +87,7 @@ export class TimerWheel {
     timer.next = head
     head.previous = timer
     this.#armed++
-    if (this.#clockTimer === undefined) this.#clockTimer = this.#clock.setTimer(this.#tickMs, this.#onTickBound)
+    if (this.#clockTimer === undefined) this.#tickIn(1)
   }
 
   disarm(timer: WheelTimer): void {
@@ -98,16 +109,36 @@ export class TimerWheel {
     return Math.floor(this.#clock.nowMs() / this.#tickMs)
   }
 
+  #tickIn(ticks: number): void {
+    this.#clockTimer = this.#clock.setTimer(ticks * this.#tickMs, this.#onTickBound)
+  }
+
   #onTick(): void {
     this.#clockTimer = undefined
+    this.#sleepsUntil = 0
     const target = this.#tickNow()
     // A long pause must not walk the wheel more than once round: every slot is then visited, each once.
     const from = Math.max(this.#currentTick + 1, target - SLOTS + 1)
     for (let tick = from; tick <= target; tick++) this.#runSlot(this.#slots[tick % SLOTS] as WheelTimer, target)
     this.#currentTick = Math.max(this.#currentTick, target)
-    if (this.#armed > 0 && this.#clockTimer === undefined) {
-      this.#clockTimer = this.#clock.setTimer(this.#tickMs, this.#onTickBound)
-    }
+    if (this.#armed === 0 || this.#clockTimer !== undefined) return
+    if (++this.#unused < TICKS_UNTIL_SLEEP) this.#tickIn(1)
+    else this.#sleep()
+  }
+
+  #sleep(): void {
+    let ticks = 1
+    while (ticks < SLOTS && isEmpty(this.#slots[(this.#currentTick + ticks) % SLOTS] as WheelTimer)) ticks++
+    this.#sleepsUntil = this.#currentTick + ticks
+    this.#tickIn(ticks)
+  }
+
+  #wake(): void {
+    // What is due by now is left to the next tick.
+    this.#currentTick = Math.min(this.#tickNow(), this.#sleepsUntil - 1)
+    this.#sleepsUntil = 0
+    this.#clockTimer?.cancel()
+    this.#tickIn(1)
   }
 
   /** Fires what is due. A callback may arm and disarm any timer, so the walk restarts after each. */
@@ -123,4 +154,8 @@ export class TimerWheel {
       timer = head.next as WheelTimer
     }
   }
+}
+
+function isEmpty(head: WheelTimer): boolean {
+  return head.next === head
 }

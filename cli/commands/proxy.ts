@@ -7,7 +7,7 @@ import type { IdentityOptions } from '../../proxy/agent/identity/identity-secret
 import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
-import { endSmallStart } from '../small-start.ts'
+import { endSmallStart, giveBackMemory } from '../small-start.ts'
 
 interface ProxyFlags {
   config: string
@@ -115,6 +115,7 @@ async function run(flags: ProxyFlags): Promise<void> {
   process.on('SIGINT', () => void stop('SIGINT'))
   process.on('uncaughtException', (error) => log.error('bug', { error: error.stack }))
   process.on('unhandledRejection', (reason) => log.error('bug', { error: String(reason) }))
+  giveBackMemory()
   await agent.start()
   endSmallStart()
   log.info('proxy started', {

@@ -13,7 +13,9 @@ import { ALL_ENGINES, PLAIN, SMALL_BYTES } from './shapes.ts'
 
 const CONNECTIONS = 5000
 const CLUSTERS = 1000
-/** After what was asked of a subject, until its memory is read. */
+/** After a subject's first answer, until its memory is read: V8 gives back what starting took after eight idle seconds. */
+const REST_MS = 12_000
+/** After what was asked of it then. */
 const SETTLE_MS = 1000
 
 const measure = (title: string, unit: string, digits: number, reach: number): Measure => ({
@@ -27,7 +29,7 @@ const measure = (title: string, unit: string, digits: number, reach: number): Me
   reach: { times: reach },
 })
 
-const IDLE = measure('Resident memory of a proxy that has just started', 'MiB idle', 1, 55)
+const IDLE = measure('Resident memory of a proxy twelve seconds after its start', 'MiB idle', 1, 55)
 const CONNECTION = measure('Resident memory for each of 5,000 idle keep-alive connections', 'KiB/connection', 2, 8)
 const CLUSTER = measure('Resident memory with 1,000 clusters loaded', 'MiB with clusters', 1, 90)
 
@@ -45,6 +47,7 @@ async function run(work: Workplace): Promise<readonly Outcome[]> {
   const notes = new Set<string>()
   for (let round = 1; round <= ROUNDS; round++) {
     for (const contender of contenders(ALL_ENGINES, PLAIN)) {
+      // One after the other: one that starts while another rests on its core would keep that from resting.
       const figures = await measurePlain(work, contender, backendPort)
       const clusters = await measureClusters(work, contender, backendPort)
       if (figures === undefined || clusters === undefined) notes.add(`${contender.label} is not here`)
@@ -74,10 +77,10 @@ async function measurePlain(
   if (subject === undefined) return undefined
   const idleMib = residentOf(subject)
   await wrk(work, subject.port, { connections: 64, seconds: 1 })
-  await settle()
+  await wait(SETTLE_MS)
   const usedMib = residentOf(subject)
   const sockets = await openIdle(subject.port, CONNECTIONS)
-  await settle()
+  await wait(SETTLE_MS)
   const connectionKib = ((residentOf(subject) - usedMib) * 1024) / CONNECTIONS
   for (const socket of sockets) socket.destroy()
   await work.stop(subject.processes)
@@ -101,7 +104,7 @@ async function startFresh(work: Workplace, contender: Contender, backendPort: nu
   const subject = await startSubject(work, contender, backendPort)
   if (subject === undefined) return undefined
   await probeHttp1(subject.port, { bodyBytes: SMALL_BYTES })
-  await settle()
+  await wait(REST_MS)
   return subject
 }
 
@@ -113,6 +116,6 @@ function push(samples: Map<string, Sample[]>, label: string, value: number): voi
   samples.set(label, [...(samples.get(label) ?? []), { value }])
 }
 
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

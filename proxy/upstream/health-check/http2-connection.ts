@@ -1,7 +1,10 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2'
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
+import { createRequire } from 'node:module'
 import type { ProbeTarget } from './probe.ts'
 
 const ALPN = ['h2']
+/** Loaded for the first probe: it takes a megabyte, which a proxy without such probes does without. */
+const require = createRequire(import.meta.url)
 
 export interface Http2Answer {
   readonly fields: Readonly<Record<string, string | string[] | undefined>>
@@ -61,7 +64,10 @@ export class Http2Connection {
     const open = this.#session
     if (open !== undefined && !open.closed && !open.destroyed) return open
     const socket = this.#target.connect(ALPN)
-    const session = connect(`${this.#target.isTls ? 'https' : 'http'}://${PLACE}`, { createConnection: () => socket })
+    const session = (require('node:http2') as typeof import('node:http2')).connect(
+      `${this.#target.isTls ? 'https' : 'http'}://${PLACE}`,
+      { createConnection: () => socket },
+    )
     session.on('error', () => {})
     session.on('goaway', () => {
       if (this.#session === session) this.#session = undefined

@@ -1,4 +1,4 @@
-import { flattenedVerify, importJWK, type JWK } from 'jose'
+import type { importJWK, JWK } from 'jose'
 import { JWT_STATUS, type JwtStatus } from './status.ts'
 import type { Jwt } from './token.ts'
 
@@ -11,6 +11,14 @@ const EC_ALGORITHM: Readonly<Record<string, string>> = { 'P-256': 'ES256', 'P-38
 const FITS: Readonly<Record<string, RegExp>> = { RSA: /^[RP]S/, EC: /^ES/, OKP: /^EdDSA$/, oct: /^HS/ }
 
 const ED25519_SIGNATURE_BYTES = 64
+
+let library: Promise<typeof import('jose')> | undefined
+
+/** Loaded with the first key set, before there is a token: 46 modules, and with them the Web Crypto API. */
+function jose(): Promise<typeof import('jose')> {
+  if (library === undefined) library = import('jose')
+  return library
+}
 
 type ImportedKey = Awaited<ReturnType<typeof importJWK>>
 
@@ -46,7 +54,9 @@ export class KeySet {
     const list = (set as { keys?: unknown } | null)?.keys
     if (!Array.isArray(list) || list.length > MAX_KEYS) return undefined
     const keys = list.flatMap((jwk) => keyOf(jwk) ?? [])
-    return keys.length === 0 ? undefined : new KeySet(keys)
+    if (keys.length === 0) return undefined
+    void jose()
+    return new KeySet(keys)
   }
 
   /** Whether some key may have signed the token, by the names and algorithms of both. */
@@ -66,6 +76,7 @@ export class KeySet {
       if (!isFor(key, jwt.alg)) continue
       try {
         const imported = await importFor(key, jwt.alg)
+        const { flattenedVerify } = await jose()
         await flattenedVerify({ protected: header, payload, signature }, imported, { algorithms: [jwt.alg] })
         return JWT_STATUS.ok
       } catch {
@@ -88,7 +99,7 @@ function isFor({ jwk, onlyAlg }: Key, alg: string): boolean {
 function importFor(key: Key, alg: string): Promise<ImportedKey> {
   let imported = key.imported.get(alg)
   if (imported === undefined) {
-    imported = importJWK(key.jwk, alg)
+    imported = jose().then(({ importJWK }) => importJWK(key.jwk, alg))
     key.imported.set(alg, imported)
   }
   return imported
