@@ -130,6 +130,9 @@ export const MeshConfig = message({
   accessLogFile: Type.Optional(Type.String()),
   accessLogFormat: Type.Optional(Type.String()),
   accessLogEncoding: Type.Optional(oneOf(['TEXT', 'JSON'])),
+  disableEnvoyListenerLog: Type.Optional(
+    Type.Boolean({ description: 'Connections that no filter chain takes are not logged.' }),
+  ),
   enableTracing: Type.Optional(Type.Boolean()),
   defaultProviders: Type.Optional(
     message({

@@ -24,6 +24,8 @@ export interface MeshOptions {
   /** '' is the default of the encoding. */
   readonly accessLogFormat: string
   readonly accessLogEncoding: 'TEXT' | 'JSON'
+  /** Connections that no filter chain takes are not logged. */
+  readonly disableEnvoyListenerLog: boolean
   /** Calls are traced by the default provider. */
   readonly enableTracing: boolean
   /** Whom calls are told to where no Telemetry names anybody; names of `extensionProviders`. */
@@ -80,6 +82,7 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   accessLogFile: '',
   accessLogFormat: '',
   accessLogEncoding: 'TEXT',
+  disableEnvoyListenerLog: false,
   enableTracing: true,
   defaultProviders: {},
   tracing: {},

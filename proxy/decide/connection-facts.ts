@@ -30,6 +30,7 @@ export function learnAddresses(facts: ConnectionFacts): void {
   void facts.sourceAddress
   void facts.directSourceAddress
   void facts.destinationAddress
+  void facts.destinationPort
 }
 
 const NO_PROTOCOLS: readonly string[] = []

@@ -12,6 +12,7 @@ import { acceptClient } from '../tls/downstream.ts'
 import { tlsFacts } from '../tls/peer.ts'
 import type { Listener } from './listener.ts'
 import { Sniffer, type SniffState } from './sniff/sniffer.ts'
+import { WatchedConnection } from './watched-connection.ts'
 
 /**
  * An accepted connection until its codec has it: its first bytes are looked at, the listener that it was meant for takes
@@ -24,6 +25,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
   readonly #timer: WheelTimer
   /** Where it is now: at first the listener that accepted it. */
   #listener: Listener
+  #watched: WatchedConnection | undefined
   #isHandedOver = false
   #sniffer: Sniffer | undefined
   #chain: FilterChainPlan | undefined
@@ -36,6 +38,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
     this.#socket = socket
     this.#facts = facts
     this.#listener = listener
+    this.#watched = WatchedConnection.of(listener.plan, facts, listener.context)
     this.#timer = new WheelTimer(
       listener.context.bugs.guard(
         'listener',
@@ -137,6 +140,8 @@ export class Incoming implements HandshakeWaiter, RosterMember {
     this.#isHandedOver = true
     this.#listener.incoming.delete(this)
     this.#listener = target
+    // Only the listener that it was meant for tells of it.
+    this.#watched = WatchedConnection.of(target.plan, this.#facts, target.context)
     target.incoming.add(this)
     this.#filter()
   }
@@ -148,6 +153,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
     const chain = findFilterChain(plan, this.#facts)
     if (chain === undefined) {
       stats.no_filter_chain_match.inc()
+      this.#watched?.note('NR', 'filter_chain_not_found')
       this.destroy()
       return
     }
@@ -211,7 +217,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
   #serve(socket: Socket, chain: FilterChainPlan): void {
     this.#phase = 'over'
     this.#listener.incoming.delete(this)
-    this.#listener.serve(socket, this.#facts, chain)
+    this.#listener.serve(socket, this.#facts, chain, this.#watched?.record)
   }
 
   // === ends ===
@@ -232,6 +238,7 @@ export class Incoming implements HandshakeWaiter, RosterMember {
     this.#endSniffing()
     this.#listener.context.wheel.disarm(this.#timer)
     this.#listener.incoming.delete(this)
+    this.#watched?.end()
   }
 }
 

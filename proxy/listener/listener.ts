@@ -14,6 +14,7 @@ import type { Secrets } from '../plan/secret-plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import { ManagerStats } from '../stream/manager-stats.ts'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
+import type { ConnectionRecord } from '../telemetry/connection-record.ts'
 import type { BreakerTable } from '../upstream/breaker-counts.ts'
 import { AskingConnection } from './asking.ts'
 import type { ConnectionBudget } from './budget.ts'
@@ -22,6 +23,7 @@ import { ConnectionLimit } from './connection-limit.ts'
 import { type HttpConnection, openHttp } from './http-codec.ts'
 import { Incoming } from './incoming.ts'
 import { ListenerStats, type SniffStats, sniffStats } from './stats.ts'
+import { WatchedConnection } from './watched-connection.ts'
 
 const BACKLOG = 4096
 /** How long an idle connection of a removed listener is kept for a request on its way. */
@@ -194,8 +196,13 @@ export class Listener {
     socket.once('close', this.#onSocketClosed)
     const facts = new SocketFacts(socket)
     const chain = plan.plainChain
-    if (chain !== undefined && isPlain(plan)) this.serve(socket, facts, chain)
-    else new Incoming(socket, facts, this).start()
+    if (chain === undefined || !isPlain(plan)) {
+      new Incoming(socket, facts, this).start()
+      return
+    }
+    const watched = WatchedConnection.of(plan, facts, this.context)
+    if (watched !== undefined) socket.once('close', () => watched.end())
+    this.serve(socket, facts, chain, watched?.record)
   }
 
   readonly #onSocketClosed = (): void => {
@@ -205,9 +212,9 @@ export class Listener {
   }
 
   /** Gives a connection whose filter chain is known to the chain's filter. */
-  serve(socket: Socket, facts: ConnectionFacts, chain: FilterChainPlan): void {
+  serve(socket: Socket, facts: ConnectionFacts, chain: FilterChainPlan, record?: ConnectionRecord): void {
     if (chain.authorization.length === 0) {
-      this.#serveAllowed(socket, facts, chain)
+      this.#serveAllowed(socket, facts, chain, record)
       return
     }
     const judgement = new ConnectionJudgement(
@@ -217,17 +224,17 @@ export class Listener {
       undefined,
       this.context.around.tokens,
     )
-    const serve = () => this.#serveAllowed(socket, facts, chain)
+    const serve = () => this.#serveAllowed(socket, facts, chain, record)
     if (judgement.asks !== undefined) new AskingConnection(socket, judgement, this.context, this.asking, serve).start()
     else if (judgement.verdict === 'deny') socket.destroy()
     else serve()
   }
 
-  #serveAllowed(socket: Socket, facts: ConnectionFacts, { filter }: FilterChainPlan): void {
+  #serveAllowed(socket: Socket, facts: ConnectionFacts, { filter }: FilterChainPlan, record?: ConnectionRecord): void {
     if (filter.kind === 'http') this.#serveHttp(socket, facts, filter)
     else {
       const onClosed = (closed: TcpConnection) => this.#tcp.delete(closed)
-      this.#tcp.add(new TcpConnection(socket, facts, filter, this.context, this.#metrics, onClosed))
+      this.#tcp.add(new TcpConnection(socket, facts, filter, this.context, this.#metrics, onClosed, record))
     }
   }
 

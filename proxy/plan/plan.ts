@@ -73,6 +73,8 @@ export interface ListenerPlan {
   readonly chainIndex: FilterChainIndex
   /** The chain of every connection, when nothing has to be looked at to know it. */
   readonly plainChain: FilterChainPlan | undefined
+  /** Who is told of every connection's end, whatever served it. */
+  readonly observers: readonly ConnectionObserverPlan[]
   /** Fields that were given and are not honoured, by their path. */
   readonly ignored: readonly string[]
   readonly origin: Origin | undefined

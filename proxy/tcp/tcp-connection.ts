@@ -37,7 +37,7 @@ export class TcpConnection implements RosterMember {
   readonly #timer: WheelTimer
   readonly #choice: HostChoice
   readonly #observers: ConnectionObservers | undefined
-  /** Where somebody observes. */
+  /** Where somebody observes: this proxy's connections, or all of the listener. */
   readonly #record: ConnectionRecord | undefined
   #upstream: Socket | undefined
   #attempts = 0
@@ -50,6 +50,7 @@ export class TcpConnection implements RosterMember {
     context: StreamContext,
     metrics: MetricStore,
     onClosed: (connection: TcpConnection) => void,
+    record?: ConnectionRecord,
   ) {
     this.#client = client
     this.#facts = facts
@@ -63,7 +64,7 @@ export class TcpConnection implements RosterMember {
     client.pause()
     const { clock } = context
     this.#observers = context.telemetry.connectionObserversOf(plan)
-    this.#record = this.#observers && new ConnectionRecord(plan, facts, clock.nowMs(), clock.wallMs())
+    this.#record = record ?? (this.#observers && new ConnectionRecord(facts, clock.nowMs(), clock.wallMs()))
     this.#tell('onOpen')
     const finish = this.#guard(() => this.#finish())
     client.on('error', finish)

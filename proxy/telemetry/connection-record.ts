@@ -1,12 +1,10 @@
 import type { ResponseFlag } from '../../api/response-flags.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
-import type { TcpProxyPlan } from '../plan/plan.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 
-/** What one proxied TCP connection is like, while it lasts and at its end. Times as in CallRecord. */
+/** What one connection is like, proxied as such or only observed, while it lasts and at its end. Times as in CallRecord. */
 export class ConnectionRecord {
-  readonly plan: TcpProxyPlan
   readonly facts: ConnectionFacts
   readonly startWallMs: number
   readonly startMs: number
@@ -22,9 +20,10 @@ export class ConnectionRecord {
   /** Our end of the upstream's connection, `address:port`, or ''. */
   upstreamLocalAddress = ''
   flag: ResponseFlag | '' = ''
+  /** Why it was ended, where it was: what Envoy says as the details of a response code. */
+  detail = ''
 
-  constructor(plan: TcpProxyPlan, facts: ConnectionFacts, startMs: number, startWallMs: number) {
-    this.plan = plan
+  constructor(facts: ConnectionFacts, startMs: number, startWallMs: number) {
     this.facts = facts
     this.startMs = startMs
     this.startWallMs = startWallMs

@@ -1,6 +1,6 @@
 import { WallTimes } from '../../lib/clock.ts'
 import type { NodeFacts } from '../node-facts.ts'
-import type { FilterChainPlan, HttpManagerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
+import type { FilterChainPlan, HttpManagerPlan, ListenerPlan, Plan, TcpProxyPlan } from '../plan/plan.ts'
 import type { StreamContext } from '../stream/context.ts'
 import type { CallRecord } from './call-record.ts'
 import { EndedCalls } from './ended-calls.ts'
@@ -8,10 +8,10 @@ import type { ObserverContext } from './observer.ts'
 import { CallObservers, ConnectionObservers } from './observers.ts'
 import { type Sink, type SinkKey, Sinks } from './sinks.ts'
 
-/** Who observes the calls of a connection manager, or the connections of a TCP proxy; undefined where nobody does. */
+/** Who observes the calls of a connection manager, or the connections of a TCP proxy or listener; undefined where nobody does. */
 export interface ObserverDirectory {
   observersOf(manager: HttpManagerPlan): CallObservers | undefined
-  connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined
+  connectionObserversOf(of: TcpProxyPlan | ListenerPlan): ConnectionObservers | undefined
   /** A call that somebody observes is over. */
   ended(record: CallRecord): void
   /** Observers are told of all that is over: something of a call is about to be used again. */
@@ -42,7 +42,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   readonly #ended: EndedCalls
   /** Also those of earlier plans, as long as connections go on by them. */
   readonly #calls = new WeakMap<HttpManagerPlan, CallObservers>()
-  readonly #connections = new WeakMap<TcpProxyPlan, ConnectionObservers>()
+  readonly #connections = new WeakMap<TcpProxyPlan | ListenerPlan, ConnectionObservers>()
 
   constructor(stream: StreamContext, node: NodeFacts, seriesLimit: number) {
     this.seriesLimit = seriesLimit
@@ -61,8 +61,8 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
     return manager.observers.length === 0 ? undefined : this.#calls.get(manager)
   }
 
-  connectionObserversOf(proxy: TcpProxyPlan): ConnectionObservers | undefined {
-    return proxy.observers.length === 0 ? undefined : this.#connections.get(proxy)
+  connectionObserversOf(of: TcpProxyPlan | ListenerPlan): ConnectionObservers | undefined {
+    return of.observers.length === 0 ? undefined : this.#connections.get(of)
   }
 
   ended(record: CallRecord): void {
@@ -80,25 +80,20 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   /** Before calls meet the plan: makes the observers that it has, and lets go what it no longer wants. */
   setPlan(plan: Plan): void {
     const onBug = (thrown: unknown) => this.stream.bugs.report('telemetry', thrown)
+    const observeConnections = (of: TcpProxyPlan | ListenerPlan) => {
+      const observers = of.observers.map((one) => one.create(this))
+      if (observers.length > 0) this.#connections.set(of, new ConnectionObservers(observers, onBug))
+    }
+    const observeCalls = (manager: HttpManagerPlan) => {
+      const observers = manager.observers.map((one) => one.create(this))
+      if (observers.length > 0) this.#calls.set(manager, new CallObservers(observers, onBug))
+    }
     this.#sinks.renew(() => {
-      for (const { filter } of chainsOf(plan)) {
-        if (filter.observers.length === 0) continue
-        if (filter.kind === 'http') {
-          this.#calls.set(
-            filter,
-            new CallObservers(
-              filter.observers.map((one) => one.create(this)),
-              onBug,
-            ),
-          )
-        } else {
-          this.#connections.set(
-            filter,
-            new ConnectionObservers(
-              filter.observers.map((one) => one.create(this)),
-              onBug,
-            ),
-          )
+      for (const listener of plan.listeners.values()) {
+        observeConnections(listener)
+        for (const { filter } of chainsOf(listener)) {
+          if (filter.kind === 'http') observeCalls(filter)
+          else observeConnections(filter)
         }
       }
     })
@@ -125,9 +120,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   }
 }
 
-function* chainsOf(plan: Plan): Generator<FilterChainPlan> {
-  for (const { filterChains, defaultFilterChain } of plan.listeners.values()) {
-    yield* filterChains
-    if (defaultFilterChain !== undefined) yield defaultFilterChain
-  }
+function* chainsOf({ filterChains, defaultFilterChain }: ListenerPlan): Generator<FilterChainPlan> {
+  yield* filterChains
+  if (defaultFilterChain !== undefined) yield defaultFilterChain
 }

@@ -22,6 +22,7 @@ import { any, duration, metadata } from '../messages.ts'
 import { reportLogs } from '../policy/reports.ts'
 import { httpSecurityFilters, networkSecurityFilters } from '../security/filters.ts'
 import { ruleOrigins } from '../security/rule-origins.ts'
+import { listenerAccessLogs } from '../telemetry/access-logs.ts'
 import { tcpStatsFilters } from '../telemetry/metrics.ts'
 import { NO_TELEMETRY } from '../telemetry/plan.ts'
 import { httpConnectionManager } from './http-connection-manager.ts'
@@ -45,6 +46,7 @@ export function listener(plan: ListenerPlan, options: MeshOptions): Listener {
     ...(plan.useOriginalDst && { useOriginalDst: true }),
     ...(!plan.bindToPort && { bindToPort: false }),
     trafficDirection: plan.direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
+    accessLog: options.disableEnvoyListenerLog ? [] : listenerAccessLogs(plan.telemetry ?? NO_TELEMETRY),
     ...listenerMetadata(plan),
   })
 }

@@ -19,6 +19,8 @@ export interface ListenerPlan {
   readonly chains: readonly ChainPlan[]
   /** Takes the connections that no chain matches. */
   readonly defaultChain: ChainPlan | undefined
+  /** What is told of connections that no chain takes, and to whom. */
+  readonly telemetry?: ModeTelemetry
   /** Undefined for listeners that no YAML asked for. */
   readonly origin: Origin | undefined
 }

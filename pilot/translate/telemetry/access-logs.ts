@@ -4,6 +4,8 @@ import {
   type AccessLogFilter,
   AccessLogFilterSchema,
   AccessLogSchema,
+  AndFilterSchema,
+  ResponseFlagFilterSchema,
 } from '../../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js'
 import { ApiVersion } from '../../../api/gen/envoy/config/core/v3/config_source_pb.js'
 import { FileAccessLogSchema } from '../../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
@@ -24,21 +26,27 @@ export type LoggedProtocol = 'http' | 'tcp'
 
 /** The access logs of a connection manager, or of a TCP proxy. Logs that are for calls alone are none of connections. */
 export function accessLogs({ accessLogs: targets }: ModeTelemetry, protocol: LoggedProtocol): AccessLog[] {
+  return targets.flatMap((target) => accessLog(target, protocol, expressionFilter(target)))
+}
+
+/** The access logs of a listener. As in Istio it tells of connections that no filter chain takes: all others are told of by these. */
+export function listenerAccessLogs({ accessLogs: targets }: ModeTelemetry): AccessLog[] {
+  const untaken = filter({ case: 'responseFlagFilter', value: create(ResponseFlagFilterSchema, { flags: ['NR'] }) })
   return targets.flatMap((target) => {
-    const logger = loggerOf(target.provider, protocol)
-    if (logger === undefined) return []
-    const { name, typedConfig } = logger
-    return [
-      create(AccessLogSchema, {
-        name,
-        filter: filterOf(target),
-        configType: { case: 'typedConfig', value: typedConfig },
-      }),
-    ]
+    const asked = expressionFilter(target)
+    const both = asked && filter({ case: 'andFilter', value: create(AndFilterSchema, { filters: [untaken, asked] }) })
+    return accessLog(target, 'tcp', both ?? untaken)
   })
 }
 
-function filterOf({ filter: expression }: AccessLogTarget): AccessLogFilter | undefined {
+function accessLog({ provider }: AccessLogTarget, protocol: LoggedProtocol, filter?: AccessLogFilter): AccessLog[] {
+  const logger = loggerOf(provider, protocol)
+  if (logger === undefined) return []
+  const { name, typedConfig } = logger
+  return [create(AccessLogSchema, { name, filter, configType: { case: 'typedConfig', value: typedConfig } })]
+}
+
+function expressionFilter({ filter: expression }: AccessLogTarget): AccessLogFilter | undefined {
   if (expression === undefined || expression === '') return undefined
   const typedConfig = any(ExpressionFilterSchema, create(ExpressionFilterSchema, { expression }))
   const value = {
@@ -46,6 +54,10 @@ function filterOf({ filter: expression }: AccessLogTarget): AccessLogFilter | un
     configType: { case: 'typedConfig' as const, value: typedConfig },
   }
   return create(AccessLogFilterSchema, { filterSpecifier: { case: 'extensionFilter', value } })
+}
+
+function filter(filterSpecifier: AccessLogFilter['filterSpecifier']): AccessLogFilter {
+  return create(AccessLogFilterSchema, { filterSpecifier })
 }
 
 function logger<D extends DescMessage>(name: string, schema: D, config: MessageInitShape<D>) {

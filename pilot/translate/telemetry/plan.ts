@@ -6,7 +6,8 @@ export function withTelemetry(plan: ListenerPlan, telemetry: WorkloadTelemetry, 
   const { server, client } = telemetry
   const mode = plan.direction === 'inbound' ? server : client
   const told = (chain: ChainPlan): ChainPlan => ({ ...chain, telemetry: { ...mode, countsConnections: isOurs } })
-  return { ...plan, chains: plan.chains.map(told), defaultChain: plan.defaultChain && told(plan.defaultChain) }
+  const { chains, defaultChain } = plan
+  return { ...plan, telemetry: mode, chains: chains.map(told), defaultChain: defaultChain && told(defaultChain) }
 }
 
 export const NO_TELEMETRY: ModeTelemetry = {

@@ -107,7 +107,7 @@ const HONOURED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Listener': `name address filter_chains default_filter_chain bind_to_port use_original_dst
     traffic_direction listener_filters listener_filters_timeout continue_on_listener_filters_timeout
     additional_addresses filter_chain_matcher transparent internal_listener udp_listener_config api_listener metadata
-    stat_prefix`,
+    stat_prefix access_log`,
   'envoy.config.listener.v3.ListenerFilter': 'name typed_config config_discovery filter_disabled',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': '',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'initial_read_buffer_size',

@@ -12,6 +12,7 @@ import {
 } from '../../filters/network/local-ratelimit/config.ts'
 import { compileNetworkRbac, NETWORK_RBAC } from '../../filters/network/rbac/config.ts'
 import type { RuleOrigins } from '../../filters/rbac/policy.ts'
+import { compileConnectionLogs } from '../../telemetry/access-log/compile.ts'
 import type {
   ConnectionLimitPlan,
   FilterChainPlan,
@@ -75,6 +76,7 @@ function compile(listener: Listener): ListenerPlan {
     defaultFilterChain,
     chainIndex: indexFilterChains(chains),
     plainChain: plainChain(chains, defaultFilterChain),
+    observers: compileConnectionLogs(listener.accessLog, 'access_log'),
     ignored: notHonoured(ListenerSchema, listener),
     origin: originOf(listener.metadata),
   }

@@ -78,7 +78,7 @@ test('the span that a call has is named', () => {
 })
 
 test('a connection has no request', () => {
-  const record = new ConnectionRecord({} as never, connectionFacts({ sourceAddress: '::1', sourcePort: 9 }), 0, 0)
+  const record = new ConnectionRecord(connectionFacts({ sourceAddress: '::1', sourcePort: 9 }), 0, 0)
   record.endMs = 3
   record.flag = 'UF'
   const format = compileTextFormat(

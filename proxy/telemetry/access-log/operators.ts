@@ -200,7 +200,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   EMIT_TIME: emitTime,
   PROTOCOL: ofCall(protocolOf),
   RESPONSE_CODE: ofAny((subject) => (subject instanceof CallRecord ? subject.status : 0)),
-  RESPONSE_CODE_DETAILS: ofCall(({ detail }) => orNothing(detail)?.replaceAll(' ', '_')),
+  RESPONSE_CODE_DETAILS: ofAny(({ detail }) => orNothing(detail)?.replaceAll(' ', '_')),
   RESPONSE_FLAGS: ofAny((subject) => orNothing(flagsOf(subject).join(','))),
   RESPONSE_FLAGS_LONG: ofAny((subject) =>
     orNothing(

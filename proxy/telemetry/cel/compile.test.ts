@@ -126,7 +126,7 @@ test('an expression says which fields of answers it reads', () => {
 
 test('connections are asked as calls are, and have nothing of requests', () => {
   const facts = connectionFacts({ sourceAddress: '10.0.0.7', sourcePort: 4000 })
-  const record = new ConnectionRecord({} as never, facts, 0, 0)
+  const record = new ConnectionRecord(facts, 0, 0)
   record.flag = 'UF'
   expect(compileCel('source.port == 4000 && response.flags == 32 && !has(request.path)', '').evaluate(record)).toBe(
     true,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -46,6 +46,7 @@ beforeAll(async () => {
     httpAddress: '127.0.0.1:0',
     log: silentLogger,
     debounceMs: 5,
+    mesh: { accessLogFile: file('calls') },
     ca: {
       address: '127.0.0.1:0',
       dir: file('ca'),
@@ -97,8 +98,10 @@ test('a call goes by mutual TLS, and its application is told of whom it comes', 
   expect((await throughClient()).body).toMatch(MUTUAL)
 })
 
-test('where mutual TLS is a must, plain text is not answered', async () => {
+test('where mutual TLS is a must, plain text is not answered, and the log says so', async () => {
   await expect(inPlainText()).rejects.toThrow()
+  const line = `"- - -" 0 NR filter_chain_not_found - "-" 0 0 \\d+ - .* ${RATINGS}:${PORT} `
+  await eventually(() => expect(readFileSync(file('calls'), 'utf8')).toMatch(new RegExp(line)))
 })
 
 test('where it is not, both are', async () => {

@@ -157,7 +157,7 @@ test('texts that are no UTF-8 are made some, and those that are stay', () => {
 })
 
 test('a connection is written with its bytes', () => {
-  const record = new ConnectionRecord({} as never, connectionFacts({ sourceAddress: '::1', sourcePort: 9 }), 0, 1500)
+  const record = new ConnectionRecord(connectionFacts({ sourceAddress: '::1', sourcePort: 9 }), 0, 1500)
   record.receivedBytes = 300
   record.sentBytes = 5_000_000_000
   record.endMs = 12
