@@ -77,7 +77,11 @@ test('timers that are armed now and then, between which the wheel sleeps, are as
       for (const { atMs, delayMs } of arms) {
         clock.setTimer(atMs, () => {
           const armedMs = clock.nowMs()
-          wheel.arm(new WheelTimer(() => late.push(clock.nowMs() - armedMs - delayMs)), delayMs)
+          const timer = new WheelTimer(() => {
+            late.push(clock.nowMs() - armedMs - delayMs)
+            expect(clock.nowMs() - wheel.coarseNowMs).toBeLessThanOrEqual(10)
+          })
+          wheel.arm(timer, delayMs)
           expect(armedMs - wheel.coarseNowMs).toBeGreaterThanOrEqual(0)
           expect(armedMs - wheel.coarseNowMs).toBeLessThanOrEqual(20)
         })

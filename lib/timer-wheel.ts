@@ -119,8 +119,9 @@ export class TimerWheel {
     const target = this.#tickNow()
     // A long pause must not walk the wheel more than once round: every slot is then visited, each once.
     const from = Math.max(this.#currentTick + 1, target - SLOTS + 1)
-    for (let tick = from; tick <= target; tick++) this.#runSlot(this.#slots[tick % SLOTS] as WheelTimer, target)
+    // Before what is due is told: it may ask what time it is.
     this.#currentTick = Math.max(this.#currentTick, target)
+    for (let tick = from; tick <= target; tick++) this.#runSlot(this.#slots[tick % SLOTS] as WheelTimer, target)
     if (this.#armed === 0 || this.#clockTimer !== undefined) return
     if (++this.#unused < TICKS_UNTIL_SLEEP) this.#tickIn(1)
     else this.#sleep()
