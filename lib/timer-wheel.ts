@@ -58,8 +58,7 @@ export class TimerWheel {
 
   /** The time of the last tick: good enough to tell how long something has been idle, and free. */
   get coarseNowMs(): number {
-    this.#unused = 0
-    if (this.#sleepsUntil > 0) this.#wake()
+    this.#use()
     return this.#currentTick * this.#tickMs
   }
 
@@ -75,8 +74,7 @@ export class TimerWheel {
   /** (Re)arms `timer` to fire once, `delayMs` from now. */
   arm(timer: WheelTimer, delayMs: number): void {
     if (timer.dueTick >= 0) this.#unlink(timer)
-    this.#unused = 0
-    if (this.#sleepsUntil > 0) this.#wake()
+    this.#use()
     if (this.#armed === 0) this.#currentTick = this.#tickNow()
     const due = Math.ceil((this.#clock.nowMs() + delayMs) / this.#tickMs)
     timer.dueTick = due > this.#currentTick ? due : this.#currentTick + 1
@@ -125,6 +123,11 @@ export class TimerWheel {
     if (this.#armed === 0 || this.#clockTimer !== undefined) return
     if (++this.#unused < TICKS_UNTIL_SLEEP) this.#tickIn(1)
     else this.#sleep()
+  }
+
+  #use(): void {
+    this.#unused = 0
+    if (this.#sleepsUntil > 0) this.#wake()
   }
 
   #sleep(): void {

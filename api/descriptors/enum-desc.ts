@@ -7,6 +7,10 @@ import {
   type EnumValueDescriptorProto,
 } from '@bufbuild/protobuf/wkt'
 import { optionOf } from './options.ts'
+import { partsOf } from './parts.ts'
+
+/** The field of google.protobuf.EnumDescriptorProto that has the values. */
+const VALUE = 2
 
 /** `deprecated` of google.protobuf.EnumOptions and of EnumValueOptions. */
 const DEPRECATED = 3
@@ -69,22 +73,16 @@ export class LazyEnum implements DescEnum {
   }
 
   #read(): DescEnumValue[] {
-    const parts: EnumValue[] = []
-    const reader = new BinaryReader(this.#bytes)
-    while (reader.pos < reader.len) {
-      const [no, wireType] = reader.tag()
-      if (no === 2) parts.push(new EnumValue(reader.bytes(), this))
-      else reader.skip(wireType, no)
-    }
-    this.#sharedPrefix = sharedPrefix(this.name, parts)
+    const values = partsOf(this.#bytes, VALUE).map((part) => new EnumValue(part, this))
+    this.#sharedPrefix = sharedPrefix(this.name, values)
     const cut = this.#sharedPrefix?.length ?? 0
-    for (const part of parts) {
-      part.localName = safeObjectProperty(part.name.slice(cut))
+    for (const value of values) {
+      value.localName = safeObjectProperty(value.name.slice(cut))
       // The name that was declared first stands for a number that has several.
-      this.#value[part.number] ??= part
+      this.#value[value.number] ??= value
     }
-    this.#values = parts
-    return parts
+    this.#values = values
+    return values
   }
 }
 

@@ -13,6 +13,11 @@ import { type DescriptorProto, DescriptorProtoSchema } from '@bufbuild/protobuf/
 import { LazyEnum } from './enum-desc.ts'
 import { fieldOf, Oneof, readField, type TypeOf } from './field-desc.ts'
 import { optionOf } from './options.ts'
+import { partsOf } from './parts.ts'
+
+/** Fields of google.protobuf.DescriptorProto. */
+const FIELD = 2
+const ONEOF = 8
 
 /** Fields of google.protobuf.MessageOptions. */
 const DEPRECATED = 3
@@ -108,19 +113,11 @@ export class LazyMessage implements DescMessage {
   }
 
   #read(): Members {
-    const parts: Uint8Array[] = []
-    const groups: Oneof[] = []
-    const reader = new BinaryReader(this.#bytes)
-    while (reader.pos < reader.len) {
-      const [no, wireType] = reader.tag()
-      if (no === 2) parts.push(reader.bytes())
-      else if (no === 8) groups.push(new Oneof(reader.bytes(), this))
-      else reader.skip(wireType, no)
-    }
+    const groups = partsOf(this.#bytes, ONEOF).map((bytes) => new Oneof(bytes, this))
     const fields: DescField[] = []
     const field: Record<string, DescField> = {}
     const members = new Set<DescField | DescOneof>()
-    for (const bytes of parts) {
+    for (const bytes of partsOf(this.#bytes, FIELD)) {
       const part = readField(bytes)
       // An `optional` field stands in a group that is made for it alone.
       const oneof = part.isOptional || part.oneofIndex === undefined ? undefined : groups[part.oneofIndex]

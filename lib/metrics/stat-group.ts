@@ -7,31 +7,31 @@ import type { Metric, MetricLabels, MetricStore } from './store.ts'
  * look into it each time that something is counted.
  */
 export abstract class StatGroup {
-  readonly #store: MetricStore
+  protected readonly store: MetricStore
+  protected readonly labels: MetricLabels
   readonly #prefix: string
-  readonly #labels: MetricLabels
 
   constructor(store: MetricStore, prefix: string, labels: MetricLabels) {
-    this.#store = store
+    this.store = store
     this.#prefix = prefix
-    this.#labels = labels
+    this.labels = labels
   }
 
   protected counter(name: string): Metric {
-    return this.#store.counter(this.#prefix + name, this.#labels)
+    return this.store.counter(this.#prefix + name, this.labels)
   }
 
   protected gauge(name: string): Metric {
-    return this.#store.gauge(this.#prefix + name, this.#labels)
+    return this.store.gauge(this.#prefix + name, this.labels)
   }
 
   /** A gauge that every thread sets alike. */
   protected sameGauge(name: string): Metric {
-    return this.#store.gauge(this.#prefix + name, this.#labels, 'same')
+    return this.store.gauge(this.#prefix + name, this.labels, 'same')
   }
 
   /** A histogram of milliseconds. */
   protected durations(name: string): Durations {
-    return durations(this.#store, this.#prefix + name, this.#labels)
+    return durations(this.store, this.#prefix + name, this.labels)
   }
 }

@@ -34,15 +34,10 @@ export class ManagerStats extends StatGroup {
   /** As in Envoy, those of all connection managers together. */
   readonly http2: Http2Stats
   readonly #ofFilters = new Map<string, Metric>()
-  readonly #store: MetricStore
-  readonly #labels: MetricLabels
 
   constructor(store: MetricStore, statPrefix: string) {
-    const labels = { http_conn_manager_prefix: statPrefix }
-    super(store, 'http.', labels)
+    super(store, 'http.', { http_conn_manager_prefix: statPrefix })
     this.http2 = new Http2Stats(store, 'http2.', NO_LABELS)
-    this.#store = store
-    this.#labels = labels
   }
 
   /** Counts an answer, by the hundreds of its status. */
@@ -62,7 +57,7 @@ export class ManagerStats extends StatGroup {
   named(name: string): Metric {
     let metric = this.#ofFilters.get(name)
     if (metric === undefined) {
-      metric = counterOf(this.#store, name, this.#labels)
+      metric = counterOf(this.store, name, this.labels)
       this.#ofFilters.set(name, metric)
     }
     return metric

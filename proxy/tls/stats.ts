@@ -23,21 +23,25 @@ export class SslStats extends StatGroup {
   readonly fail_verify_error = this.counter('fail_verify_error')
   readonly fail_verify_san = this.counter('fail_verify_san')
   readonly fail_verify_cert_hash = this.counter('fail_verify_cert_hash')
-  readonly #countContexts: (name: keyof (typeof CONTEXT_COUNTERS)['listener']) => Metric
+  readonly #side: 'listener' | 'cluster'
 
   constructor(store: MetricStore, side: 'listener' | 'cluster', labels: MetricLabels) {
     super(store, `${side}.ssl.`, labels)
-    // Made when they are first counted: most listeners and clusters have no secrets that come apart.
-    this.#countContexts = (name) => store.counter(`${side}.${CONTEXT_COUNTERS[side][name]}`, labels)
+    this.#side = side
   }
 
   /** Connections that ended because a secret was not there. */
   get context_secrets_not_ready(): Metric {
-    return this.#countContexts('not_ready')
+    return this.#ofContexts('not_ready')
   }
 
   /** Contexts made anew because a secret changed. */
   get context_update_by_sds(): Metric {
-    return this.#countContexts('update_by_sds')
+    return this.#ofContexts('update_by_sds')
+  }
+
+  /** Made when they are first counted: most listeners and clusters have no secrets that come apart. */
+  #ofContexts(name: keyof (typeof CONTEXT_COUNTERS)['listener']): Metric {
+    return this.store.counter(`${this.#side}.${CONTEXT_COUNTERS[this.#side][name]}`, this.labels)
   }
 }
