@@ -93,6 +93,18 @@ test('timers that are armed now and then, between which the wheel sleeps, are as
         expect(ms).toBeLessThanOrEqual(20)
       }
     }),
+    // Somebody uses the wheel when something is due already, and the wheel is about to wake.
+    {
+      numRuns: 500,
+      examples: [
+        [
+          [
+            { atMs: 26_068, delayMs: 1373 },
+            { atMs: 27_452, delayMs: 0 },
+          ],
+        ],
+      ],
+    },
   )
 })
 

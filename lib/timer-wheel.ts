@@ -138,9 +138,13 @@ export class TimerWheel {
   }
 
   #wake(): void {
-    // What is due by now is left to the next tick.
-    this.#currentTick = Math.min(this.#tickNow(), this.#sleepsUntil - 1)
+    const now = this.#tickNow()
+    const last = this.#sleepsUntil - 1
     this.#sleepsUntil = 0
+    // What is due by now is left to the next tick.
+    this.#currentTick = Math.min(now, last)
+    // The wheel wakes by itself within a tick: to begin anew would make what is due then late by one more.
+    if (now >= last) return
     this.#clockTimer?.cancel()
     this.#tickIn(1)
   }
