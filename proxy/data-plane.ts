@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { errorText } from '../lib/errors.ts'
+import { systemEventLoop } from '../lib/event-loop.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -19,6 +20,7 @@ import { DateHeader } from './stream/date.ts'
 import type { HeaderBlock } from './stream/header-block.ts'
 import { OutBuffer } from './stream/out-buffer.ts'
 import { RequestIds } from './stream/request-ids.ts'
+import { TURN_WAIT_US, TurnPacer } from './stream/turn-pacer.ts'
 import { type SurroundingsOptions, surroundingsOf } from './surroundings.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 import { type BreakerCounts, type BreakerTable, COUNT, ownBreakerTable } from './upstream/breaker-counts.ts'
@@ -48,6 +50,8 @@ export interface DataPlaneOptions extends SurroundingsOptions {
   node?: NodeFacts
   /** How many series all threads together may make of what calls say of themselves. */
   maxSeries?: number | undefined
+  /** How long turns of a thread with many calls under way may wait for more of them; 0 for never. */
+  turnWaitUs?: number | undefined
   /** Other threads listen on the same addresses. */
   sharesPorts?: boolean
   /** How many connections all listeners may hold together; no bound when absent. */
@@ -63,7 +67,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly random: Random
   readonly wheel: TimerWheel
   readonly date: DateHeader
-  readonly out = new OutBuffer()
+  readonly out: OutBuffer
   readonly metrics: MetricStore
   readonly bugs: BugReporter
   readonly overload: OverloadMonitor
@@ -107,6 +111,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     this.#faults = this.breakers.countsOf('\0faults')
     this.around = surroundingsOf(options, this, this.#faults)
     this.overload = new OverloadMonitor(this.clock, this.log, this.metrics, options.readMemory ?? memoryReader())
+    this.out = new OutBuffer(this.#pacer(options.turnWaitUs ?? TURN_WAIT_US))
     this.wheel = new TimerWheel(this.clock)
     this.date = new DateHeader(this.clock)
     this.#dns = new DnsRefresher(this.clock, this.log)
@@ -116,6 +121,12 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       options.node ?? NO_NODE,
       Math.floor((options.maxSeries ?? MAX_SERIES) / this.breakers.threads),
     )
+  }
+
+  #pacer(waitUs: number): TurnPacer {
+    if (waitUs === 0) return new TurnPacer()
+    const waits = this.metrics.counter('server.turn_waits')
+    return new TurnPacer({ clock: this.clock, loop: systemEventLoop, waitMs: waitUs / 1000, waits })
   }
 
   addActiveFault(by: 1 | -1): void {

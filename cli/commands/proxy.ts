@@ -19,6 +19,7 @@ interface ProxyFlags {
   certificateLifeS: number
   statusPort?: number
   maxMetricSeries?: number
+  turnWaitUs?: number
   exitWithParent?: true
 }
 
@@ -55,6 +56,11 @@ export const command: CliCommand = {
         "how many series of Istio's metrics there may be; what is beyond is counted together",
         parseSeries,
       )
+      .option(
+        '--turn-wait-us <us>',
+        'how long a thread with many calls under way waits for more of them, to handle them together; 0 for never (default: 50)',
+        parseTurnWait,
+      )
       .addOption(exitWithParentOption())
       .action(run)
   },
@@ -80,6 +86,16 @@ function parseSeries(text: string): number {
   return count
 }
 
+const MAX_TURN_WAIT_US = 1000
+
+function parseTurnWait(text: string): number {
+  const us = Number(text)
+  if (!/^\d+$/.test(text) || us > MAX_TURN_WAIT_US) {
+    throw new InvalidArgumentError(`microseconds from 0 to ${MAX_TURN_WAIT_US}`)
+  }
+  return us
+}
+
 function identityOptions(flags: ProxyFlags): IdentityOptions | undefined {
   const { caAddress, caRoot: caRootFile, token: tokenFile, certificateLifeS: lifeSeconds } = flags
   if (caAddress === undefined) return undefined
@@ -101,6 +117,7 @@ async function run(flags: ProxyFlags): Promise<void> {
     tokenFile: flags.token,
     statusPort: flags.statusPort,
     maxSeries: flags.maxMetricSeries,
+    turnWaitUs: flags.turnWaitUs,
     onQuit: () => void stop('quitquitquit'),
   })
   let stopping = false

@@ -44,6 +44,8 @@ export interface AgentOptions {
   statusPort?: number | undefined
   /** How many series all threads together may make of what calls say of themselves. */
   maxSeries?: number | undefined
+  /** How long turns of a thread with many calls under way may wait for more of them; 0 for never. */
+  turnWaitUs?: number | undefined
   /** Supplies secrets from within this process, in the place of `identity`. */
   secrets?: SecretProvider
 }
@@ -106,6 +108,7 @@ export class Agent {
             log: this.#log,
             metrics,
             maxSeries: options.maxSeries,
+            turnWaitUs: options.turnWaitUs,
           })
     this.planes =
       pool ??
@@ -116,6 +119,7 @@ export class Agent {
           node: nodeFacts(bootstrap.node),
           maxDownstreamConnections: maxDownstreamConnections(bootstrap),
           maxSeries: options.maxSeries,
+          turnWaitUs: options.turnWaitUs,
         }),
       )
     this.resources = new ResourceSet(

@@ -161,6 +161,7 @@ export class FrameWriter implements TurnEnd {
     this.#end = 0
     this.#lastDataAt = -1
     if (socket.destroyed || socket.writableEnded) return
+    this.#out.pacer.onFrames()
     const isTaken = writeNow(socket, bytes, addressOf(bytes), 0, end)
     // What was not taken at once is still read from this slab.
     if (!isTaken) this.#slab = NO_SLAB

@@ -570,6 +570,7 @@ export class Exchange implements Call, TriedRequest {
     this.isActive = false
     const nowMs = this.#context.clock.nowMs()
     this.#stats?.downstream_rq_time.record(nowMs - this.#startMs)
+    this.#context.out.pacer.onCall(nowMs - this.#startMs)
     if (isAnswered) this.#cluster?.stats.upstream_rq_time.record(nowMs - this.#requestEndMs)
     if (this.#record !== undefined) {
       this.#record.endMs = nowMs

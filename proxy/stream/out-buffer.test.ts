@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { AT_ONCE, OutBuffer } from './out-buffer.ts'
+import { TurnPacer } from './turn-pacer.ts'
 
 /** A socket that notes what is written to it; `holds` keeps the bytes as a socket does whose kernel buffer is full. */
 function fakeSocket(holds = false) {
@@ -46,6 +47,21 @@ test('leaves by itself at the end of the turn', async () => {
   put(out, a.socket, 'x')
   await new Promise((resolve) => setImmediate(resolve))
   expect(a.written()).toEqual(['x'])
+})
+
+test('its pacer is told of the end of a turn when all has left', async () => {
+  const a = fakeSocket()
+  const seen: unknown[] = []
+  class Watched extends TurnPacer {
+    override onTurnEnd() {
+      seen.push(a.written())
+    }
+  }
+  const out = new OutBuffer(new Watched())
+  out.atTurnEnd({ onTurnEnd: () => a.socket.write(Buffer.from('frames')) })
+  put(out, a.socket, 'x')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(seen).toEqual([['x', 'frames']])
 })
 
 test('bytes that a socket still holds are not overwritten', () => {

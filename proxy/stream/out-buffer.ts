@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { putLatin1 } from '../../lib/latin1.ts'
 import { addressOf, writeNow } from '../../lib/sockets/direct-write.ts'
 import { copyBytes, viewOf } from '../../lib/words.ts'
+import { TurnPacer } from './turn-pacer.ts'
 
 const SLAB_BYTES = 64 * 1024
 /** Pieces up to this size are gathered with what else is written in a turn; larger ones leave on their own. */
@@ -48,6 +49,12 @@ export class OutBuffer {
   #waiters: (TurnEnd | undefined)[] = []
   #spareWaiters: (TurnEnd | undefined)[] = []
   #waiterCount = 0
+  /** Is told of each turn that ends, and may hold it up. */
+  readonly pacer: TurnPacer
+
+  constructor(pacer = new TurnPacer()) {
+    this.pacer = pacer
+  }
 
   /** Bytes of the owner that wait. */
   get length(): number {
@@ -167,6 +174,7 @@ export class OutBuffer {
       waiters[i]?.onTurnEnd()
       waiters[i] = undefined
     }
+    this.pacer.onTurnEnd()
   }
 
   #reserve(size: number): void {

@@ -23,6 +23,7 @@ export interface WorkerBirth {
   readonly logLevel: LogLevel
   /** Of all threads together. */
   readonly maxSeries: number | undefined
+  readonly turnWaitUs: number | undefined
 }
 
 export type ToWorker =

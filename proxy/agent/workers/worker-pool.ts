@@ -32,6 +32,7 @@ export interface WorkerPoolOptions {
   readonly secrets: OtherSecrets
   readonly count: number
   readonly maxSeries?: number | undefined
+  readonly turnWaitUs?: number | undefined
   readonly clock: Clock
   readonly log: Logger
   /** The metrics of this thread. */
@@ -168,6 +169,7 @@ export class WorkerPool implements Planes {
       tokens: this.#tokens,
       logLevel: logLevel(),
       maxSeries: this.#options.maxSeries,
+      turnWaitUs: this.#options.turnWaitUs,
     }
     const worker = new Worker(workerFile(), { workerData: birth })
     const member: Member = { worker, connections: 0, listeners: [], settledOrder: 0 }

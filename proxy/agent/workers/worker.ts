@@ -69,6 +69,7 @@ const plane = new DataPlane({
   node: nodeFacts(bootstrap.node),
   sharesPorts: true,
   maxSeries: birth.maxSeries,
+  turnWaitUs: birth.turnWaitUs,
   maxDownstreamConnections: maxDownstreamConnections(bootstrap),
 })
 const local = new LocalPlane(plane)
