@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { expect, test } from '@jest/globals'
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { afterAll, expect, test } from '@jest/globals'
+import { TestCa } from '../../test/support/certificates.ts'
 import { MeshError } from '../errors.ts'
 import { libc } from './libc.ts'
 import { descriptorOf } from './original-destination.ts'
-import { acceptShared, isSharedRead, lendTo } from './shared-read-socket.ts'
+import { acceptShared, isSharedRead, lendTo, shareReads } from './shared-read-socket.ts'
 
 async function serve(wants: boolean): Promise<{ server: Server; client: Socket; accepted: Socket }> {
   const server = createServer({ allowHalfOpen: true })
@@ -85,5 +87,78 @@ test('connections that are not wanted so are those of node', async () => {
   expect(isSharedRead(accepted)).toBe(false)
   client.end()
   accepted.end()
+  server.close()
+})
+
+const ca = new TestCa('shared-read')
+afterAll(() => ca.remove())
+
+/** A connection of TLS that shares reads from its handshake on. */
+async function serveTls() {
+  const server = createTlsServer({ ...ca.issue('a.example'), allowHalfOpen: true })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const accepted = new Promise<TLSSocket>((resolve) => {
+    server.on('secureConnection', (socket) => {
+      shareReads(socket)
+      resolve(socket)
+    })
+  })
+  const { port } = server.address() as AddressInfo
+  const client = connectTls({ port, host: '127.0.0.1', ca: ca.cert, servername: 'a.example' })
+  await once(client, 'secureConnect')
+  return { server, client, accepted: await accepted }
+}
+
+test('a connection of TLS lends what it reads too', async () => {
+  const { server, client, accepted } = await serveTls()
+  expect(isSharedRead(accepted)).toBe(true)
+  const lent: Buffer[] = []
+  let text = ''
+  lendTo(accepted, {
+    onLentBytes(bytes) {
+      lent.push(bytes)
+      text += bytes.toString('latin1')
+    },
+  })
+  accepted.resume()
+  client.write('ping')
+  client.end('pong')
+  await once(accepted, 'end')
+  expect(text).toBe('pingpong')
+  expect(new Set(lent.map(({ buffer }) => buffer)).size).toBe(1)
+  accepted.end('answer')
+  expect(String((await once(client, 'data'))[0])).toBe('answer')
+  server.close()
+})
+
+test('a paused connection of TLS is not read, however much comes', async () => {
+  const { server, client, accepted } = await serveTls()
+  const size = 4 * 1024 * 1024
+  let bytes = 0
+  lendTo(accepted, { onLentBytes: ({ length }) => (bytes += length) })
+  accepted.pause()
+  client.write(Buffer.alloc(size))
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+  // Records that were here already are handed over.
+  expect(bytes).toBeLessThan(256 * 1024)
+  accepted.resume()
+  client.end()
+  await once(accepted, 'end')
+  expect(bytes).toBe(size)
+  accepted.end()
+  server.close()
+})
+
+test('a connection that has read something already stays as it is', async () => {
+  const { server, client, accepted } = await serve(false)
+  client.write('early')
+  accepted.read(0)
+  while (accepted.readableLength === 0) await new Promise((resolve) => setImmediate(resolve))
+  shareReads(accepted)
+  expect(isSharedRead(accepted)).toBe(false)
+  expect(String(accepted.read())).toBe('early')
+  client.destroy()
+  accepted.destroy()
   server.close()
 })

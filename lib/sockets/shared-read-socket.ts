@@ -43,6 +43,35 @@ export function lendTo(socket: Socket, reader: LentReader | undefined): void {
   if (isSharedRead(socket)) (socket as SharedReadSocket)[READER] = reader
 }
 
+/** What node has in a socket that reads into memory of ours. */
+interface BufferedHandle {
+  useUserBuffer(bytes: Uint8Array): void
+}
+
+/** Under which symbols a socket keeps what `onread` said; undefined where node keeps it otherwise. */
+function onreadKeys(): { readonly bytes: symbol; readonly callback: symbol } | undefined {
+  const socket = new Socket({ onread: ONREAD } as SocketConstructorOpts)
+  const keyOf = (value: unknown) =>
+    Object.getOwnPropertySymbols(socket).find((key) => Reflect.get(socket, key) === value)
+  const [bytes, callback] = [keyOf(ONREAD.buffer), keyOf(ONREAD.callback)]
+  return bytes && callback && { bytes, callback }
+}
+
+const KEYS = onreadKeys()
+
+/**
+ * Has a connection of TLS that was accepted read into the common buffer from now on: node takes no `onread` for those, and its
+ * streams cost more than the read. One that has read something already stays as it is, as all do where node is not as we know it.
+ */
+export function shareReads(socket: Socket): void {
+  const handle = (socket as { _handle?: Partial<BufferedHandle> | null })._handle
+  if (KEYS === undefined || typeof handle?.useUserBuffer !== 'function' || socket.readableLength > 0) return
+  Reflect.set(socket, KEYS.bytes, ONREAD.buffer)
+  Reflect.set(socket, KEYS.callback, ONREAD.callback)
+  ;(socket as SharedReadSocket)[READER] = undefined
+  handle.useUserBuffer(ONREAD.buffer)
+}
+
 /** What node has in an accepted or a listening socket, as far as it matters here: it has no public way to the sockets it makes. */
 interface ConnectionHandle {
   setNoDelay(on: boolean): void

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Roster, RosterMember } from '../../lib/roster.ts'
+import { shareReads } from '../../lib/sockets/shared-read-socket.ts'
 import type { ConnectionFacts } from '../decide/connection-facts.ts'
 import { type ManagerSource, ServerConnection } from '../http1/server-connection.ts'
 import { H2, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
@@ -35,6 +36,7 @@ export function openHttp(
     downstream_cx_length_ms.record(clock.nowMs() - startedMs)
     open.delete(connection)
   }
+  if (facts.tls !== undefined) shareReads(socket)
   const protocol = facts.tls?.alpn ?? ''
   const codec = source.manager?.codec ?? 'auto'
   const isPeer = protocol === PEER_PROTOCOL
