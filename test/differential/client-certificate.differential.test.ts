@@ -37,7 +37,9 @@ const CLIENTS = { none: undefined, plain, bare, odd }
 const CLAIM = 'x-forwarded-client-cert: By=spiffe://x;Hash=00;Subject="CN=me, too"'
 
 const pair = new StaticPair()
-const upstream = createServer((request, response) => response.end(JSON.stringify(request.headers)))
+const upstream = createServer({ keepAliveTimeout: 0 }, (request, response) =>
+  response.end(JSON.stringify(request.headers)),
+)
 
 beforeAll(async () => {
   if (envoy === undefined) return

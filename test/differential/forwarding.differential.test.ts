@@ -55,7 +55,9 @@ function xff(list: string | undefined): string[] {
 }
 
 const pair = new StaticPair()
-const server = createServer((request, response) => response.end(JSON.stringify(request.headers)))
+const server = createServer({ keepAliveTimeout: 0 }, (request, response) =>
+  response.end(JSON.stringify(request.headers)),
+)
 
 beforeAll(async () => {
   if (envoy === undefined) return

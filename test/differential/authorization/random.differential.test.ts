@@ -34,7 +34,8 @@ const mesh = new PolicedWorkloads(
   { trustDomainAliases: ['old-td'] },
 )
 const pair = new StaticPair()
-const upstream = createServer((_request, response) => response.end('passed'))
+// A connection that it closed under a request of real Envoy's would be a difference.
+const upstream = createServer({ keepAliveTimeout: 0 }, (_request, response) => response.end('passed'))
 
 beforeAll(async () => {
   if (envoy === undefined) return

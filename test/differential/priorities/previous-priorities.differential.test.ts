@@ -47,7 +47,7 @@ beforeAll(async () => {
   console.info(`seed ${seed}`)
   const ports: number[] = []
   for (let priority = 0; priority < MAX_PRIORITIES; priority++) {
-    const server = createServer(({ headers }, response) => {
+    const server = createServer({ keepAliveTimeout: 0 }, ({ headers }, response) => {
       seen.get(String(headers['x-case']))?.push(priority)
       response.writeHead(503).end()
     })

@@ -117,7 +117,7 @@ const VECTORS: readonly Vector[] = [
 
 beforeAll(async () => {
   if (envoy === undefined) return
-  upstream = createServer((request, response) => {
+  upstream = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     response.setHeader('x-from-upstream', request.socket.localAddress ?? '')
     response.end()
   })

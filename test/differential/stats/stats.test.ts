@@ -28,6 +28,7 @@ const OURS_ALONE: readonly (readonly [RegExp, string])[] = [
   [/^envoy_overload_/, 'Envoy makes it with an overload manager; ours is always there'],
   [/^envoy_proxy_proto_/, 'Envoy makes them with the listener filter, which is not here'],
   [/^envoy_sds_key_rotation_/, 'Envoy has them for each secret'],
+  [/^envoy_server_turn_waits$/, 'Envoy does not wait'],
   [/^envoy_server_fields_not_honoured$/, 'Envoy refuses what it does not know'],
 ]
 
