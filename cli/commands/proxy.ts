@@ -4,6 +4,7 @@ import { giveOneTicket } from '../../lib/one-ticket.ts'
 import { Agent } from '../../proxy/agent/agent.ts'
 import { readBootstrap } from '../../proxy/agent/bootstrap.ts'
 import type { IdentityOptions } from '../../proxy/agent/identity/identity-secrets.ts'
+import { TURN_WAIT_US } from '../../proxy/stream/turn-pacer.ts'
 import type { CliCommand } from '../command.ts'
 import { CliError, EXIT } from '../exit.ts'
 import { exitWithParent, exitWithParentOption } from '../exit-with-parent.ts'
@@ -19,8 +20,20 @@ interface ProxyFlags {
   certificateLifeS: number
   statusPort?: number
   maxMetricSeries?: number
-  turnWaitUs?: number
+  turnWaitUs: number
   exitWithParent?: true
+}
+
+const MAX_WORKERS = 128
+const MAX_TURN_WAIT_US = 1000
+
+/** A parser of whole numbers within bounds; what is none of them is said to be not what was `wanted`. */
+function wholeNumber(wanted: string, min: number, max = Number.POSITIVE_INFINITY): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(wanted)
+    return value
+  }
 }
 
 export const command: CliCommand = {
@@ -29,7 +42,12 @@ export const command: CliCommand = {
       .command('proxy')
       .description('run a sidecar or gateway from an Envoy bootstrap file')
       .requiredOption('-c, --config <file>', 'Envoy bootstrap file, YAML or JSON')
-      .option('--workers <n>', 'worker threads; 0 does all in one thread', parseWorkers, 0)
+      .option(
+        '--workers <n>',
+        'worker threads; 0 does all in one thread',
+        wholeNumber(`a number from 0 to ${MAX_WORKERS}`, 0, MAX_WORKERS),
+        0,
+      )
       .option('--drain-time-s <seconds>', 'how long requests under way may take after SIGTERM', Number, 10)
       .option(
         '--ca-address <host:port>',
@@ -49,51 +67,22 @@ export const command: CliCommand = {
       .option(
         '--status-port <port>',
         "serve the proxy's and the workload's metrics and readiness to whoever asks, as Istio's agent does on 15020; off unless given",
-        parsePort,
+        wholeNumber('a port number', 0, 65_535),
       )
       .option(
         '--max-metric-series <n>',
         "how many series of Istio's metrics there may be; what is beyond is counted together",
-        parseSeries,
+        wholeNumber('a number from 1 on', 1),
       )
       .option(
         '--turn-wait-us <us>',
-        'how long a thread with many calls under way waits for more of them, to handle them together; 0 for never (default: 50)',
-        parseTurnWait,
+        'how long a thread with many calls under way waits for more of them, to handle them together; 0 for never',
+        wholeNumber(`microseconds from 0 to ${MAX_TURN_WAIT_US}`, 0, MAX_TURN_WAIT_US),
+        TURN_WAIT_US,
       )
       .addOption(exitWithParentOption())
       .action(run)
   },
-}
-
-const MAX_WORKERS = 128
-
-function parseWorkers(text: string): number {
-  const count = Number(text)
-  if (!/^\d+$/.test(text) || count > MAX_WORKERS) throw new InvalidArgumentError(`a number from 0 to ${MAX_WORKERS}`)
-  return count
-}
-
-function parsePort(text: string): number {
-  const port = Number(text)
-  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port number')
-  return port
-}
-
-function parseSeries(text: string): number {
-  const count = Number(text)
-  if (!/^\d+$/.test(text) || count < 1) throw new InvalidArgumentError('a number from 1 on')
-  return count
-}
-
-const MAX_TURN_WAIT_US = 1000
-
-function parseTurnWait(text: string): number {
-  const us = Number(text)
-  if (!/^\d+$/.test(text) || us > MAX_TURN_WAIT_US) {
-    throw new InvalidArgumentError(`microseconds from 0 to ${MAX_TURN_WAIT_US}`)
-  }
-  return us
 }
 
 function identityOptions(flags: ProxyFlags): IdentityOptions | undefined {
