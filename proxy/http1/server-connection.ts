@@ -239,6 +239,8 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
       return
     }
     if (this.#closeAfterResponse || !this.#requestIsRead) {
+      // First, so that it is seen whether the kernel takes all of it.
+      this.#context.out.leave()
       if (this.#isLastForClient) this.#closeNow()
       else this.#closeGently()
       return
@@ -553,7 +555,6 @@ export class ServerConnection implements Downstream, BodySink, LentReader {
   /** Without a wait for the client's close, which costs four system calls and turns more. */
   #closeNow(): void {
     this.#isClosing = true
-    this.#context.out.leave()
     this.#socket.destroy()
   }
 

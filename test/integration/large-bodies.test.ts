@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createServer, type RequestListener, request, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -53,17 +53,16 @@ afterAll(async () => {
 
 async function fetchSlowly(path: string, isSlow: boolean, { port } = proxy): Promise<string> {
   const hash = createHash('sha256')
-  return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port, path, agent: false }, async (response) => {
-      for await (const chunk of response) {
-        hash.update(chunk)
-        if (isSlow && randomInt(random, 8) === 0) await pause(randomInt(random, 12))
-      }
-      resolve(hash.digest('hex'))
-    })
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request({ host: '127.0.0.1', port, path, agent: false }, resolve)
     asked.on('error', reject)
     asked.end()
   })
+  for await (const chunk of response) {
+    hash.update(chunk)
+    if (isSlow && randomInt(random, 8) === 0) await pause(randomInt(random, 12))
+  }
+  return hash.digest('hex')
 }
 
 test.each(['length', 'chunked'])(
