@@ -1,4 +1,4 @@
-import { copyWords } from '../../../lib/words.ts'
+import { copyBytes } from '../../../lib/words.ts'
 import { COLON, CR, HTAB, LF, SP } from '../../http1/chars.ts'
 import { BlockMemory } from './block-memory.ts'
 import { DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD, ENTRY_STRIDE, LINE_OVERHEAD } from './dynamic-table.ts'
@@ -120,7 +120,7 @@ export class HpackDecoder {
         if (verdict === 0) {
           const length = nameLength + valueLength + LINE_OVERHEAD
           if (into.bytes.length - into.end < length) into.reserve(length, 0)
-          copyWords(lines, entries[entry] as number, into.view, into.end, length)
+          copyBytes(lines, entries[entry] as number, into.view, into.end, length)
         }
       } else {
         pos = this.#literal(block, pos, end, into)
@@ -210,7 +210,7 @@ export class HpackDecoder {
       flags = (entries[entry + 3] as number) & NAME_FLAGS
       const length = nameLength + LINE_OVERHEAD
       if (into.bytes.length - into.end < length) into.reserve(length, 0)
-      copyWords(lines, entries[entry] as number, into.view, into.end, length)
+      copyBytes(lines, entries[entry] as number, into.view, into.end, length)
     }
     pos = this.#string(block, pos, end, into, nameLength + 2)
     if (pos < 0) return -1
@@ -228,7 +228,7 @@ export class HpackDecoder {
     bytes[valueEnd + 1] = LF
     if (isIncremental) {
       const place = table.add(nameLength, valueLength, flags)
-      if (place >= 0) copyWords(into.view, into.end, table.view, place, nameLength + valueLength + LINE_OVERHEAD)
+      if (place >= 0) copyBytes(into.view, into.end, table.view, place, nameLength + valueLength + LINE_OVERHEAD)
     }
     this.#nameLength = nameLength
     this.#valueLength = valueLength

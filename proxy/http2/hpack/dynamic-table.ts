@@ -1,4 +1,4 @@
-import { copyWords } from '../../../lib/words.ts'
+import { copyBytes } from '../../../lib/words.ts'
 
 /** Integers per entry: the place of its line, the length of the name, that of the value, and one of the owner's own. */
 export const ENTRY_STRIDE = 4
@@ -119,7 +119,7 @@ export class DynamicTable {
     for (let age = this.count - 1; age >= 0; age--) {
       const at = ((this.head - age) & mask) * ENTRY_STRIDE
       const lineBytes = (entries[at + 1] as number) + (entries[at + 2] as number) + LINE_OVERHEAD
-      copyWords(view, entries[at] as number, grown, end, lineBytes)
+      copyBytes(view, entries[at] as number, grown, end, lineBytes)
       entries[at] = end
       end += lineBytes
     }

@@ -46,15 +46,17 @@ interface Batch {
   readonly entries: number
 }
 
-/** A call and what it has taken, which is kept until the server has answered. */
+/** A call and how much it has taken. */
 class BatchCall {
-  readonly batches: Batch[] = []
+  /** What it began with, kept until the server has answered: it may have done nothing with the call. */
+  readonly first: Batch
+  entries: number
+  batches = 1
   call: SideCall | undefined
 
-  get entries(): number {
-    let sum = 0
-    for (const { entries } of this.batches) sum += entries
-    return sum
+  constructor(first: Batch) {
+    this.first = first
+    this.entries = first.entries
   }
 }
 
@@ -155,12 +157,10 @@ export class BatchSink implements Sink {
     return { body: memory.bytes.subarray(0, length), memory: isReusable ? memory : undefined, entries }
   }
 
-  /** The server has taken them, so nobody sends them any more. */
-  #reuse(batches: readonly Batch[]): void {
-    for (const { memory } of batches) {
-      if (memory === undefined || (this.#spare.length + 1) * this.#memoryBytes > MAX_SPARE_BYTES) continue
-      this.#spare.push(memory)
-    }
+  /** Nobody sends it any more. The next batch but one is written where it was: memory that is still in the processor's caches. */
+  #reuse({ memory }: Batch): void {
+    if (memory === undefined || (this.#spare.length + 1) * this.#memoryBytes > MAX_SPARE_BYTES) return
+    this.#spare.push(memory)
   }
 
   #take(): Batch | undefined {
@@ -183,9 +183,11 @@ export class BatchSink implements Sink {
       if (open !== undefined) {
         if (open.call?.isWritable !== true) return
         const batch = this.#take() as Batch
-        open.batches.push(batch)
+        open.batches++
+        open.entries += batch.entries
         open.call.write(batch.body)
-        if (open.batches.length >= MAX_CALL_BATCHES) this.#endOpen()
+        this.#reuse(batch)
+        if (open.batches === MAX_CALL_BATCHES) this.#endOpen()
       } else if (this.#calls.size < MAX_CALLS) this.#call(this.#take() as Batch)
       else return
     }
@@ -201,8 +203,7 @@ export class BatchSink implements Sink {
   #call(batch: Batch): void {
     const { service, path, isStream } = this.#plan
     const { cluster, authority, metadata, timeoutMs } = service
-    const begun = new BatchCall()
-    begun.batches.push(batch)
+    const begun = new BatchCall(batch)
     this.#calls.add(begun)
     if (isStream) {
       this.#open = begun
@@ -228,12 +229,14 @@ export class BatchSink implements Sink {
   #onDone(done: BatchCall, result: SideResult): void {
     this.#calls.delete(done)
     if (this.#open === done) this.#open = undefined
+    const { first } = done
     if (isTaken(result)) {
       this.#written.add(done.entries)
-      this.#reuse(done.batches)
+      this.#reuse(first)
     } else if (result.kind === 'failed' && NEVER_SENT.has(result.reason) && !this.#isClosed) {
-      this.#waiting.unshift(...done.batches)
-      for (const { body } of done.batches) this.#waitingBytes += body.length
+      this.#waiting.unshift(first)
+      this.#waitingBytes += first.body.length
+      this.#dropped.add(done.entries - first.entries)
       this.#dropOldest()
       this.#pause()
       return

@@ -106,6 +106,96 @@ test('what is written of calls is what protobuf reads', () => {
   )
 })
 
+test('times are told where there are any, short or long', () => {
+  // Quarters of milliseconds, so that sums are exact.
+  const atMs = fc.oneof(
+    fc.constant(0),
+    fc.integer({ min: 4001, max: 20_000 }).map((quarters) => quarters / 4),
+  )
+  const times = fc.record({
+    startMs: fc.constantFrom(0, 1000),
+    requestEndMs: atMs,
+    upstreamStartMs: atMs,
+    responseMs: atMs,
+    endMs: atMs,
+  })
+  fc.assert(
+    fc.property(times, fc.boolean(), fc.nat(2 ** 31), (given, isUpstreamAnswer, startQuarters) => {
+      const record = Object.assign(recordedCall(), given, { isUpstreamAnswer, startWallMs: startQuarters / 4 })
+      const out = new WireWriter(64)
+      writeHttpEntry(out, record, PLAIN)
+      const common = fromBinary(HttpEntriesSchema, out.copy()).logEntry[0]?.commonProperties
+      const { startMs, requestEndMs, upstreamStartMs, responseMs, endMs } = given
+      const told = (name: string, ms: number) => (ms === 0 ? {} : { [name]: since(ms - startMs) })
+      const lastSentMs = requestEndMs === 0 || upstreamStartMs === 0 ? 0 : Math.max(requestEndMs, upstreamStartMs)
+      const ofUpstream = {
+        ...told('timeToFirstUpstreamRxByte', responseMs),
+        ...told('timeToLastUpstreamRxByte', endMs),
+      }
+      const expected = create(HTTPAccessLogEntrySchema, {
+        commonProperties: {
+          sampleRate: 1,
+          downstreamRemoteAddress: address('10.0.0.7', 4000),
+          downstreamLocalAddress: address('10.0.0.9', 80),
+          downstreamDirectRemoteAddress: address('10.0.0.7', 4000),
+          accessLogType: 6,
+          startTime: since(startQuarters / 4),
+          ...told('timeToLastRxByte', requestEndMs),
+          ...told('timeToFirstUpstreamTxByte', upstreamStartMs),
+          ...told('timeToLastUpstreamTxByte', lastSentMs),
+          ...(isUpstreamAnswer ? ofUpstream : {}),
+          ...told('timeToFirstDownstreamTxByte', responseMs),
+          ...told('timeToLastDownstreamTxByte', endMs),
+          ...told('duration', endMs),
+        },
+      })
+      expect(common).toEqual(expected.commonProperties)
+    }),
+    {
+      numRuns: 300,
+      examples: [
+        [
+          { startMs: 1000, requestEndMs: 1000.25, upstreamStartMs: 1001, responseMs: 1300, endMs: 1999.75 },
+          true,
+          7_000_000_000,
+        ],
+      ],
+    },
+  )
+})
+
+test('answers that differ are told as they are, from one host and by one connection', () => {
+  const out = new WireWriter(64)
+  const record = recordedCall()
+  const host = { plan: { address: '10.1.1.1', port: 80, unixPath: '' } }
+  Object.assign(record, { host, cluster: { plan: { name: 'up' } }, isUpstreamAnswer: true })
+  const calls = [
+    [200, 'GET', 'a.example', 1],
+    [404, 'POST', 'a.example', 1],
+    [200, 'GET', 'b.example', 0],
+    [404, 'GET', 'b.example', 1],
+  ] as const
+  for (const [status, method, authority, minorVersion] of calls) {
+    record.status = status
+    Object.assign(record.head, { method, authority, minorVersion })
+    writeHttpEntry(out, record, PLAIN)
+  }
+  const told = fromBinary(HttpEntriesSchema, out.copy()).logEntry.map((entry) => {
+    const { request, response, commonProperties, protocolVersion } = entry
+    const { upstreamCluster, upstreamRemoteAddress, downstreamDirectRemoteAddress } = commonProperties ?? {}
+    expect([upstreamCluster, response?.responseCodeDetails]).toEqual(['up', 'via_upstream'])
+    expect(upstreamRemoteAddress).toEqual(create(AddressSchema, address('10.1.1.1', 80)))
+    expect(downstreamDirectRemoteAddress).toEqual(create(AddressSchema, address('10.0.0.7', 4000)))
+    return [
+      response?.responseCode,
+      ['', 'GET', '', 'POST'][request?.requestMethod ?? 0],
+      request?.authority,
+      protocolVersion - 1,
+    ]
+  })
+  expect(told).toEqual(calls)
+})
+
 test('texts are read from where the fields are: received, added, or several', () => {
   const out = new WireWriter(64)
   const received = {

@@ -1,10 +1,12 @@
 import type { HeaderBlock } from '../../../stream/header-block.ts'
+import type { RequestHead } from '../../../stream/message.ts'
 import type { CallRecord } from '../../call-record.ts'
 import { headBytes, type Subject } from '../../cel/attributes.ts'
 import type { ConnectionRecord } from '../../connection-record.ts'
 import { trailerField } from '../../trailer-field.ts'
 import {
   bytesKey,
+  close,
   type Memory,
   numberKey,
   open,
@@ -12,11 +14,8 @@ import {
   putIp,
   putNumber,
   putRaw,
-  putShort,
-  putSince,
   putSlice,
   putText,
-  putTime,
   putWords,
 } from '../../wire/put.ts'
 import type { WireWriter } from '../../wire/wire-writer.ts'
@@ -34,7 +33,17 @@ import {
   SEVERAL,
   USER_AGENT,
 } from './head-places.ts'
-import { answerPiece, type ConnectionPieces, connectionPieces, upstreamPiece } from './pieces.ts'
+import {
+  answerPiece,
+  connectionStart,
+  ENTRY,
+  NO_BYTES,
+  TYPE,
+  upstreamPiece,
+  writeClient,
+  writeConnection,
+} from './pieces.ts'
+import { putConnectionTimes, putTimes } from './times.ts'
 
 /*
  * envoy.data.accesslog.v3, written as bytes: an object for each message of each call would cost more than all else that is
@@ -56,26 +65,18 @@ export interface EntryTag {
 }
 
 const HTTP_VERSION = { http10: 1, http11: 2, http2: 3 } as const
-/** AccessLogType. */
-const TYPE = { tcpConnectionEnd: 3, downstreamEnd: 6 } as const
-
-const ENTRY = { common: bytesKey(1), version: 2, request: bytesKey(3), response: bytesKey(4) } as const
+const ENTRY_KEY = bytesKey(1)
+const COMMON_KEY = bytesKey(ENTRY.common)
+const REQUEST_KEY = bytesKey(ENTRY.request)
+const RESPONSE_KEY = bytesKey(ENTRY.response)
 const COMMON = {
   client: bytesKey(2),
-  startTime: bytesKey(5),
-  lastReceived: bytesKey(6),
-  firstUpstreamSent: bytesKey(7),
-  lastUpstreamSent: bytesKey(8),
-  firstUpstreamReceived: bytesKey(9),
-  lastUpstreamReceived: bytesKey(10),
-  firstSent: bytesKey(11),
-  lastSent: bytesKey(12),
   tag: 22,
-  duration: bytesKey(23),
   attempts: numberKey(24),
   streamId: bytesKey(26),
 } as const
 const REQUEST = {
+  method: numberKey(1),
   path: bytesKey(5),
   userAgent: bytesKey(6),
   referer: bytesKey(7),
@@ -88,109 +89,64 @@ const REQUEST = {
 } as const
 const RESPONSE = { bodyBytes: numberKey(3), header: 4, trailer: 5 } as const
 
-/** Of keys of fields up to 15, and of those beyond. */
-const [ONE_BYTE, TWO_BYTES] = [1, 2] as const
-/** More than a part of an entry takes beside its texts and pieces. */
-const FIXED_BYTES = 256
+/** Of a key of a field beyond 15. */
+const TWO_BYTES = 2
+/** More than an entry takes beside its texts and pieces. */
+const FIXED_BYTES = 512
 const PLACES = new HeadPlaces()
-/** Times of the call that is written: numbers that are no integers are objects when they are passed on. */
-const TIMES = new Float64Array(5)
-const [START, REQUEST_END, UPSTREAM_START, FIRST, LAST] = [0, 1, 2, 3, 4] as const
 /** Where the request's identifier was put, without its key: an entry has it twice. The end is not behind the beginning where there is none. */
 let idFrom = 0
 let idEnd = 0
 
 /** An HTTPAccessLogEntry as field 1 of what is being written. */
 export function writeHttpEntry(out: WireWriter, record: CallRecord, options: EntryOptions): void {
-  const { head } = record
+  const { head, decision } = record
   PLACES.find(head)
-  const pieces = connectionPieces(record.facts, TYPE.downstreamEnd)
-  const entry = out.begin(1)
-  writeCallCommon(out, record, pieces, options)
-  const version = head.isHttp2
-    ? HTTP_VERSION.http2
-    : head.minorVersion === 0
-      ? HTTP_VERSION.http10
-      : HTTP_VERSION.http11
-  out.number(ENTRY.version, version)
-  writeRequest(out, record, pieces, options)
-  writeResponse(out, record, options)
+  const { clientAddress } = decision
+  const connection = connectionStart(record.facts)
+  const authority = decision.authority || head.authority
+  const start = connection.bytesOf(record.facts, head.scheme, authority, versionOf(head), clientAddress === '')
+  const { status, detail } = record
+  const upstream = upstreamPiece(record, decision.route, status, detail)
+  const isUsual = status === upstream.status && detail === upstream.detail
+  const place = isUsual ? upstream.withAnswer : upstream.bytes
+  const answer = isUsual ? NO_BYTES : answerPiece(status, detail)
+  const path = decision.path || head.path
+  const textLength = clientAddress.length + path.length + 2 * PLACES.textLength
+  const to = out.room(FIXED_BYTES + start.length + place.length + answer.length + textLength)
+  const entry = open(to, out.length, ENTRY_KEY)
+  let at = putRaw(to, entry, start)
+  at = putRaw(to, at, place)
+  at = putRaw(to, at, answer)
+  at = putCommon(to, at, record, clientAddress)
+  at = putRequest(to, at, record, connection.numberOf(head.method), path)
+  at = putResponse(to, at, record.sentBytes)
+  out.cut(at)
+  writeRest(out, record, options)
   out.end(entry)
 }
 
-function writeCallCommon(
-  out: WireWriter,
-  record: CallRecord,
-  { whole, withoutClient }: ConnectionPieces,
-  { tags }: EntryOptions,
-): void {
-  const { head, decision, flags } = record
-  const { clientAddress } = decision
-  const upstream = upstreamPiece(record, decision.route)
-  const to = out.room(FIXED_BYTES + whole.length + upstream.length + clientAddress.length + PLACES.textLength)
-  const common = open(to, out.length, ENTRY.common)
-  let at = putRaw(to, common, clientAddress === '' ? whole : withoutClient)
-  if (clientAddress !== '') at = putIp(to, at, COMMON.client, clientAddress)
-  at = putRaw(to, at, upstream)
+function versionOf(head: RequestHead): number {
+  if (head.isHttp2) return HTTP_VERSION.http2
+  return head.minorVersion === 0 ? HTTP_VERSION.http10 : HTTP_VERSION.http11
+}
+
+function putCommon(to: Memory, start: number, record: CallRecord, clientAddress: string): number {
+  const common = open(to, start, COMMON_KEY)
+  let at = clientAddress === '' ? common : putIp(to, common, COMMON.client, clientAddress)
   at = putTimes(to, at, record)
   at = putNumber(to, at, COMMON.attempts, record.tries)
   idFrom = at + TWO_BYTES
-  at = putField(to, at, COMMON.streamId, head, REQUEST_ID)
+  at = putField(to, at, COMMON.streamId, record.head, REQUEST_ID)
   idEnd = at
-  out.cut(at)
-  if (flags.length > 0) writeFlags(out, flags)
-  if (tags.length > 0) writeTags(out, record, tags)
-  out.end(common)
+  close(to, common, at)
+  return at
 }
 
-/** As the operators of text logs have them (times.ts). */
-function putTimes(to: Memory, start: number, record: CallRecord): number {
-  const { isUpstreamAnswer, requestEndMs, upstreamStartMs } = record
-  TIMES[START] = record.startMs
-  TIMES[REQUEST_END] = requestEndMs
-  TIMES[UPSTREAM_START] = upstreamStartMs
-  TIMES[FIRST] = record.responseMs
-  TIMES[LAST] = record.endMs
-  let at = putTime(to, start, COMMON.startTime, record.startWallMs)
-  at = putElapsed(to, at, COMMON.lastReceived, REQUEST_END)
-  at = putElapsed(to, at, COMMON.firstUpstreamSent, UPSTREAM_START)
-  if (upstreamStartMs !== 0 && requestEndMs !== 0) {
-    const lastSent = upstreamStartMs > requestEndMs ? UPSTREAM_START : REQUEST_END
-    at = putElapsed(to, at, COMMON.lastUpstreamSent, lastSent)
-  }
-  const firstFrom = at + ONE_BYTE
-  at = putElapsed(to, at, isUpstreamAnswer ? COMMON.firstUpstreamReceived : COMMON.firstSent, FIRST)
-  const firstEnd = at
-  const lastFrom = at + ONE_BYTE
-  at = putElapsed(to, at, isUpstreamAnswer ? COMMON.lastUpstreamReceived : COMMON.lastSent, LAST)
-  const lastEnd = at
-  if (isUpstreamAnswer) {
-    at = putAgain(to, at, COMMON.firstSent, firstFrom, firstEnd)
-    at = putAgain(to, at, COMMON.lastSent, lastFrom, lastEnd)
-  }
-  return putAgain(to, at, COMMON.duration, lastFrom, lastEnd)
-}
-
-/** How long after the start something happened, where it did. */
-function putElapsed(to: Memory, at: number, key: number, which: number): number {
-  const atMs = TIMES[which] as number
-  const elapsedMs = atMs - (TIMES[START] as number)
-  if (atMs === 0 || elapsedMs < 0) return at
-  return elapsedMs < 1000 ? putShort(to, at, key, (elapsedMs * 1e6) | 0) : putTime(to, at, key, elapsedMs)
-}
-
-function writeRequest(
-  out: WireWriter,
-  record: CallRecord,
-  pieces: ConnectionPieces,
-  { requestHeaders }: EntryOptions,
-): void {
-  const { head, decision } = record
-  const start = pieces.startOf(head.method, head.scheme, decision.authority || head.authority)
-  const path = decision.path || head.path
-  const to = out.room(FIXED_BYTES + start.length + path.length + PLACES.textLength)
-  const request = open(to, out.length, ENTRY.request)
-  let at = putRaw(to, request, start)
+function putRequest(to: Memory, start: number, record: CallRecord, method: number, path: string): number {
+  const { head } = record
+  const request = open(to, start, REQUEST_KEY)
+  let at = putNumber(to, request, REQUEST.method, method)
   at = putText(to, at, REQUEST.path, path)
   at = putField(to, at, REQUEST.userAgent, head, USER_AGENT)
   at = putField(to, at, REQUEST.referer, head, REFERER)
@@ -199,13 +155,15 @@ function writeRequest(
   at = putField(to, at, REQUEST.originalPath, head, ORIGINAL_PATH)
   at = putNumber(to, at, REQUEST.headersBytes, headBytes(head, PLACES.textLength))
   at = putNumber(to, at, REQUEST.bodyBytes, record.receivedBytes)
-  out.cut(at)
-  for (let i = 0; i < requestHeaders.length; i++) {
-    const name = requestHeaders[i] as string
-    const value = requestField(record, name)
-    if (value !== undefined) out.entry(REQUEST.header, name, value)
-  }
-  out.end(request)
+  close(to, request, at)
+  return at
+}
+
+function putResponse(to: Memory, start: number, sentBytes: number): number {
+  const response = open(to, start, RESPONSE_KEY)
+  const at = putNumber(to, response, RESPONSE.bodyBytes, sentBytes)
+  close(to, response, at)
+  return at
 }
 
 function putField(to: Memory, at: number, key: number, head: HeaderBlock, which: number): number {
@@ -224,20 +182,34 @@ function putAdded(to: Memory, at: number, key: number, head: HeaderBlock, index:
   return putWords(to, at, key, batch.view, head.addedLine(index) + batch.valueOffset, batch.valueLength)
 }
 
-function writeResponse(out: WireWriter, record: CallRecord, options: EntryOptions): void {
-  const { responseHeaders, responseTrailers } = options
-  const answer = answerPiece(record.status, record.detail)
-  const to = out.room(FIXED_BYTES + answer.length)
-  const response = open(to, out.length, ENTRY.response)
-  const at = putRaw(to, response, answer)
-  out.cut(putNumber(to, at, RESPONSE.bodyBytes, record.sentBytes))
-  for (let i = 0; i < responseHeaders.length; i++) {
-    const name = responseHeaders[i] as string
+/** What most entries have nothing of, as more parts of the kinds that are there. */
+function writeRest(out: WireWriter, record: CallRecord, options: EntryOptions): void {
+  const { flags } = record
+  const { tags, requestHeaders } = options
+  if (flags.length > 0 || tags.length > 0) {
+    const common = out.begin(ENTRY.common)
+    writeFlags(out, flags)
+    writeTags(out, record, tags)
+    out.end(common)
+  }
+  if (requestHeaders.length > 0) {
+    const request = out.begin(ENTRY.request)
+    for (const name of requestHeaders) {
+      const value = requestField(record, name)
+      if (value !== undefined) out.entry(REQUEST.header, name, value)
+    }
+    out.end(request)
+  }
+  if (options.responseHeaders.length > 0 || options.responseTrailers.length > 0) writeAnswer(out, record, options)
+}
+
+function writeAnswer(out: WireWriter, record: CallRecord, options: EntryOptions): void {
+  const response = out.begin(ENTRY.response)
+  for (const name of options.responseHeaders) {
     const value = record.responseField(name)
     if (value !== undefined) out.entry(RESPONSE.header, name, value)
   }
-  for (let i = 0; i < responseTrailers.length; i++) {
-    const name = responseTrailers[i] as string
+  for (const name of options.responseTrailers) {
     const value = record.trailers === '' ? undefined : trailerField(record.trailers, name)
     if (value !== undefined) out.entry(RESPONSE.trailer, name, value)
   }
@@ -256,13 +228,12 @@ function writeTags(out: WireWriter, record: Subject, tags: readonly EntryTag[]):
 export function writeTcpEntry(out: WireWriter, record: ConnectionRecord, { tags }: EntryOptions): void {
   const { facts, startMs, endMs, flag } = record
   const entry = out.begin(1)
-  const common = out.begin(1)
-  out.raw(connectionPieces(facts, TYPE.tcpConnectionEnd).whole)
-  out.raw(upstreamPiece(record, undefined))
+  out.raw(upstreamPiece(record, undefined, 0, '').bytes)
+  const common = out.begin(ENTRY.common)
+  writeConnection(out, facts, TYPE.tcpConnectionEnd)
+  writeClient(out, facts)
   const to = out.room(FIXED_BYTES)
-  let at = putTime(to, out.length, COMMON.startTime, record.startWallMs)
-  at = putSince(to, at, COMMON.lastSent, startMs, endMs)
-  at = putSince(to, at, COMMON.duration, startMs, endMs)
+  const at = putConnectionTimes(to, out.length, record.startWallMs, startMs, endMs)
   out.cut(putNumber(to, at, COMMON.attempts, record.tries))
   if (flag !== '') writeFlags(out, [flag])
   writeTags(out, record, tags)

@@ -6,9 +6,15 @@ import { WireWriter } from '../../wire/wire-writer.ts'
 import { bytesOf } from '../escape.ts'
 
 /*
- * What is the same for many entries is written once, and kept as bytes with what it tells of. What looks for a piece has no closure in it,
+ * What is the same for many entries is written once, and kept as bytes with what it tells of: as whole parts of an entry, since parts of
+ * one kind are merged by who reads them (protobuf.dev, "Encoding", "Last One Wins"). What looks for a piece has no closure in it,
  * which would be made for each entry with all that it needs.
  */
+
+/** Fields of an HTTPAccessLogEntry, and the first of a TCPAccessLogEntry. */
+export const ENTRY = { common: 1, version: 2, request: 3, response: 4 } as const
+/** AccessLogType. */
+export const TYPE = { tcpConnectionEnd: 3, downstreamEnd: 6 } as const
 
 const METHODS: Readonly<Record<string, number>> = {
   GET: 1,
@@ -25,126 +31,177 @@ const TLS_VERSIONS: Readonly<Record<string, number>> = { TLSv1: 1, 'TLSv1.1': 2,
 
 const scratch = new WireWriter(1024)
 
-function written(write: (out: WireWriter) => void): Uint8Array {
+/** Always of one class: what copies pieces is made for the one that it has seen. */
+function written(write: (out: WireWriter) => void): Buffer {
   scratch.cut(0)
   write(scratch)
   return scratch.copy()
 }
 
-/** Of the client's connection: its ends, its TLS, and that the entry is one of one of its type (AccessLogType). */
-export class ConnectionPieces {
-  readonly whole: Uint8Array
-  /** The same but for who the client is, which somebody else says. */
-  readonly withoutClient: Uint8Array
-  #method = ''
+export const NO_BYTES: Buffer = Buffer.alloc(0)
+const connections = new WeakMap<ConnectionFacts, ConnectionStart>()
+
+/** What entries of the calls of one connection begin with. Those of one connection mostly say the same. */
+class ConnectionStart {
   #scheme = ''
   #authority = ''
-  #start: Uint8Array = NO_BYTES
+  #version = 0
+  #tellsClient = false
+  #bytes: Buffer = NO_BYTES
+  #method = ''
+  #methodNumber = 0
 
-  constructor(facts: ConnectionFacts, type: number) {
-    this.withoutClient = written((out) => writeConnection(out, facts, type))
-    this.whole = written((out) => {
-      writeConnection(out, facts, type)
-      writeAddress(out, 2, facts.sourceAddress, facts.sourcePort)
-    })
+  bytesOf(facts: ConnectionFacts, scheme: string, authority: string, version: number, tellsClient: boolean): Buffer {
+    if (
+      authority !== this.#authority ||
+      scheme !== this.#scheme ||
+      version !== this.#version ||
+      tellsClient !== this.#tellsClient
+    ) {
+      this.#scheme = scheme
+      this.#authority = authority
+      this.#version = version
+      this.#tellsClient = tellsClient
+      this.#bytes = writtenStart(facts, scheme, authority, version, tellsClient)
+    }
+    return this.#bytes
   }
 
-  /** What a request's start says but for the path. Those of one connection mostly say the same. */
-  startOf(method: string, scheme: string, authority: string): Uint8Array {
-    if (method !== this.#method || authority !== this.#authority || scheme !== this.#scheme) {
+  /** RequestMethod. */
+  numberOf(method: string): number {
+    if (method !== this.#method) {
       this.#method = method
-      this.#authority = authority
-      this.#scheme = scheme
-      this.#start = writtenStart(method, scheme, authority)
+      this.#methodNumber = METHODS[method] ?? 0
     }
-    return this.#start
+    return this.#methodNumber
   }
 }
 
-function writtenStart(method: string, scheme: string, authority: string): Uint8Array {
+export function connectionStart(facts: ConnectionFacts): ConnectionStart {
+  let start = connections.get(facts)
+  if (start === undefined) {
+    start = new ConnectionStart()
+    connections.set(facts, start)
+  }
+  return start
+}
+
+/** Parts of an HTTPAccessLogEntry. `tellsClient` false: who the client is, somebody else says. */
+function writtenStart(
+  facts: ConnectionFacts,
+  scheme: string,
+  authority: string,
+  version: number,
+  tellsClient: boolean,
+): Buffer {
   return written((out) => {
-    out.number(1, METHODS[method] ?? 0)
+    const common = out.begin(ENTRY.common)
+    writeConnection(out, facts, TYPE.downstreamEnd)
+    if (tellsClient) writeClient(out, facts)
+    out.end(common)
+    out.number(ENTRY.version, version)
+    const request = out.begin(ENTRY.request)
     out.text(2, scheme)
     out.text(3, authority)
+    out.end(request)
   })
 }
 
-const NO_BYTES = new Uint8Array(0)
-const connections = new WeakMap<ConnectionFacts, ConnectionPieces>()
-
-export function connectionPieces(facts: ConnectionFacts, type: number): ConnectionPieces {
-  let pieces = connections.get(facts)
-  if (pieces === undefined) {
-    pieces = new ConnectionPieces(facts, type)
-    connections.set(facts, pieces)
-  }
-  return pieces
-}
-
+/** Where requests went that were served alike, as a part of an entry; and with the first answer from there, which most are like. */
 interface UpstreamPiece {
   readonly cluster: ClusterPlan | undefined
   readonly route: RoutePlan | undefined
-  readonly bytes: Uint8Array
+  readonly bytes: Buffer
+  readonly status: number
+  readonly detail: string
+  readonly withAnswer: Buffer
 }
 
+const NOWHERE: UpstreamPiece = {
+  cluster: undefined,
+  route: undefined,
+  bytes: NO_BYTES,
+  status: -1,
+  detail: '',
+  withAnswer: NO_BYTES,
+}
 const upstreams = new WeakMap<object, UpstreamPiece>()
 
-/** Where the request went: the endpoint's address, and the names of the cluster and the route. */
-export function upstreamPiece({ host, cluster }: Subject, route: RoutePlan | undefined): Uint8Array {
+/** Of the endpoint's address, and the names of the cluster and the route. `status` and `detail`: of the answer. */
+export function upstreamPiece(
+  { host, cluster }: Subject,
+  route: RoutePlan | undefined,
+  status: number,
+  detail: string,
+): UpstreamPiece {
   const clusterPlan = cluster?.plan
   const key = host ?? clusterPlan ?? route
-  if (key === undefined) return NO_BYTES
+  if (key === undefined) return NOWHERE
   // A host nearly always serves one route of one cluster.
   const kept = upstreams.get(key)
-  if (kept !== undefined && kept.cluster === clusterPlan && kept.route === route) return kept.bytes
+  if (kept !== undefined && kept.cluster === clusterPlan && kept.route === route) return kept
   const bytes = writtenUpstream(host, clusterPlan, route)
-  upstreams.set(key, { cluster: clusterPlan, route, bytes })
-  return bytes
+  const withAnswer = Buffer.concat([bytes, answerPiece(status, detail)])
+  const piece = { cluster: clusterPlan, route, bytes, status, detail, withAnswer }
+  upstreams.set(key, piece)
+  return piece
 }
 
 function writtenUpstream(
   host: Subject['host'],
   cluster: ClusterPlan | undefined,
   route: RoutePlan | undefined,
-): Uint8Array {
+): Buffer {
   return written((out) => {
+    const common = out.begin(ENTRY.common)
     if (host !== undefined) writeEndpoint(out, host.plan)
     if (cluster !== undefined) out.text(15, bytesOf(cluster.name))
     if (route !== undefined) out.text(19, bytesOf(route.name))
+    out.end(common)
   })
 }
 
-let lastStatus = 0
-let lastDetail = ''
-let lastAnswer: Uint8Array = NO_BYTES
-
-/** What an answer's start says, and the reason for it. Most say the same. */
-export function answerPiece(status: number, detail: string): Uint8Array {
-  if (status !== lastStatus || detail !== lastDetail) {
-    lastStatus = status
-    lastDetail = detail
-    lastAnswer = writtenAnswer(status, detail)
-  }
-  return lastAnswer
+interface AnswerPiece {
+  readonly detail: string
+  readonly bytes: Buffer
 }
 
-function writtenAnswer(status: number, detail: string): Uint8Array {
+/** By the status: the last of each. */
+const answers = new Map<number, AnswerPiece>()
+
+/** What an answer's start says, and the reason for it, as a part of an entry. */
+export function answerPiece(status: number, detail: string): Buffer {
+  const kept = answers.get(status)
+  if (kept !== undefined && kept.detail === detail) return kept.bytes
+  const bytes = writtenAnswer(status, detail)
+  answers.set(status, { detail, bytes })
+  return bytes
+}
+
+function writtenAnswer(status: number, detail: string): Buffer {
   return written((out) => {
+    const response = out.begin(ENTRY.response)
     if (status > 0) {
       const code = out.begin(1)
       out.number(1, status)
       out.end(code)
     }
     out.text(6, detail)
+    out.end(response)
   })
 }
 
-function writeConnection(out: WireWriter, facts: ConnectionFacts, type: number): void {
+/** Of a connection: its other ends, its TLS, and that the entry is one of one of its type (AccessLogType). */
+export function writeConnection(out: WireWriter, facts: ConnectionFacts, type: number): void {
   out.double(1, 1)
   out.number(33, type)
   writeAddress(out, 3, facts.destinationAddress, facts.destinationPort)
   if (facts.tls !== undefined) writeTls(out, facts, facts.tls)
   writeAddress(out, 20, facts.directSourceAddress, facts.sourcePort)
+}
+
+export function writeClient(out: WireWriter, { sourceAddress, sourcePort }: ConnectionFacts): void {
+  writeAddress(out, 2, sourceAddress, sourcePort)
 }
 
 function writeEndpoint(out: WireWriter, { address, port, unixPath }: EndpointPlan): void {
