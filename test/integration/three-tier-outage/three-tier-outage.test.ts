@@ -8,8 +8,11 @@ const MOST = 1.2
 const FREE = 10
 /** The pilot's own for every route. */
 const BY_DEFAULT = { retry_on: 'connect-failure,refused-stream,retriable-status-codes', num_retries: 2 }
-/** That of an operator who wants to see no error. A try may take as long at each tier as at the one before. */
-const EXPLICIT = { retry_on: '5xx', num_retries: 3, per_try_timeout: '0.25s' }
+/**
+ * That of an operator who wants to see no error. A try may take as long at each tier as at the one before: a quarter of the route's time,
+ * and longer than a busy machine stops for.
+ */
+const EXPLICIT = { retry_on: '5xx', num_retries: 3, per_try_timeout: '0.75s' }
 const NO_BUDGET = { circuit_breakers: { thresholds: [{ max_retries: 4_294_967_295 }] } }
 
 interface Load {

@@ -103,7 +103,8 @@ export class ThreeTiers {
 
 /** What the pilot writes, and that callers on this machine are inside. Only the first tier appends the client's address. */
 function managerOf(tier: number, retry_policy: object, areStrangers: boolean): Record<string, unknown> {
-  const route = { cluster: 'upstream', timeout: '1s', retry_policy }
+  // Long enough that none of a healthy server passes it on a machine that stops for a while.
+  const route = { cluster: 'upstream', timeout: '3s', retry_policy }
   return {
     use_remote_address: areStrangers || tier === 1,
     internal_address_config: {
