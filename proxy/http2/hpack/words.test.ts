@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { viewOf } from '../../../lib/words.ts'
+import { copyBytes, viewOf } from '../../../lib/words.ts'
 import { copyLower, equalBytes, equalLower, hashBytes, hashName } from './words.ts'
 
 const GUARD = 0xa5
@@ -8,13 +8,16 @@ const LENGTHS = Array.from({ length: 14 }, (_, length) => length)
 const SOURCE = Buffer.from(Array.from({ length: 256 }, (_, i) => (i * 97) & 255))
 const LOWER = Buffer.from([...SOURCE].map((byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte)))
 
-test('copyLower copies every byte in lower case, and none beside', () => {
+test.each([
+  ['copyBytes', copyBytes, SOURCE],
+  ['copyLower', copyLower, LOWER],
+] as const)('%s copies every byte, and none beside', (_, copy, expected) => {
   for (const length of LENGTHS) {
     for (let at = 0; at + length <= 256; at++) {
       const to = Buffer.alloc(length + 6, GUARD)
-      copyLower(viewOf(SOURCE), at, viewOf(to), 3, length)
+      copy(viewOf(SOURCE), at, viewOf(to), 3, length)
       const guards = Buffer.alloc(3, GUARD)
-      const wanted = Buffer.concat([guards, LOWER.subarray(at, at + length), guards])
+      const wanted = Buffer.concat([guards, expected.subarray(at, at + length), guards])
       if (!to.equals(wanted)) expect([at, length, to]).toEqual([at, length, wanted])
     }
   }

@@ -1,5 +1,5 @@
 /*
- * Bytes are compared, hashed and made small four at a time, as they are copied (lib/words.ts): the last word overlaps the one
+ * Bytes are compared, hashed and made small four at a time, much as they are copied (lib/words.ts): the last word overlaps the one
  * before it.
  */
 

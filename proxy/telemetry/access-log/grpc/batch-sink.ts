@@ -63,7 +63,7 @@ class BatchCall {
 /**
  * Sends entries to a gRPC service, many in one message: what they are in is written around them. What a server that is away, or
  * slow, does not take waits up to a bound; then the oldest go, and are counted. Batches whose call broke after it had begun are
- * counted as dropped and not sent again, since they may have arrived.
+ * counted as dropped and not sent again, since they may have arrived; of one that the server did nothing with, the first is sent again.
  */
 export class BatchSink implements Sink {
   readonly out: WireWriter

@@ -226,14 +226,14 @@ function writeTags(out: WireWriter, record: Subject, tags: readonly EntryTag[]):
 
 /** A TCPAccessLogEntry as field 1 of what is being written. */
 export function writeTcpEntry(out: WireWriter, record: ConnectionRecord, { tags }: EntryOptions): void {
-  const { facts, startMs, endMs, flag } = record
+  const { facts, flag } = record
   const entry = out.begin(1)
   out.raw(upstreamPiece(record, undefined, 0, '').bytes)
   const common = out.begin(ENTRY.common)
   writeConnection(out, facts, TYPE.tcpConnectionEnd)
   writeClient(out, facts)
   const to = out.room(FIXED_BYTES)
-  const at = putConnectionTimes(to, out.length, record.startWallMs, startMs, endMs)
+  const at = putConnectionTimes(to, out.length, record)
   out.cut(putNumber(to, at, COMMON.attempts, record.tries))
   if (flag !== '') writeFlags(out, [flag])
   writeTags(out, record, tags)

@@ -1,4 +1,5 @@
 import type { CallRecord } from '../../call-record.ts'
+import type { ConnectionRecord } from '../../connection-record.ts'
 import {
   bytesKey,
   firstByte,
@@ -88,14 +89,9 @@ function putEach(to: Memory, from: number, record: CallRecord): number {
 }
 
 /** The same of a connection, as far as it has them. */
-export function putConnectionTimes(
-  to: Memory,
-  from: number,
-  startWallMs: number,
-  startMs: number,
-  endMs: number,
-): number {
-  let at = putTime(to, from, KEY.startTime, startWallMs)
+export function putConnectionTimes(to: Memory, from: number, record: ConnectionRecord): number {
+  const { startMs, endMs } = record
+  let at = putTime(to, from, KEY.startTime, record.startWallMs)
   at = putSince(to, at, KEY.lastSent, startMs, endMs)
   return putSince(to, at, KEY.duration, startMs, endMs)
 }
