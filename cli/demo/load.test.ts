@@ -47,6 +47,24 @@ test('slow answers do not slow the load, and are counted whole', async () => {
   expect(load.samples.every(({ sentMs, doneMs }) => doneMs - sentMs >= 149)).toBe(true)
 })
 
+test('no more than 64 wait for an answer; the rest is put off', async () => {
+  const waiting: (() => void)[] = []
+  const load = await start((_request, response) => {
+    waiting.push(() => response.end('{"version":"v1"}'))
+  })
+  while (waiting.length < 64) await pause(5)
+  await pause(50)
+  expect(waiting).toHaveLength(64)
+  expect(load.putOffMs).toBe(0)
+  for (const answer of waiting.splice(0)) answer()
+  while (waiting.length === 0) await pause(5)
+  expect(load.putOffMs).toBeGreaterThan(30)
+  // What was due meanwhile does not come at once.
+  expect(waiting.length).toBeLessThan(10)
+  load.stop()
+  for (const answer of waiting.splice(0)) answer()
+})
+
 test('one in so many is the test user', async () => {
   const load = await start((request, response) => {
     response.end(JSON.stringify({ version: request.headers.cookie === 'session=1' ? 'v2' : 'v1' }))

@@ -15,10 +15,15 @@ export interface LoadOptions {
 }
 
 const TIMEOUT_MS = 3000
+/**
+ * So many requests wait for their answers at most. A machine too slow for the rate would else gather a queue until
+ * requests time out, which says nothing about the mesh.
+ */
+const MAX_PENDING = 64
 
 /**
  * Requests at a steady rate, whether or not earlier ones were answered: a slow answer does not spare the mesh the next
- * request, and is measured from when the request was due.
+ * request, and is measured from when the request was due. Only when `MAX_PENDING` wait is the rest put off.
  */
 export class Load {
   /** In the order in which they ended. */
@@ -28,6 +33,9 @@ export class Load {
   readonly #pending = new Set<number>()
   #startedMs = 0
   #sent = 0
+  /** How much later than first planned the next requests are due. */
+  #putOffMs = 0
+  #isFull = false
   #timer: Timer | undefined
 
   constructor(options: LoadOptions) {
@@ -43,6 +51,12 @@ export class Load {
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    this.#isFull = false
+  }
+
+  /** For how long requests were put off so far, because as many as may be had no answer yet. */
+  get putOffMs(): number {
+    return this.#putOffMs
   }
 
   /** Whether every request that was sent before this time has ended. */
@@ -59,14 +73,26 @@ export class Load {
   #tick(): void {
     const { clock, ratePerS } = this.#options
     for (;;) {
-      const dueMs = this.#startedMs + (this.#sent * 1000) / ratePerS
+      const dueMs = this.#startedMs + this.#putOffMs + (this.#sent * 1000) / ratePerS
       const waitMs = dueMs - clock.nowMs()
       if (waitMs > 0) {
         this.#timer = clock.setTimer(waitMs, () => this.#tick())
         return
       }
+      if (this.#pending.size >= MAX_PENDING) {
+        this.#isFull = true
+        return
+      }
       this.#send(dueMs)
     }
+  }
+
+  /** Goes on with the requests that an answer has made room for; the time that they waited is left out of the plan. */
+  #goOn(): void {
+    const { clock, ratePerS } = this.#options
+    this.#isFull = false
+    this.#putOffMs = clock.nowMs() - this.#startedMs - (this.#sent * 1000) / ratePerS
+    this.#tick()
   }
 
   #send(sentMs: number): void {
@@ -77,6 +103,7 @@ export class Load {
     const end = (version: string, error: string) => {
       if (!this.#pending.delete(sentMs)) return
       this.samples.push({ sender, sentMs, doneMs: clock.nowMs(), version, error })
+      if (this.#isFull) this.#goOn()
     }
     const headers = sender === 'test users' ? { cookie: testUserCookie } : {}
     const outgoing = request({ ...target, path, headers, agent: this.#agent, timeout: TIMEOUT_MS })

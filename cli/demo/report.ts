@@ -9,6 +9,8 @@ import { RATE_PER_S, type StepResult, TEST_USER } from './story.ts'
 import { type CallResult, SECURITY_FILE } from './who-may-call.ts'
 
 const MAX_FAILURES_SHOWN = 5
+/** Less is not worth a line. */
+const MIN_PUT_OFF_MS = 50
 
 const SHARE_COLUMNS: readonly Column<MeasuredShare>[] = [
   { header: 'who', value: (share) => share.who },
@@ -69,7 +71,7 @@ export function writtenText(step: Step, text: string): string {
 }
 
 export function resultText(result: StepResult): string {
-  const { step, effectMs, lastAnswerMs, darkCalls, failures } = result
+  const { step, effectMs, lastAnswerMs, darkCalls, failures, putOffMs } = result
   const lines: string[] = []
   if (effectMs !== undefined) lines.push(`${step.effect} ${Math.round(effectMs)} ms after the write`)
   lines.push('', formatTable(SHARE_COLUMNS, result.shares))
@@ -79,6 +81,8 @@ export function resultText(result: StepResult): string {
   const verdict = result.hasPassed ? pc.green('ok') : pc.red('FAILED')
   const latency = `p50 ${milliseconds(result.p50Ms)}, p99 ${milliseconds(result.p99Ms)}`
   lines.push(`${result.requests} requests, ${failures.length} errors, ${latency}: ${verdict}`)
+  if (putOffMs >= MIN_PUT_OFF_MS)
+    lines.push(`this machine is too slow for ${RATE_PER_S} requests/s: put off by ${seconds(putOffMs)}`)
   for (const failure of failures.slice(0, MAX_FAILURES_SHOWN)) lines.push(pc.red(`error: ${failure}`))
   return indent(lines.join('\n'))
 }

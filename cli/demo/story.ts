@@ -28,6 +28,8 @@ export interface StepResult {
   /** All of the step, from its write on. */
   readonly requests: number
   readonly failures: readonly string[]
+  /** For how long the load was put off, because the machine did not bear its rate. */
+  readonly putOffMs: number
   readonly p50Ms: number
   readonly p99Ms: number
   /** Milliseconds from the file's write until the last answer of the version that was left. */
@@ -75,6 +77,7 @@ export async function tellStory(mesh: BookinfoMesh, events: StoryEvents): Promis
 
 async function takeStep(mesh: BookinfoMesh, load: Load, step: Step, fromMs: number, events: StoryEvents) {
   const writtenMs = systemClock.nowMs()
+  const putOffBeforeMs = load.putOffMs
   events.onWritten(step, await step.change(mesh))
   let effectMs: number | undefined
   if (step.file !== '') {
@@ -97,6 +100,7 @@ async function takeStep(mesh: BookinfoMesh, load: Load, step: Step, fromMs: numb
     shares,
     requests: all.length,
     failures,
+    putOffMs: load.putOffMs - putOffBeforeMs,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
     lastAnswerMs: step.leaves === undefined ? undefined : lastAnswer(load.samples, step.leaves) - writtenMs,
