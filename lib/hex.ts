@@ -10,5 +10,12 @@ export function hexDigits(bits: number): number {
   return digits + 0x3030_3030 + letters * BEFORE_LETTERS
 }
 
+/** The 16 bits of four hexadecimal digits of either case, as DataView.getUint32() reads them: what hexDigits() was given. */
+export function ofHexDigits(digits: number): number {
+  const values = (digits & 0x0f0f_0f0f) + ((digits >>> 6) & 0x0101_0101) * 9
+  const pairs = values | (values >>> 4)
+  return ((pairs >>> 8) & 0xff00) | (pairs & 0xff)
+}
+
 /** `a` - 10 - `0` */
 const BEFORE_LETTERS = 39

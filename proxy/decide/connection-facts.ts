@@ -23,6 +23,8 @@ export interface ConnectionFacts {
   applicationProtocols: readonly string[]
   /** undefined before the handshake, and in plain text. */
   tls: TlsFacts | undefined
+  /** What the access log keeps of the connection; undefined before it has. */
+  logNote: object | undefined
 }
 
 /** Asks for the addresses now: a socket that is closed has none any more, unless it was asked before. */
@@ -45,6 +47,7 @@ export class SocketFacts implements ConnectionFacts {
   serverName = ''
   applicationProtocols = NO_PROTOCOLS
   tls: TlsFacts | undefined = undefined
+  logNote: object | undefined = undefined
   readonly #socket: Socket
   #destinationAddress: string | undefined
   #destinationPort: number | undefined
@@ -109,6 +112,7 @@ export function connectionFacts(known: Partial<ConnectionFacts>): ConnectionFact
     serverName: '',
     applicationProtocols: NO_PROTOCOLS,
     tls: undefined,
+    logNote: undefined,
     ...known,
   }
 }

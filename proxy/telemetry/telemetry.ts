@@ -42,6 +42,9 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   readonly #ended: EndedCalls
   /** Also those of earlier plans, as long as connections go on by them. */
   readonly #calls = new WeakMap<HttpManagerPlan, CallObservers>()
+  /** Whom somebody asked for last, who is mostly asked for next. */
+  #lastManager: HttpManagerPlan | undefined
+  #lastObservers: CallObservers | undefined
   readonly #connections = new WeakMap<TcpProxyPlan | ListenerPlan, ConnectionObservers>()
 
   constructor(stream: StreamContext, node: NodeFacts, seriesLimit: number) {
@@ -58,7 +61,11 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
   }
 
   observersOf(manager: HttpManagerPlan): CallObservers | undefined {
-    return manager.observers.length === 0 ? undefined : this.#calls.get(manager)
+    if (manager !== this.#lastManager) {
+      this.#lastManager = manager
+      this.#lastObservers = manager.observers.length === 0 ? undefined : this.#calls.get(manager)
+    }
+    return this.#lastObservers
   }
 
   connectionObserversOf(of: TcpProxyPlan | ListenerPlan): ConnectionObservers | undefined {
@@ -79,6 +86,7 @@ export class Telemetry implements ObserverDirectory, ObserverContext {
 
   /** Before calls meet the plan: makes the observers that it has, and lets go what it no longer wants. */
   setPlan(plan: Plan): void {
+    this.#lastManager = undefined
     const onBug = (thrown: unknown) => this.stream.bugs.report('telemetry', thrown)
     const observeConnections = (of: TcpProxyPlan | ListenerPlan) => {
       const observers = of.observers.map((one) => one.create(this))

@@ -34,6 +34,8 @@ export class Host {
   #dropped: ConnectionPool[] = []
   /** The connections of tunnels that end here, made when the first comes. */
   raw: RawConnections | undefined
+  /** What the access log keeps of the host; undefined before it has. */
+  logNote: object | undefined
 
   constructor(plan: EndpointPlan) {
     this.plan = plan

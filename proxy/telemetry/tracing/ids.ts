@@ -15,7 +15,9 @@ const SPAN_ID_LENGTH = 16
 /** Where the parts of a traceparent of version 00 begin, and how long it is. */
 export const TRACEPARENT = { traceId: 3, spanId: 36, flags: 53, length: 55 } as const
 
-const BLANK = `00-${'0'.repeat(TRACE_ID_LENGTH)}-${'0'.repeat(SPAN_ID_LENGTH)}-00`
+/** Where the half of its trace begins that is of this call alone. */
+const LOW_HALF = TRACEPARENT.traceId + TRACE_ID_LENGTH / 2
+const BLANK_ID = '0'.repeat(SPAN_ID_LENGTH)
 /** Of one identifier. */
 const digits = Buffer.alloc(TRACE_ID_LENGTH)
 const digitsView = viewOf(digits)
@@ -56,17 +58,33 @@ export class TraceIds implements Sink {
     return latin1(digits, 0, SPAN_ID_LENGTH)
   }
 
+  /**
+   * Nobody keeps the calls that these are for. So 64 bits are drawn for each, of which it has both: the half of its trace's identifier
+   * that is said to be random where one is (W3C, level 2), and its span's, which need only be the one of its kind in the trace.
+   */
   #madeTraceparents(): FieldBatch {
-    const batch = new FieldBatch('traceparent', BLANK, BATCH)
+    const words = this.#words
+    const batch = new FieldBatch('traceparent', `00-${this.spanId()}${BLANK_ID}-${BLANK_ID}-00`, BATCH)
     const { view, valueOffset, lineLength, end } = batch
     for (let at = valueOffset; at < end; at += lineLength) {
-      fill(this.#words, view, at + TRACEPARENT.traceId, TRACE_ID_LENGTH)
-      fill(this.#words, view, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
+      let [high, low] = [words.next(), words.next()]
+      while ((high | low) === 0) [high, low] = [words.next(), words.next()]
+      const [first, second] = [hexDigits(high >>> 16), hexDigits(high & 0xffff)]
+      const [third, fourth] = [hexDigits(low >>> 16), hexDigits(low & 0xffff)]
+      put(view, at + LOW_HALF, first, second, third, fourth)
+      put(view, at + TRACEPARENT.spanId, first, second, third, fourth)
     }
     return batch
   }
 
   close(): void {}
+}
+
+function put(into: DataView, at: number, first: number, second: number, third: number, fourth: number): void {
+  into.setUint32(at, first)
+  into.setUint32(at + 4, second)
+  into.setUint32(at + 8, third)
+  into.setUint32(at + 12, fourth)
 }
 
 /** Random digits, eight a draw, not all of them zero. */

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import { seededRandom } from '../../../lib/random.ts'
 import { parseRequestHead } from '../../http1/request-parser.ts'
 import { RequestHead } from '../../stream/message.ts'
+import { RequestIds } from '../../stream/request-ids.ts'
 import type { SamplingPlan } from './plan.ts'
 import { drawTraced } from './sampling.ts'
 import { TraceFields } from './trace-fields.ts'
@@ -48,6 +49,22 @@ test('what is drawn is written into the identifier', () => {
 test('the identifier is the die', () => {
   expect(draw({ ...ALWAYS, random: 50.02 })).toBe('true 9')
   expect(draw({ ...ALWAYS, random: 50.01 })).toBe('false 4')
+})
+
+test('an identifier that is made here is drawn as one that came', () => {
+  const ids = new RequestIds()
+  let drawn = 0
+  for (let i = 0; i < 300; i++) {
+    const own = new RequestHead()
+    ids.addTo(own)
+    const id = own.get('x-request-id') as string
+    const plan = { ...ALWAYS, random: 30 }
+    const outcome = `${drawTraced(own, fieldsOf(own), plan, seededRandom(1))} ${own.get('x-request-id')?.[14]}`
+    expect(outcome).toBe(draw(plan, {}, id))
+    if (outcome === 'true 9') drawn++
+  }
+  // Five standard deviations.
+  expect(Math.abs(drawn - 90)).toBeLessThan(40)
 })
 
 test('who asks for it is traced: a client as far as clients may, a part of the mesh always', () => {

@@ -1,3 +1,4 @@
+import { ofHexDigits } from '../../../lib/hex.ts'
 import { latin1 } from '../../../lib/latin1.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { RequestHead } from '../../stream/message.ts'
@@ -30,6 +31,7 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
   // Several are one text with commas, which is no UUID.
   if (fields.requestIds !== 1) return false
   const index = fields.requestIdAt
+  if (index < 0 && isOwnUndrawn(head, fields, plan)) return false
   const length = index < 0 ? head.addedLength(fields.addedRequestIdAt) : head.valueLength(index)
   if (length !== UUID_LENGTH) return false
   let { bytes } = head
@@ -69,6 +71,15 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
   return reason !== NONE
 }
 
+/** Whether the identifier was made here, so that it is a UUID without a reason, and nothing but its digits could give it one. */
+function isOwnUndrawn(head: RequestHead, fields: TraceFields, plan: SamplingPlan): boolean {
+  const batch = head.addedBatch(fields.addedRequestIdAt)
+  if (batch === undefined || !plan.usesRequestId || (fields.found & MAY_BE_FORCED) !== 0) return false
+  const start = head.addedLine(fields.addedRequestIdAt) + batch.valueOffset
+  const high = ofHexDigits(batch.view.getUint32(start))
+  return dieOfBits((high << 16) | ofHexDigits(batch.view.getUint32(start + 4))) / 100 >= plan.random
+}
+
 /** The value of the first eight digits modulo 10,000; -1 where they are none. */
 function dieOf(bytes: Buffer, start: number): number {
   let bits = 0
@@ -77,7 +88,11 @@ function dieOf(bytes: Buffer, start: number): number {
     if (digit < 0) return -1
     bits = (bits << 4) | digit
   }
-  // In two steps, since of a number beyond 31 bits the remainder would be one of doubles, which takes ten times as long.
+  return dieOfBits(bits)
+}
+
+/** In two steps, since of a number beyond 31 bits the remainder would be one of doubles, which takes ten times as long. */
+function dieOfBits(bits: number): number {
   return (((bits >>> 1) % 5000) << 1) | (bits & 1)
 }
 

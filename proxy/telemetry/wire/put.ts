@@ -8,15 +8,19 @@ import { copyBytes, viewOf } from '../../../lib/words.ts'
  * room at each part, which is easier and takes longer.
  */
 
-/** Where messages are put together. */
+/** Where messages are put together, or parts of them are kept. */
 export class Memory {
   readonly bytes: Buffer
   /** Of the same bytes. */
   readonly view: DataView
 
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafeSlow(size)
-    this.view = viewOf(this.bytes)
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+    this.view = viewOf(bytes)
+  }
+
+  static of(size: number): Memory {
+    return new Memory(Buffer.allocUnsafeSlow(size))
   }
 }
 
@@ -77,6 +81,13 @@ export function putNanoseconds({ bytes, view }: Memory, at: number, key: number,
   view.setUint32(start, low % BITS_32, true)
   view.setUint32(start + 4, Math.floor(micros / BITS_32) * 1000 + Math.floor(low / BITS_32), true)
   return start + 8
+}
+
+/** Whole parts that are kept: often more than a few bytes, for which a call into the runtime would take longer. */
+export function putPiece({ view }: Memory, at: number, piece: Memory): number {
+  const { length } = piece.bytes
+  copyBytes(piece.view, 0, view, at, length)
+  return at + length
 }
 
 /** Whole parts, written elsewhere. */

@@ -9,7 +9,7 @@ export class WireWriter {
   #end = 0
 
   constructor(size: number) {
-    this.#memory = new put.Memory(size)
+    this.#memory = put.Memory.of(size)
   }
 
   get length(): number {
@@ -43,7 +43,7 @@ export class WireWriter {
 
   #grow(size: number): void {
     const { bytes } = this.#memory
-    this.#memory = new put.Memory(Math.max(2 * bytes.length, this.#end + size))
+    this.#memory = put.Memory.of(Math.max(2 * bytes.length, this.#end + size))
     bytes.copy(this.#memory.bytes, 0, 0, this.#end)
   }
 

@@ -152,7 +152,7 @@ export class BatchSink implements Sink {
       out.cut(this.#firstByte)
       return { body, memory: undefined, entries }
     }
-    const memory = out.moveTo(this.#spare.pop() ?? new Memory(this.#memoryBytes), this.#firstByte)
+    const memory = out.moveTo(this.#spare.pop() ?? Memory.of(this.#memoryBytes), this.#firstByte)
     const isReusable = memory.bytes.length === this.#memoryBytes
     return { body: memory.bytes.subarray(0, length), memory: isReusable ? memory : undefined, entries }
   }

@@ -13,7 +13,7 @@ import {
   putAgain,
   putIp,
   putNumber,
-  putRaw,
+  putPiece,
   putSlice,
   putText,
   putWords,
@@ -37,7 +37,7 @@ import {
   answerPiece,
   connectionStart,
   ENTRY,
-  NO_BYTES,
+  NOTHING,
   TYPE,
   upstreamPiece,
   writeClient,
@@ -105,19 +105,20 @@ export function writeHttpEntry(out: WireWriter, record: CallRecord, options: Ent
   const { clientAddress } = decision
   const connection = connectionStart(record.facts)
   const authority = decision.authority || head.authority
-  const start = connection.bytesOf(record.facts, head.scheme, authority, versionOf(head), clientAddress === '')
+  const start = connection.pieceOf(record.facts, head.scheme, authority, versionOf(head), clientAddress === '')
   const { status, detail } = record
   const upstream = upstreamPiece(record, decision.route, status, detail)
   const isUsual = status === upstream.status && detail === upstream.detail
-  const place = isUsual ? upstream.withAnswer : upstream.bytes
-  const answer = isUsual ? NO_BYTES : answerPiece(status, detail)
+  const place = isUsual ? upstream.withAnswer : upstream.piece
+  const answer = isUsual ? NOTHING : answerPiece(status, detail)
   const path = decision.path || head.path
   const textLength = clientAddress.length + path.length + 2 * PLACES.textLength
-  const to = out.room(FIXED_BYTES + start.length + place.length + answer.length + textLength)
+  const pieceLength = start.bytes.length + place.bytes.length + answer.bytes.length
+  const to = out.room(FIXED_BYTES + pieceLength + textLength)
   const entry = open(to, out.length, ENTRY_KEY)
-  let at = putRaw(to, entry, start)
-  at = putRaw(to, at, place)
-  at = putRaw(to, at, answer)
+  let at = putPiece(to, entry, start)
+  at = putPiece(to, at, place)
+  if (!isUsual) at = putPiece(to, at, answer)
   at = putCommon(to, at, record, clientAddress)
   at = putRequest(to, at, record, connection.numberOf(head.method), path)
   at = putResponse(to, at, record.sentBytes)
@@ -228,7 +229,7 @@ function writeTags(out: WireWriter, record: Subject, tags: readonly EntryTag[]):
 export function writeTcpEntry(out: WireWriter, record: ConnectionRecord, { tags }: EntryOptions): void {
   const { facts, flag } = record
   const entry = out.begin(1)
-  out.raw(upstreamPiece(record, undefined, 0, '').bytes)
+  out.raw(upstreamPiece(record, undefined, 0, '').piece.bytes)
   const common = out.begin(ENTRY.common)
   writeConnection(out, facts, TYPE.tcpConnectionEnd)
   writeClient(out, facts)

@@ -2,6 +2,7 @@ import type { ConnectionFacts } from '../../../decide/connection-facts.ts'
 import type { ClusterPlan, EndpointPlan, RoutePlan } from '../../../plan/plan.ts'
 import type { PeerIdentity } from '../../../tls/peer.ts'
 import type { Subject } from '../../cel/attributes.ts'
+import { Memory } from '../../wire/put.ts'
 import { WireWriter } from '../../wire/wire-writer.ts'
 import { bytesOf } from '../escape.ts'
 
@@ -31,15 +32,13 @@ const TLS_VERSIONS: Readonly<Record<string, number>> = { TLSv1: 1, 'TLSv1.1': 2,
 
 const scratch = new WireWriter(1024)
 
-/** Always of one class: what copies pieces is made for the one that it has seen. */
-function written(write: (out: WireWriter) => void): Buffer {
+function written(write: (out: WireWriter) => void): Memory {
   scratch.cut(0)
   write(scratch)
-  return scratch.copy()
+  return new Memory(scratch.copy())
 }
 
-export const NO_BYTES: Buffer = Buffer.alloc(0)
-const connections = new WeakMap<ConnectionFacts, ConnectionStart>()
+export const NOTHING = new Memory(Buffer.alloc(0))
 
 /** What entries of the calls of one connection begin with. Those of one connection mostly say the same. */
 class ConnectionStart {
@@ -47,11 +46,11 @@ class ConnectionStart {
   #authority = ''
   #version = 0
   #tellsClient = false
-  #bytes: Buffer = NO_BYTES
+  #piece = NOTHING
   #method = ''
   #methodNumber = 0
 
-  bytesOf(facts: ConnectionFacts, scheme: string, authority: string, version: number, tellsClient: boolean): Buffer {
+  pieceOf(facts: ConnectionFacts, scheme: string, authority: string, version: number, tellsClient: boolean): Memory {
     if (
       authority !== this.#authority ||
       scheme !== this.#scheme ||
@@ -62,9 +61,9 @@ class ConnectionStart {
       this.#authority = authority
       this.#version = version
       this.#tellsClient = tellsClient
-      this.#bytes = writtenStart(facts, scheme, authority, version, tellsClient)
+      this.#piece = writtenStart(facts, scheme, authority, version, tellsClient)
     }
-    return this.#bytes
+    return this.#piece
   }
 
   /** RequestMethod. */
@@ -78,12 +77,8 @@ class ConnectionStart {
 }
 
 export function connectionStart(facts: ConnectionFacts): ConnectionStart {
-  let start = connections.get(facts)
-  if (start === undefined) {
-    start = new ConnectionStart()
-    connections.set(facts, start)
-  }
-  return start
+  facts.logNote ??= new ConnectionStart()
+  return facts.logNote as ConnectionStart
 }
 
 /** Parts of an HTTPAccessLogEntry. `tellsClient` false: who the client is, somebody else says. */
@@ -93,7 +88,7 @@ function writtenStart(
   authority: string,
   version: number,
   tellsClient: boolean,
-): Buffer {
+): Memory {
   return written((out) => {
     const common = out.begin(ENTRY.common)
     writeConnection(out, facts, TYPE.downstreamEnd)
@@ -111,21 +106,22 @@ function writtenStart(
 interface UpstreamPiece {
   readonly cluster: ClusterPlan | undefined
   readonly route: RoutePlan | undefined
-  readonly bytes: Buffer
+  readonly piece: Memory
   readonly status: number
   readonly detail: string
-  readonly withAnswer: Buffer
+  readonly withAnswer: Memory
 }
 
 const NOWHERE: UpstreamPiece = {
   cluster: undefined,
   route: undefined,
-  bytes: NO_BYTES,
+  piece: NOTHING,
   status: -1,
   detail: '',
-  withAnswer: NO_BYTES,
+  withAnswer: NOTHING,
 }
-const upstreams = new WeakMap<object, UpstreamPiece>()
+/** By the cluster or the route, where it came to no host. */
+const hostless = new WeakMap<object, UpstreamPiece>()
 
 /** Of the endpoint's address, and the names of the cluster and the route. `status` and `detail`: of the answer. */
 export function upstreamPiece(
@@ -135,23 +131,24 @@ export function upstreamPiece(
   detail: string,
 ): UpstreamPiece {
   const clusterPlan = cluster?.plan
-  const key = host ?? clusterPlan ?? route
-  if (key === undefined) return NOWHERE
+  const key = clusterPlan ?? route
   // A host nearly always serves one route of one cluster.
-  const kept = upstreams.get(key)
+  const kept = host !== undefined ? (host.logNote as UpstreamPiece | undefined) : key && hostless.get(key)
   if (kept !== undefined && kept.cluster === clusterPlan && kept.route === route) return kept
-  const bytes = writtenUpstream(host, clusterPlan, route)
-  const withAnswer = Buffer.concat([bytes, answerPiece(status, detail)])
-  const piece = { cluster: clusterPlan, route, bytes, status, detail, withAnswer }
-  upstreams.set(key, piece)
-  return piece
+  if (host === undefined && key === undefined) return NOWHERE
+  const piece = writtenUpstream(host, clusterPlan, route)
+  const withAnswer = new Memory(Buffer.concat([piece.bytes, answerPiece(status, detail).bytes]))
+  const made = { cluster: clusterPlan, route, piece, status, detail, withAnswer }
+  if (host !== undefined) host.logNote = made
+  else if (key !== undefined) hostless.set(key, made)
+  return made
 }
 
 function writtenUpstream(
   host: Subject['host'],
   cluster: ClusterPlan | undefined,
   route: RoutePlan | undefined,
-): Buffer {
+): Memory {
   return written((out) => {
     const common = out.begin(ENTRY.common)
     if (host !== undefined) writeEndpoint(out, host.plan)
@@ -163,22 +160,22 @@ function writtenUpstream(
 
 interface AnswerPiece {
   readonly detail: string
-  readonly bytes: Buffer
+  readonly piece: Memory
 }
 
 /** By the status: the last of each. */
 const answers = new Map<number, AnswerPiece>()
 
 /** What an answer's start says, and the reason for it, as a part of an entry. */
-export function answerPiece(status: number, detail: string): Buffer {
+export function answerPiece(status: number, detail: string): Memory {
   const kept = answers.get(status)
-  if (kept !== undefined && kept.detail === detail) return kept.bytes
-  const bytes = writtenAnswer(status, detail)
-  answers.set(status, { detail, bytes })
-  return bytes
+  if (kept !== undefined && kept.detail === detail) return kept.piece
+  const piece = writtenAnswer(status, detail)
+  answers.set(status, { detail, piece })
+  return piece
 }
 
-function writtenAnswer(status: number, detail: string): Buffer {
+function writtenAnswer(status: number, detail: string): Memory {
   return written((out) => {
     const response = out.begin(ENTRY.response)
     if (status > 0) {
