@@ -20,9 +20,13 @@ function copyEights(from: DataView, at: number, to: DataView, toAt: number, leng
   const last = length - 8
   for (let i = 0; ; i = Math.min(i + 8, last)) {
     const eight = from.getFloat64(at + i, true)
-    // Of what is no number, one may become another (ECMA-262, NumericToRawBytes).
-    if (Number.isNaN(eight)) copyFours(from, at + i, to, toAt + i, 8)
-    else to.setFloat64(toAt + i, eight, true)
+    // Of what is no number, one may become another (ECMA-262, NumericToRawBytes). A call from which the loop goes on would have the
+    // views looked at anew each time.
+    if (Number.isNaN(eight)) {
+      copyFours(from, at + i, to, toAt + i, length - i)
+      return
+    }
+    to.setFloat64(toAt + i, eight, true)
     if (i === last) return
   }
 }

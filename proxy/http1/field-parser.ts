@@ -19,6 +19,7 @@ export function parseFields(
   let pos = start
   let count = 0
   let nameLengths = 0
+  let length = 0
   while (pos < end) {
     if (count === MAX_HEADERS) return HEAD_ERROR.tooManyHeaders
     const nameStart = pos
@@ -29,6 +30,7 @@ export function parseFields(
     at[slot] = nameStart - base
     at[slot + 1] = pos - base
     nameLengths |= 1 << (pos - nameStart)
+    length += pos - nameStart
     pos++
     while (bytes[pos] === SP || bytes[pos] === HTAB) pos++
     const valueStart = pos
@@ -38,12 +40,14 @@ export function parseFields(
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
     at[slot + 2] = valueStart - base
     at[slot + 3] = valueEnd - base
+    length += valueEnd - valueStart
     pos += 2
     count++
   }
   if (pos !== end) return HEAD_ERROR.codec
   into.count = count
   into.nameLengths = nameLengths
+  into.receivedLength = length
   at[count << 2] = end - base
   return undefined
 }

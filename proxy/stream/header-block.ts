@@ -32,6 +32,8 @@ export class HeaderBlock {
    * there. All are where nobody has looked.
    */
   nameLengths = -1
+  /** Characters of the names and values of all received fields; -1 where nobody has counted. */
+  receivedLength = -1
   /** One for all three arrays: most of what a small one costs is the memory behind it, and every connection has a block. */
   readonly #memory = new ArrayBuffer(AT_BYTES + 2 * MAX_HEADERS)
   /** Offsets from `base` of field i at 4i..4i+3; `at[4 * count]` is where the next field would begin. */
@@ -44,6 +46,8 @@ export class HeaderBlock {
   hasNeverIndexed = false
   readonly #removed = new Uint8Array(this.#memory, AT_BYTES + MAX_HEADERS, MAX_HEADERS)
   #removedCount = 0
+  /** Of the removed ones, as receivedLength. */
+  #removedLength = 0
   readonly #addedNames: string[] = []
   readonly #addedValues: (string | FieldBatch)[] = []
   /** Where the line begins of one that is of a batch. */
@@ -54,6 +58,7 @@ export class HeaderBlock {
     // A few fields are cleared faster by a loop than by a call into the runtime.
     if (this.#removedCount > 0) {
       this.#removedCount = 0
+      this.#removedLength = 0
       for (let i = 0; i < this.count; i++) this.#removed[i] = 0
     }
     if (this.hasNeverIndexed) {
@@ -63,6 +68,7 @@ export class HeaderBlock {
     this.#addedCount = 0
     this.count = 0
     this.nameLengths = -1
+    this.receivedLength = -1
   }
 
   /** Takes over another block's fields and edits, in bytes of its own. */
@@ -74,9 +80,11 @@ export class HeaderBlock {
     this.base = 0
     this.count = other.count
     this.nameLengths = other.nameLengths
+    this.receivedLength = other.receivedLength
     this.at.set(other.at)
     this.#removed.set(other.#removed)
     this.#removedCount = other.#removedCount
+    this.#removedLength = other.#removedLength
     this.neverIndexed.set(other.neverIndexed)
     this.hasNeverIndexed = other.hasNeverIndexed
     for (let i = 0; i < other.#addedCount; i++) {
@@ -141,13 +149,8 @@ export class HeaderBlock {
     return false
   }
 
-  /** Whether isRemoved() is true of any field. */
-  get hasRemoved(): boolean {
-    return this.#removedCount > 0
-  }
-
   isRemoved(index: number): boolean {
-    return this.#removed[index] === 1
+    return this.#removedCount > 0 && this.#removed[index] === 1
   }
 
   /** Fields that were added, apart from those received. */
@@ -211,17 +214,23 @@ export class HeaderBlock {
     if (this.#removed[index] === 1) return
     this.#removed[index] = 1
     this.#removedCount++
+    this.#removedLength += this.#fieldLength(index)
+  }
+
+  /** Characters of the name and the value. */
+  #fieldLength(index: number): number {
+    const { at } = this
+    const from = index * STRIDE
+    return (at[from + 1] as number) - (at[from] as number) + (at[from + 3] as number) - (at[from + 2] as number)
   }
 
   /** Characters of the names and values of all fields that would be written out. */
   get textLength(): number {
-    const { at, count } = this
-    let length = 0
-    for (let i = 0; i < count; i++) {
-      if (this.#removed[i] === 1) continue
-      const from = i * STRIDE
-      length += (at[from + 1] as number) - (at[from] as number) + (at[from + 3] as number) - (at[from + 2] as number)
+    if (this.receivedLength < 0) {
+      this.receivedLength = 0
+      for (let i = 0; i < this.count; i++) this.receivedLength += this.#fieldLength(i)
     }
+    let length = this.receivedLength - this.#removedLength
     for (let i = 0; i < this.#addedCount; i++) {
       length += (this.#addedNames[i] as string).length + this.addedLength(i)
     }

@@ -122,12 +122,14 @@ function requestSize(record: CallRecord): number {
 }
 
 /** As Envoy counts a message's fields: the texts of names and values, those of the start line among them. */
-export function headBytes(head: RequestHead, textLength = head.textLength): number {
+export function headBytes(head: RequestHead): number {
   let bytes = ':method:path:scheme:authority'.length
   bytes += head.method.length + head.path.length + head.scheme.length + head.authority.length
-  bytes += textLength
+  bytes += head.textLength
   const { hostIndex } = head
-  return hostIndex < 0 || head.isRemoved(hostIndex) ? bytes : bytes - 'host'.length - head.valueLength(hostIndex)
+  if (hostIndex < 0 || head.isRemoved(hostIndex)) return bytes
+  const isAuthority = !head.authorityRewritten && !head.isHttp2
+  return bytes - 'host'.length - (isAuthority ? head.authority.length : head.valueLength(hostIndex))
 }
 
 function grpcStatus(record: CallRecord): number | undefined {

@@ -13,9 +13,11 @@ export class Memory {
   readonly bytes: Buffer
   /** Of the same bytes. */
   readonly view: DataView
+  readonly length: number
 
   constructor(bytes: Buffer) {
     this.bytes = bytes
+    this.length = bytes.length
     this.view = viewOf(bytes)
   }
 
@@ -85,7 +87,7 @@ export function putNanoseconds({ bytes, view }: Memory, at: number, key: number,
 
 /** Whole parts that are kept: often more than a few bytes, for which a call into the runtime would take longer. */
 export function putPiece({ view }: Memory, at: number, piece: Memory): number {
-  const { length } = piece.bytes
+  const { length } = piece
   copyBytes(piece.view, 0, view, at, length)
   return at + length
 }

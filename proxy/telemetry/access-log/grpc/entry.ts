@@ -112,8 +112,8 @@ export function writeHttpEntry(out: WireWriter, record: CallRecord, options: Ent
   const place = isUsual ? upstream.withAnswer : upstream.piece
   const answer = isUsual ? NOTHING : answerPiece(status, detail)
   const path = decision.path || head.path
-  const textLength = clientAddress.length + path.length + 2 * PLACES.textLength
-  const pieceLength = start.bytes.length + place.bytes.length + answer.bytes.length
+  const textLength = clientAddress.length + path.length + 2 * head.textLength
+  const pieceLength = start.length + place.length + answer.length
   const to = out.room(FIXED_BYTES + pieceLength + textLength)
   const entry = open(to, out.length, ENTRY_KEY)
   let at = putPiece(to, entry, start)
@@ -154,7 +154,7 @@ function putRequest(to: Memory, start: number, record: CallRecord, method: numbe
   at = putField(to, at, REQUEST.forwardedFor, head, FORWARDED_FOR)
   at = putAgain(to, at, REQUEST.requestId, idFrom, idEnd)
   at = putField(to, at, REQUEST.originalPath, head, ORIGINAL_PATH)
-  at = putNumber(to, at, REQUEST.headersBytes, headBytes(head, PLACES.textLength))
+  at = putNumber(to, at, REQUEST.headersBytes, headBytes(head))
   at = putNumber(to, at, REQUEST.bodyBytes, record.receivedBytes)
   close(to, request, at)
   return at

@@ -15,40 +15,37 @@ NAMES.forEach(({ length }, which) => {
   BY_LENGTH[length] = which
 })
 
+/** The lengths, as HeaderBlock.nameLengths has them. */
+const LENGTHS = NAMES.reduce((bits, { length }) => bits | (1 << length), 0)
+
 /**
  * Where those fields are, found in one look at the head: an index among the received fields, or beyond them among those that
  * were added. One is used again for every request.
  */
 export class HeadPlaces {
   readonly places = new Int32Array(NAMES.length)
-  /** As HeaderBlock.textLength. */
-  textLength = 0
 
   find(head: HeaderBlock): void {
     const { at, count, bytes, base, addedCount } = head
     const { places } = this
     for (let i = 0; i < places.length; i++) places[i] = ABSENT
-    const { hasRemoved } = head
-    let textLength = 0
-    for (let i = 0; i < count; i++) {
-      if (hasRemoved && head.isRemoved(i)) continue
-      const from = i << 2
-      const start = at[from] as number
-      const length = (at[from + 1] as number) - start
-      textLength += length + (at[from + 3] as number) - (at[from + 2] as number)
+    // Where a request begins is seldom in the processor's caches any more when it ends.
+    const received = (head.nameLengths & LENGTHS) === 0 ? 0 : count
+    for (let i = 0; i < received; i++) {
+      const start = at[i << 2] as number
+      const length = (at[(i << 2) + 1] as number) - start
       const which = length < BY_LENGTH.length ? (BY_LENGTH[length] as number) : ABSENT
-      if (which !== ABSENT && spells(bytes, base + start, NAMES[which] as string)) this.#note(which, i)
+      if (which === ABSENT || head.isRemoved(i)) continue
+      if (spells(bytes, base + start, NAMES[which] as string)) this.#note(which, i)
     }
     for (let i = 0; i < addedCount; i++) {
       const name = head.addedName(i)
       const { length } = name
-      textLength += length + head.addedLength(i)
       const which = length < BY_LENGTH.length ? (BY_LENGTH[length] as number) : ABSENT
       if (which === ABSENT) continue
       const wanted = NAMES[which] as string
       if (name === wanted || name.toLowerCase() === wanted) this.#note(which, count + i)
     }
-    this.textLength = textLength
   }
 
   #note(which: number, place: number): void {
