@@ -70,10 +70,15 @@ export class Load {
     this.#agent.destroy()
   }
 
+  /** When the next request is due. */
+  get #dueMs(): number {
+    return this.#startedMs + this.#putOffMs + (this.#sent * 1000) / this.#options.ratePerS
+  }
+
   #tick(): void {
-    const { clock, ratePerS } = this.#options
+    const { clock } = this.#options
     for (;;) {
-      const dueMs = this.#startedMs + this.#putOffMs + (this.#sent * 1000) / ratePerS
+      const dueMs = this.#dueMs
       const waitMs = dueMs - clock.nowMs()
       if (waitMs > 0) {
         this.#timer = clock.setTimer(waitMs, () => this.#tick())
@@ -89,9 +94,8 @@ export class Load {
 
   /** Goes on with the requests that an answer has made room for; the time that they waited is left out of the plan. */
   #goOn(): void {
-    const { clock, ratePerS } = this.#options
     this.#isFull = false
-    this.#putOffMs = clock.nowMs() - this.#startedMs - (this.#sent * 1000) / ratePerS
+    this.#putOffMs += this.#options.clock.nowMs() - this.#dueMs
     this.#tick()
   }
 

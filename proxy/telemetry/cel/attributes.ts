@@ -128,8 +128,8 @@ export function headBytes(head: RequestHead): number {
   bytes += head.textLength
   const { hostIndex } = head
   if (hostIndex < 0 || head.isRemoved(hostIndex)) return bytes
-  const isAuthority = !head.authorityRewritten && !head.isHttp2
-  return bytes - 'host'.length - (isAuthority ? head.authority.length : head.valueLength(hostIndex))
+  const saysAuthority = !head.authorityRewritten && !head.isHttp2
+  return bytes - 'host'.length - (saysAuthority ? head.authority.length : head.valueLength(hostIndex))
 }
 
 function grpcStatus(record: CallRecord): number | undefined {

@@ -121,7 +121,7 @@ const NOWHERE: UpstreamPiece = {
   withAnswer: NOTHING,
 }
 /** By the cluster or the route, where it came to no host. */
-const hostless = new WeakMap<object, UpstreamPiece>()
+const hostless = new WeakMap<object, UpstreamPiece>([[NOWHERE, NOWHERE]])
 
 /** Of the endpoint's address, and the names of the cluster and the route. `status` and `detail`: of the answer. */
 export function upstreamPiece(
@@ -131,16 +131,15 @@ export function upstreamPiece(
   detail: string,
 ): UpstreamPiece {
   const clusterPlan = cluster?.plan
-  const key = clusterPlan ?? route
+  const key = clusterPlan ?? route ?? NOWHERE
   // A host nearly always serves one route of one cluster.
-  const kept = host !== undefined ? (host.logNote as UpstreamPiece | undefined) : key && hostless.get(key)
+  const kept = host === undefined ? hostless.get(key) : (host.logNote as UpstreamPiece | undefined)
   if (kept !== undefined && kept.cluster === clusterPlan && kept.route === route) return kept
-  if (host === undefined && key === undefined) return NOWHERE
   const piece = writtenUpstream(host, clusterPlan, route)
   const withAnswer = new Memory(Buffer.concat([piece.bytes, answerPiece(status, detail).bytes]))
   const made = { cluster: clusterPlan, route, piece, status, detail, withAnswer }
-  if (host !== undefined) host.logNote = made
-  else if (key !== undefined) hostless.set(key, made)
+  if (host === undefined) hostless.set(key, made)
+  else host.logNote = made
   return made
 }
 
