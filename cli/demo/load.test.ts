@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from '@jest/globals'
-import { systemClock } from '../../lib/clock.ts'
+import { type Clock, ManualClock, systemClock } from '../../lib/clock.ts'
 import { Load } from './load.ts'
 
 let server: Server | undefined
@@ -14,12 +14,12 @@ afterEach(() => {
   server?.close()
 })
 
-async function start(answer: Parameters<typeof createServer>[1]): Promise<Load> {
+async function start(answer: Parameters<typeof createServer>[1], clock: Clock = systemClock): Promise<Load> {
   server = createServer(answer)
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   load = new Load({
-    clock: systemClock,
+    clock,
     target: { host: '127.0.0.1', port },
     path: '/',
     ratePerS: 200,
@@ -48,21 +48,24 @@ test('slow answers do not slow the load, and are counted whole', async () => {
 })
 
 test('no more than 64 wait for an answer; the rest is put off', async () => {
+  const clock = new ManualClock()
   const waiting: (() => void)[] = []
   const load = await start((_request, response) => {
     waiting.push(() => response.end('{"version":"v1"}'))
-  })
+  }, clock)
+  // One is due every 5 ms: the 65th at 320 ms.
+  clock.advance(365)
   while (waiting.length < 64) await pause(5)
-  await pause(50)
-  expect(waiting).toHaveLength(64)
   expect(load.putOffMs).toBe(0)
   for (const answer of waiting.splice(0)) answer()
-  while (waiting.length === 0) await pause(5)
-  expect(load.putOffMs).toBeGreaterThan(30)
-  // What was due meanwhile does not come at once.
-  expect(waiting.length).toBeLessThan(10)
-  load.stop()
+  while (load.samples.length < 64) await pause(5)
+  expect(load.putOffMs).toBe(45)
+  // What was due meanwhile does not come at once, nor later.
+  clock.advance(10)
+  while (waiting.length < 3) await pause(5)
   for (const answer of waiting.splice(0)) answer()
+  await drain(load)
+  expect(load.samples).toHaveLength(67)
 })
 
 test('one in so many is the test user', async () => {

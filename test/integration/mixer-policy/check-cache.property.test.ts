@@ -36,6 +36,9 @@ import { HeaderBlock } from '../../../proxy/stream/header-block.ts'
 const FRAME_HEADER_BYTES = 5
 const ROUNDS = 25
 const CALLS = 600
+/** How much is kept is the policies' luck: a run goes on, within a bound, until so many calls were answered from memory. */
+const MIN_HITS = ROUNDS * CALLS * 0.1
+const MAX_ROUNDS = 4 * ROUNDS
 
 /** What policies read; some of it is in no call, and one is another in each. */
 const ATTRIBUTES = [
@@ -181,7 +184,7 @@ test('what is kept is said only of calls of which the server would say it', () =
   process.stdout.write(`kept answers: LATEEN_TEST_SEED=${seed}\n`)
   const random = seededRandom(seed)
   let hits = 0
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < ROUNDS || (hits <= MIN_HITS && round < MAX_ROUNDS); round++) {
     const clock = new ManualClock()
     const memory = new FilterMemory({ clock } as unknown as StreamContext)
     const json = {
@@ -248,5 +251,5 @@ test('what is kept is said only of calls of which the server would say it', () =
     for (const [id, count] of uses) expect([seed, round, id, count <= most]).toEqual([seed, round, id, true])
   }
   // Else nothing was tested.
-  expect(hits).toBeGreaterThan(ROUNDS * CALLS * 0.1)
+  expect(hits).toBeGreaterThan(MIN_HITS)
 })
