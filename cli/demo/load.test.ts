@@ -56,6 +56,7 @@ test('no more than 64 wait for an answer; the rest is put off', async () => {
   // One is due every 5 ms: the 65th at 320 ms.
   clock.advance(365)
   while (waiting.length < 64) await pause(5)
+  expect(waiting).toHaveLength(64)
   expect(load.putOffMs).toBe(0)
   for (const answer of waiting.splice(0)) answer()
   while (load.samples.length < 64) await pause(5)
@@ -63,6 +64,7 @@ test('no more than 64 wait for an answer; the rest is put off', async () => {
   // What was due meanwhile does not come at once, nor later.
   clock.advance(10)
   while (waiting.length < 3) await pause(5)
+  expect(waiting).toHaveLength(3)
   for (const answer of waiting.splice(0)) answer()
   await drain(load)
   expect(load.samples).toHaveLength(67)
