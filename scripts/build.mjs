@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build } from 'rolldown'
 
 const BUNDLED = new Set(['@bufbuild/protobuf', '@bufbuild/cel'])
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -35,33 +35,28 @@ const entryPoints = [
 const dist = join(root, 'dist')
 const beside = join(root, 'dist.new')
 rmSync(beside, { recursive: true, force: true })
-await build({
-  absWorkingDir: root,
-  entryPoints,
-  outbase: '.',
-  outdir: beside,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
+const options = {
+  cwd: root,
   platform: 'node',
-  target: 'node20',
-  external: EXTERNAL,
+  transform: { target: 'node20' },
+  external: (id) => EXTERNAL.some((name) => id === name || id.startsWith(`${name}/`)),
+}
+const output = {
+  dir: beside,
+  format: 'esm',
   sourcemap: true,
-  chunkNames: 'chunks/[name]-[hash]',
-  logLevel: 'warning',
-})
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+  comments: { legal: true, annotation: false, jsdoc: false },
+}
+const named = (files) => Object.fromEntries(files.map((file) => [file.slice(0, -'.ts'.length), file]))
+await build({ ...options, input: named(entryPoints), output })
 // One file that needs nothing: it is loaded into other people's programs.
 await build({
-  absWorkingDir: root,
-  entryPoints: ['propagate/main.ts'],
-  outbase: '.',
-  outdir: beside,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  sourcemap: true,
-  logLevel: 'warning',
+  ...options,
+  external: [],
+  input: named(['propagate/main.ts']),
+  output: { ...output, codeSplitting: false },
 })
 chmodSync(join(beside, 'cli/main.js'), 0o755)
 rmSync(dist, { recursive: true, force: true })
