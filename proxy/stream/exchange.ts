@@ -271,14 +271,15 @@ export class Exchange implements Call, TriedRequest {
 
   #onDecided(): void {
     const { question, counted, delayMs, choice } = this.decision
+    const cluster = this.#context.cluster(choice?.cluster ?? '')
     // Who is told of the call is told where it was to go, even when a filter answers it, as in Envoy.
-    if (this.#record !== undefined && choice !== undefined) this.#record.cluster = this.#context.cluster(choice.cluster)
+    if (this.#record !== undefined && choice !== undefined) this.#record.cluster = cluster
     if (question !== undefined) this.#ask(question)
     else {
       for (let i = 0; i < counted.length; i++) this.#stats?.named(counted[i] as string).inc()
       this.#fault.begin(delayMs, this.#stats)
       if (delayMs > 0) this.#delay(delayMs)
-      else this.#carryOut()
+      else this.#carryOut(cluster)
     }
   }
 
@@ -300,16 +301,15 @@ export class Exchange implements Call, TriedRequest {
     this.#onDecided()
   }
 
-  #carryOut(): void {
+  #carryOut(cluster: Cluster | undefined): void {
     const decision = this.decision
     countRouted(this.#stats as ManagerStats, decision)
-    if (decision.outcome === 'forward') this.#forward()
+    if (decision.outcome === 'forward') this.#forward(cluster)
     else this.#reply()
   }
 
-  #forward(): void {
+  #forward(cluster: Cluster | undefined): void {
     const decision = this.decision
-    const cluster = this.#context.cluster(decision.choice?.cluster ?? '')
     if (cluster === undefined) {
       answer(decision, 503, 'cluster_not_found', 'NC')
       this.#stats?.no_cluster.inc()
@@ -358,7 +358,7 @@ export class Exchange implements Call, TriedRequest {
   onAnswerHead(attempt: UpstreamTry, head: ResponseHead): void {
     this.#idle.touch()
     if (this.#record !== undefined) {
-      this.#record.host = attempt.host
+      if (this.#record.host !== attempt.host) this.#record.host = attempt.host
       this.#record.isUpstreamAnswer = true
     }
     const { status } = head
@@ -466,7 +466,7 @@ export class Exchange implements Call, TriedRequest {
   #onDelayed(): void {
     if (!this.isActive) return
     this.#isDelayed = false
-    this.#carryOut()
+    this.#carryOut(this.#context.cluster(this.decision.choice?.cluster ?? ''))
   }
 
   /** From the request's start, part of which is over. */

@@ -17,6 +17,8 @@ export class FieldBatch {
   /** Where the value begins in its line. */
   readonly valueOffset: number
   readonly valueLength: number
+  /** Characters of the name and a value. */
+  readonly fieldLength: number
   readonly lines: Buffer
   /** Of the same bytes. */
   readonly view: DataView
@@ -30,6 +32,7 @@ export class FieldBatch {
     this.lineLength = line.length
     this.valueOffset = name.length + 2
     this.valueLength = value.length
+    this.fieldLength = name.length + value.length
     this.end = count * line.length
     this.lines = Buffer.allocUnsafe(this.end)
     putLatin1(this.lines, 0, line)

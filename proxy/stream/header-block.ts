@@ -53,6 +53,8 @@ export class HeaderBlock {
   /** Where the line begins of one that is of a batch. */
   readonly #addedLines: number[] = []
   #addedCount = 0
+  /** Characters of their names and values. */
+  #addedLength = 0
 
   clear(): void {
     // A few fields are cleared faster by a loop than by a call into the runtime.
@@ -66,6 +68,7 @@ export class HeaderBlock {
       this.neverIndexed.fill(0)
     }
     this.#addedCount = 0
+    this.#addedLength = 0
     this.count = 0
     this.nameLengths = -1
     this.receivedLength = -1
@@ -186,13 +189,17 @@ export class HeaderBlock {
   append(name: string, value: string): void {
     this.#addedNames[this.#addedCount] = name
     this.#addedValues[this.#addedCount++] = value
+    this.#addedLength += name.length + value.length
   }
 
   /** Adds the field whose line begins at `line` of a batch. */
   appendOf(batch: FieldBatch, line = 0): void {
-    this.#addedNames[this.#addedCount] = batch.name
-    this.#addedValues[this.#addedCount] = batch
+    // A connection's requests are mostly given the same, and to store a reference costs more than to see that it is there.
+    const i = this.#addedCount
+    if (this.#addedNames[i] !== batch.name) this.#addedNames[i] = batch.name
+    if (this.#addedValues[i] !== batch) this.#addedValues[i] = batch
     this.#addedLines[this.#addedCount++] = line
+    this.#addedLength += batch.fieldLength
   }
 
   set(name: string, value: string): void {
@@ -203,6 +210,7 @@ export class HeaderBlock {
   remove(lowerName: string): void {
     for (let i = this.find(lowerName); i >= 0; i = this.find(lowerName, i + 1)) this.removeAt(i)
     for (let i = this.#findAdded(lowerName, 0); i >= 0; i = this.#findAdded(lowerName, i)) {
+      this.#addedLength -= lowerName.length + this.addedLength(i)
       this.#addedNames.splice(i, 1)
       this.#addedValues.splice(i, 1)
       for (let k = i + 1; k < this.#addedCount; k++) this.#addedLines[k - 1] = this.#addedLines[k] as number
@@ -230,11 +238,7 @@ export class HeaderBlock {
       this.receivedLength = 0
       for (let i = 0; i < this.count; i++) this.receivedLength += this.#fieldLength(i)
     }
-    let length = this.receivedLength - this.#removedLength
-    for (let i = 0; i < this.#addedCount; i++) {
-      length += (this.#addedNames[i] as string).length + this.addedLength(i)
-    }
-    return length
+    return this.receivedLength - this.#removedLength + this.#addedLength
   }
 
   /** Every field that would be written out, in order. For explanation and copies, not for the hot path. */

@@ -32,6 +32,8 @@ export interface RecordedCall {
  * and decision, which stay until observers were told of the end (ended-calls.ts): keep nothing of it. Times are the monotonic clock's, in milliseconds; 0 where it did not come to that.
  */
 export class CallRecord {
+  /** What tells it from a ConnectionRecord: what class an object is of takes longer to find out. */
+  readonly isCall = true
   /** The request as it stands now: after onForward(), as it was sent upstream. */
   readonly head: RequestHead
   readonly facts: ConnectionFacts
@@ -92,8 +94,9 @@ export class CallRecord {
   }
 
   begin(observers: CallObservers, manager: HttpManagerPlan, startMs: number, startWallMs: number): void {
-    this.observers = observers
-    this.manager = manager
+    // To store a reference costs more than to see that it is there.
+    if (this.observers !== observers) this.observers = observers
+    if (this.manager !== manager) this.manager = manager
     this.startMs = startMs
     this.startWallMs = startWallMs
     this.requestEndMs = 0

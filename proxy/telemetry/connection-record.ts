@@ -5,6 +5,7 @@ import type { Host } from '../upstream/host.ts'
 
 /** What one connection is like, proxied as such or only observed, while it lasts and at its end. Times as in CallRecord. */
 export class ConnectionRecord {
+  readonly isCall = false
   readonly facts: ConnectionFacts
   readonly startWallMs: number
   readonly startMs: number

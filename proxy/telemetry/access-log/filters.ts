@@ -15,7 +15,6 @@ import { fractionOf, NEVER } from '../../plan/compile/common.ts'
 import { compileMetadataMatcher } from '../../plan/compile/metadata-matcher.ts'
 import { compileHeaderMatcher } from '../../plan/compile/route-match.ts'
 import { refuse } from '../../plan/plan-error.ts'
-import { CallRecord } from '../call-record.ts'
 import type { Subject } from '../cel/attributes.ts'
 import { compileCel } from '../cel/compile.ts'
 import { grpcStatusOf } from './grpc-status.ts'
@@ -66,7 +65,7 @@ export function compileLogFilter(
     case 'statusCodeFilter':
       return comparison(
         kind.value.comparison,
-        (subject) => (subject instanceof CallRecord ? subject.status : 0),
+        (subject) => (subject.isCall ? subject.status : 0),
         `${path}.status_code_filter`,
       )
     case 'durationFilter':
@@ -75,7 +74,7 @@ export function compileLogFilter(
     case 'notHealthCheckFilter':
       return () => true
     case 'traceableFilter':
-      return (subject) => subject instanceof CallRecord && subject.trace?.isSampled === true
+      return (subject) => subject.isCall && subject.trace?.isSampled === true
     case 'runtimeFilter': {
       const { percentSampled } = kind.value
       const { numerator, denominator } = percentSampled === undefined ? NEVER : fractionOf(percentSampled)
@@ -97,12 +96,12 @@ export function compileLogFilter(
       const { header } = kind.value
       if (header === undefined) return refuse(`${path}.header_filter.header`, 'is needed')
       const matcher = compileHeaderMatcher(header, `${path}.header_filter.header`)
-      return (subject) => subject instanceof CallRecord && headerMatches(matcher, subject.head)
+      return (subject) => subject.isCall && headerMatches(matcher, subject.head)
     }
     case 'responseFlagFilter': {
       const wanted = new Set<string>(kind.value.flags)
       return (subject) => {
-        const flags = subject instanceof CallRecord ? subject.flags : subject.flag === '' ? [] : [subject.flag]
+        const flags = subject.isCall ? subject.flags : subject.flag === '' ? [] : [subject.flag]
         return wanted.size === 0 ? flags.length > 0 : flags.some((flag) => wanted.has(flag))
       }
     }
@@ -113,7 +112,7 @@ export function compileLogFilter(
         statuses.map((status) => (GrpcStatusFilter_Status[status] === undefined ? -1 : status)),
       )
       return (subject) => {
-        if (!(subject instanceof CallRecord)) return exclude
+        if (!subject.isCall) return exclude
         const fallback = subject.status === 200 ? 0 : (GRPC_OF_HTTP[subject.status] ?? GRPC_UNKNOWN)
         return wanted.has(grpcStatusOf(subject) ?? fallback) !== exclude
       }
@@ -124,7 +123,7 @@ export function compileLogFilter(
       if (config === undefined) return () => matchesAbsent
       const matcher = compileMetadataMatcher(config, `${path}.metadata_filter.matcher`)
       return (subject) => {
-        if (!(subject instanceof CallRecord)) return matchesAbsent
+        if (!subject.isCall) return matchesAbsent
         const { decision } = subject
         return metadataAt(decision, matcher.filter, matcher.path) === undefined
           ? matchesAbsent
@@ -135,7 +134,7 @@ export function compileLogFilter(
       const types = new Set(kind.value.types)
       const { exclude } = kind.value
       return (subject) => {
-        const type = subject instanceof CallRecord ? AccessLogType.DownstreamEnd : AccessLogType.TcpConnectionEnd
+        const type = subject.isCall ? AccessLogType.DownstreamEnd : AccessLogType.TcpConnectionEnd
         return types.has(type) !== exclude
       }
     }

@@ -1,6 +1,6 @@
 import type { JsonValue } from '@bufbuild/protobuf'
 import { refuse } from '../../plan/plan-error.ts'
-import { CallRecord } from '../call-record.ts'
+import type { CallRecord } from '../call-record.ts'
 import type { Subject } from '../cel/attributes.ts'
 
 /** A command operator's value, its text being bytes; undefined for what is not there. */
@@ -19,7 +19,7 @@ export type Operator = (args: string, context: OperatorContext) => ReadValue
 
 /** Operators of requests have nothing of connections. */
 export function ofCall(read: (record: CallRecord) => OperatorValue): Operator {
-  return () => (subject) => (subject instanceof CallRecord ? read(subject) : undefined)
+  return () => (subject) => (subject.isCall ? read(subject) : undefined)
 }
 
 export function ofAny(read: ReadValue): Operator {

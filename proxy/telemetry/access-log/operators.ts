@@ -6,7 +6,7 @@ import { destinationText, sourceText } from '../../decide/connection-facts.ts'
 import { addressWithPort } from '../../decide/fields.ts'
 import { metadataAt } from '../../decide/metadata.ts'
 import { refuse } from '../../plan/plan-error.ts'
-import { CallRecord } from '../call-record.ts'
+import type { CallRecord } from '../call-record.ts'
 import { headBytes, protocolOf, type Subject } from '../cel/attributes.ts'
 import { trailerField } from '../trailer-field.ts'
 import { bytesOf } from './escape.ts'
@@ -35,16 +35,15 @@ export function requestField({ head, decision }: CallRecord, name: string): stri
 
 const requestHeader: Operator = (args, context) => {
   const [main, other] = namesOf(args, 'REQUEST_HEADER', context)
-  if (other === '') return (subject) => (subject instanceof CallRecord ? requestField(subject, main) : undefined)
-  return (subject) =>
-    subject instanceof CallRecord ? (requestField(subject, main) ?? requestField(subject, other)) : undefined
+  if (other === '') return (subject) => (subject.isCall ? requestField(subject, main) : undefined)
+  return (subject) => (subject.isCall ? (requestField(subject, main) ?? requestField(subject, other)) : undefined)
 }
 
 const responseHeader: Operator = (args, context) => {
   const [main, other] = namesOf(args, 'RESPONSE_HEADER', context)
   for (const name of [main, other]) if (name !== '' && !name.startsWith(':')) context.responseFields.add(name)
   return (subject) => {
-    if (!(subject instanceof CallRecord)) return undefined
+    if (!subject.isCall) return undefined
     return responseField(subject, main) ?? (other === '' ? undefined : responseField(subject, other))
   }
 }
@@ -57,24 +56,24 @@ function responseField(record: CallRecord, name: string): string | undefined {
 const responseTrailer: Operator = (args, context) => {
   const [main, other] = namesOf(args, 'RESPONSE_TRAILER', context)
   return (subject) => {
-    if (!(subject instanceof CallRecord) || subject.trailers === '') return undefined
+    if (!subject.isCall || subject.trailers === '') return undefined
     return trailerField(subject.trailers, main) ?? (other === '' ? undefined : trailerField(subject.trailers, other))
   }
 }
 
 function flagsOf(subject: Subject): readonly ResponseFlag[] {
-  if (subject instanceof CallRecord) return subject.flags
+  if (subject.isCall) return subject.flags
   return subject.flag === '' ? [] : [subject.flag]
 }
 
 /** `address:port` of the client; one that proxies vouch for has no port. */
 export function remoteText(subject: Subject): string {
-  const vouched = subject instanceof CallRecord ? subject.decision.clientAddress : ''
+  const vouched = subject.isCall ? subject.decision.clientAddress : ''
   return vouched === '' ? sourceText(subject.facts) : addressWithPort(vouched, 0)
 }
 
 function remoteAddress(subject: Subject): string {
-  const vouched = subject instanceof CallRecord ? subject.decision.clientAddress : ''
+  const vouched = subject.isCall ? subject.decision.clientAddress : ''
   return vouched || subject.facts.sourceAddress
 }
 
@@ -116,7 +115,7 @@ const grpcStatus = (isAlwaysNumber: boolean): Operator => {
     const names = GRPC_NAMES[style]
     if (names === undefined && style !== 'NUMBER') refuse(path, `%GRPC_STATUS(${args})% is no way to write a status`)
     return (subject) => {
-      const status = subject instanceof CallRecord ? grpcStatusOf(subject) : undefined
+      const status = subject.isCall ? grpcStatusOf(subject) : undefined
       return status === undefined || names === undefined ? status : (names[status] ?? String(status))
     }
   }
@@ -126,7 +125,7 @@ const dynamicMetadata: Operator = (args, { path }) => {
   const [namespace = '', ...keys] = args.split(':')
   if (namespace === '') refuse(path, '%DYNAMIC_METADATA% names no namespace')
   return (subject) => {
-    if (!(subject instanceof CallRecord)) return undefined
+    if (!subject.isCall) return undefined
     const found = metadataAt(subject.decision, namespace, keys)
     return typeof found === 'string' ? bytesOf(found) : (found ?? undefined)
   }
@@ -141,7 +140,7 @@ const metadata: Operator = (args, context) => {
 const queryParameter: Operator = (args, { path }) => {
   if (args === '') refuse(path, '%QUERY_PARAM% names no parameter')
   return (subject) => {
-    const target = subject instanceof CallRecord ? requestField(subject, ':path') : undefined
+    const target = subject.isCall ? requestField(subject, ':path') : undefined
     const from = target?.indexOf('?') ?? -1
     if (target === undefined || from < 0) return undefined
     for (const pair of target.slice(from + 1).split('&')) {
@@ -159,7 +158,7 @@ const requestPath: Operator = (args, { path }) => {
     refuse(path, `%PATH(${args})% is no way to write a path`)
   }
   return (subject) => {
-    if (!(subject instanceof CallRecord)) return undefined
+    if (!subject.isCall) return undefined
     const original = which === 'PATH' ? undefined : subject.head.get('x-envoy-original-path')
     const found = original ?? (which === 'ORIG' ? undefined : requestField(subject, ':path'))
     return query === 'NQ' ? found?.split('?', 1)[0] : found
@@ -199,7 +198,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   START_TIME: startTime,
   EMIT_TIME: emitTime,
   PROTOCOL: ofCall(protocolOf),
-  RESPONSE_CODE: ofAny((subject) => (subject instanceof CallRecord ? subject.status : 0)),
+  RESPONSE_CODE: ofAny((subject) => (subject.isCall ? subject.status : 0)),
   RESPONSE_CODE_DETAILS: ofAny(({ detail }) => orNothing(detail)?.replaceAll(' ', '_')),
   RESPONSE_FLAGS: ofAny((subject) => orNothing(flagsOf(subject).join(','))),
   RESPONSE_FLAGS_LONG: ofAny((subject) =>
@@ -260,7 +259,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   TRACE_ID: ofCall(({ trace }) => trace?.traceId),
   UNIQUE_ID: ofAny(() => randomUuid()),
   CONNECTION_ID: ofAny(connectionId),
-  ACCESS_LOG_TYPE: ofAny((subject) => (subject instanceof CallRecord ? 'DownstreamEnd' : 'TcpConnectionEnd')),
+  ACCESS_LOG_TYPE: ofAny((subject) => (subject.isCall ? 'DownstreamEnd' : 'TcpConnectionEnd')),
   ...TLS_OPERATORS,
 }
 

@@ -1,4 +1,4 @@
-import { CallRecord } from '../call-record.ts'
+import type { CallRecord } from '../call-record.ts'
 import type { Subject } from '../cel/attributes.ts'
 
 /** When something happened, by the monotonic clock in milliseconds; 0 where it did not, or is not known. */
@@ -7,7 +7,7 @@ export type TimePoint = (subject: Subject) => number
 const ofCall =
   (read: (record: CallRecord) => number): TimePoint =>
   (subject) =>
-    subject instanceof CallRecord ? read(subject) : 0
+    subject.isCall ? read(subject) : 0
 
 export const requestStart: TimePoint = ({ startMs }) => startMs
 export const requestEnd = ofCall(({ requestEndMs }) => requestEndMs)
@@ -25,7 +25,7 @@ export const end: TimePoint = ({ endMs }) => endMs
 export const TIME_POINTS: Readonly<Record<string, TimePoint>> = {
   DS_RX_BEG: requestStart,
   DS_RX_END: requestEnd,
-  US_CX_END: (subject) => (subject instanceof CallRecord ? 0 : subject.connectedMs),
+  US_CX_END: (subject) => (subject.isCall ? 0 : subject.connectedMs),
   US_TX_BEG: upstreamStart,
   US_TX_END: upstreamRequestEnd,
   US_RX_BEG: upstreamAnswer,

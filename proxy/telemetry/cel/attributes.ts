@@ -3,7 +3,7 @@ import { destinationText, sourceText } from '../../decide/connection-facts.ts'
 import type { NodeFacts } from '../../node-facts.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { RequestHead } from '../../stream/message.ts'
-import { CallRecord } from '../call-record.ts'
+import type { CallRecord } from '../call-record.ts'
 import type { ConnectionRecord } from '../connection-record.ts'
 import { trailerField } from '../trailer-field.ts'
 import { Duration, type FieldMap, ofJson, Timestamp } from './value.ts'
@@ -107,7 +107,7 @@ class TrailerMap implements FieldMap {
 const ofCall =
   (read: (record: CallRecord) => unknown): Attribute =>
   (subject) =>
-    subject instanceof CallRecord ? read(subject) : undefined
+    subject.isCall ? read(subject) : undefined
 
 const ofAny = (read: Attribute): Attribute => read
 
@@ -169,7 +169,7 @@ export const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   'request.total_size': ofCall((record) => record.receivedBytes + headBytes(record.head)),
   'response.code': ofCall(({ status }) => (status === 0 ? undefined : status)),
   'response.code_details': ofCall(({ detail }) => (detail === '' ? undefined : detail)),
-  'response.flags': ofAny((subject) => flagBits(subject instanceof CallRecord ? subject.flags : [subject.flag])),
+  'response.flags': ofAny((subject) => flagBits(subject.isCall ? subject.flags : [subject.flag])),
   'response.grpc_status': ofCall(grpcStatus),
   'response.headers': ofCall((record) => new ResponseMap(record)),
   'response.trailers': ofCall(({ trailers }) => new TrailerMap(trailers)),

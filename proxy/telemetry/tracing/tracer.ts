@@ -161,8 +161,7 @@ export class Tracer implements CallObserver {
   onForward(record: CallRecord): void {
     const { head } = record
     const decorator = record.decision.route?.decorator
-    const note = record.trace
-    const call = note instanceof KeptCall ? note : undefined
+    const call = keptCall(record)
     if (decorator !== undefined) {
       if (!this.#isInbound && decorator.propagate) {
         head.remove(DECORATOR)
@@ -179,8 +178,7 @@ export class Tracer implements CallObserver {
   }
 
   onResponse(record: CallRecord, fields: HeaderBlock): void {
-    const note = record.trace
-    const call = note instanceof KeptCall ? note : undefined
+    const call = keptCall(record)
     if (call !== undefined) {
       call.grpcStatus = fields.get('grpc-status')
       call.grpcMessage = fields.get('grpc-message')
@@ -192,10 +190,10 @@ export class Tracer implements CallObserver {
   }
 
   onEnd(record: CallRecord): void {
-    const call = record.trace
     // Without a note it was refused before anybody was told.
-    if (call !== undefined && this.#isInbound) this.#chains.onInbound(-1)
-    if (!(call instanceof KeptCall)) return
+    if (record.trace !== undefined && this.#isInbound) this.#chains.onInbound(-1)
+    const call = keptCall(record)
+    if (call === undefined) return
     const plan = this.#plan
     const isError = isErroneous(record, call)
     const { traceId, isDebug } = call
@@ -236,6 +234,11 @@ export class Tracer implements CallObserver {
     if (this.#plan.provider.kind === 'zipkin') return head.authority
     return this.#isInbound ? 'ingress' : `egress ${head.authority}`
   }
+}
+
+/** Only a kept call is sampled, which is seen at once where what class it is of would have to be looked for. */
+function keptCall({ trace }: CallRecord): KeptCall | undefined {
+  return trace?.isSampled === true ? (trace as KeptCall) : undefined
 }
 
 function formsOf(provider: ProviderPlan): number {

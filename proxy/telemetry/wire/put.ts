@@ -30,6 +30,8 @@ export class Memory {
 const LOOP_BYTES = 16
 /** Lengths of messages are put when these are over, into places of so many bytes (varints may be longer than they need be). */
 const LENGTH_BYTES = 4
+/** Of a message within, before its parts: a key of one byte, and the length. */
+export const HEAD_BYTES = 1 + LENGTH_BYTES
 const NO_ASCII = /[^\x00-\x7f]/g
 /** Of each of four bytes. */
 const HIGH_BITS = 0x8080_8080 | 0
@@ -85,11 +87,10 @@ export function putNanoseconds({ bytes, view }: Memory, at: number, key: number,
   return start + 8
 }
 
-/** Whole parts that are kept: often more than a few bytes, for which a call into the runtime would take longer. */
-export function putPiece({ view }: Memory, at: number, piece: Memory): number {
-  const { length } = piece
-  copyBytes(piece.view, 0, view, at, length)
-  return at + length
+/** Whole parts that are kept: a hundred bytes and more, for which one call into the runtime takes less than a loop. */
+export function putPiece({ bytes }: Memory, at: number, piece: Uint8Array): number {
+  bytes.set(piece, at)
+  return at + piece.length
 }
 
 /** Whole parts, written elsewhere. */
@@ -151,17 +152,6 @@ export function putIp(to: Memory, at: number, key: number, ip: string): number {
 /** How long after the start something happened, as a google.protobuf.Duration, where it did. */
 export function putSince(to: Memory, at: number, key: number, startMs: number, atMs: number): number {
   return atMs === 0 || atMs < startMs ? at : putTime(to, at, key, atMs - startMs)
-}
-
-/**
- * A text or message that was put before, from `from` to `end` without its key, once more under another; nothing where `end` is not
- * behind `from`.
- */
-export function putAgain({ bytes, view }: Memory, at: number, key: number, from: number, end: number): number {
-  if (end <= from) return at
-  const start = putKey(bytes, at, key)
-  copyBytes(view, from, view, start, end - from)
-  return start + end - from
 }
 
 /** A text of ASCII that lies in other memory. */

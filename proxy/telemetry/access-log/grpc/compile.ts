@@ -15,7 +15,6 @@ import { compileGrpcService } from '../../../filters/ext-authz/grpc-service.ts'
 import type { NodeFacts } from '../../../node-facts.ts'
 import { durationMs } from '../../../plan/compile/common.ts'
 import { refuse } from '../../../plan/plan-error.ts'
-import { CallRecord } from '../../call-record.ts'
 import { bytesOf } from '../escape.ts'
 import type { LogPlan } from '../log-plan.ts'
 import type { ReadValue } from '../operator.ts'
@@ -99,8 +98,8 @@ function logTo(
       const { out } = batches
       return (subject) => {
         // A log of calls has nothing to say of connections, nor the other way.
-        if (subject instanceof CallRecord !== isHttp) return
-        if (subject instanceof CallRecord) writeHttpEntry(out, subject, options)
+        if (subject.isCall !== isHttp) return
+        if (subject.isCall) writeHttpEntry(out, subject, options)
         else writeTcpEntry(out, subject, options)
         batches.noteEntry()
       }
@@ -132,7 +131,7 @@ function tagReader(type: CustomTag['type'], path: string): ReadValue {
     case 'requestHeader': {
       const name = type.value.name.toLowerCase()
       const fallback = bytesOf(type.value.defaultValue) || undefined
-      return (subject) => (subject instanceof CallRecord ? requestField(subject, name) : undefined) ?? fallback
+      return (subject) => (subject.isCall ? requestField(subject, name) : undefined) ?? fallback
     }
     case 'metadata': {
       const { kind, metadataKey, defaultValue } = type.value
@@ -142,7 +141,7 @@ function tagReader(type: CustomTag['type'], path: string): ReadValue {
       const keys = metadataKey.path.map(({ segment }) => segment.value ?? '')
       const fallback = bytesOf(defaultValue) || undefined
       return (subject) => {
-        const found = subject instanceof CallRecord ? metadataAt(subject.decision, metadataKey.key, keys) : undefined
+        const found = subject.isCall ? metadataAt(subject.decision, metadataKey.key, keys) : undefined
         return found === undefined || found === null ? fallback : bytesOf(textOf(found))
       }
     }

@@ -7,10 +7,10 @@ import { trailerField } from '../../trailer-field.ts'
 import {
   bytesKey,
   close,
+  HEAD_BYTES,
   type Memory,
   numberKey,
   open,
-  putAgain,
   putIp,
   putNumber,
   putPiece,
@@ -21,6 +21,7 @@ import {
 import type { WireWriter } from '../../wire/wire-writer.ts'
 import type { ReadValue } from '../operator.ts'
 import { requestField } from '../operators.ts'
+import { COMMON, ENTRY, REQUEST, RESPONSE } from './fields.ts'
 import { writeFlags } from './flags.ts'
 import {
   ABSENT,
@@ -33,16 +34,7 @@ import {
   SEVERAL,
   USER_AGENT,
 } from './head-places.ts'
-import {
-  answerPiece,
-  connectionStart,
-  ENTRY,
-  NOTHING,
-  TYPE,
-  upstreamPiece,
-  writeClient,
-  writeConnection,
-} from './pieces.ts'
+import { answerPiece, connectionPiece, NOTHING, TYPE, upstreamPiece, writeClient, writeConnection } from './pieces.ts'
 import { putConnectionTimes, putTimes } from './times.ts'
 
 /*
@@ -69,59 +61,53 @@ const ENTRY_KEY = bytesKey(1)
 const COMMON_KEY = bytesKey(ENTRY.common)
 const REQUEST_KEY = bytesKey(ENTRY.request)
 const RESPONSE_KEY = bytesKey(ENTRY.response)
-const COMMON = {
-  client: bytesKey(2),
-  tag: 22,
-  attempts: numberKey(24),
-  streamId: bytesKey(26),
-} as const
-const REQUEST = {
-  method: numberKey(1),
-  path: bytesKey(5),
-  userAgent: bytesKey(6),
-  referer: bytesKey(7),
-  forwardedFor: bytesKey(8),
-  requestId: bytesKey(9),
-  originalPath: bytesKey(10),
-  headersBytes: numberKey(11),
-  bodyBytes: numberKey(12),
-  header: 13,
-} as const
-const RESPONSE = { bodyBytes: numberKey(3), header: 4, trailer: 5 } as const
+const CLIENT_KEY = bytesKey(COMMON.client)
+const ATTEMPTS_KEY = numberKey(COMMON.attempts)
+const STREAM_ID_KEY = bytesKey(COMMON.streamId)
+const METHOD_KEY = numberKey(REQUEST.method)
+const PATH_KEY = bytesKey(REQUEST.path)
+const USER_AGENT_KEY = bytesKey(REQUEST.userAgent)
+const REFERER_KEY = bytesKey(REQUEST.referer)
+const FORWARDED_FOR_KEY = bytesKey(REQUEST.forwardedFor)
+const REQUEST_ID_KEY = bytesKey(REQUEST.requestId)
+const ORIGINAL_PATH_KEY = bytesKey(REQUEST.originalPath)
+const HEADERS_BYTES_KEY = numberKey(REQUEST.headersBytes)
+const REQUEST_BYTES_KEY = numberKey(REQUEST.bodyBytes)
+const SENT_BYTES_KEY = numberKey(RESPONSE.bodyBytes)
 
-/** Of a key of a field beyond 15. */
-const TWO_BYTES = 2
 /** More than an entry takes beside its texts and pieces. */
 const FIXED_BYTES = 512
 const PLACES = new HeadPlaces()
-/** Where the request's identifier was put, without its key: an entry has it twice. The end is not behind the beginning where there is none. */
-let idFrom = 0
-let idEnd = 0
 
 /** An HTTPAccessLogEntry as field 1 of what is being written. */
 export function writeHttpEntry(out: WireWriter, record: CallRecord, options: EntryOptions): void {
-  const { head, decision } = record
+  const { head, decision, status, detail } = record
   PLACES.find(head)
   const { clientAddress } = decision
-  const connection = connectionStart(record.facts)
+  const connection = connectionPiece(record.facts)
   const authority = decision.authority || head.authority
-  const start = connection.pieceOf(record.facts, head.scheme, authority, versionOf(head), clientAddress === '')
-  const { status, detail } = record
-  const upstream = upstreamPiece(record, decision.route, status, detail)
-  const isUsual = status === upstream.status && detail === upstream.detail
-  const place = isUsual ? upstream.withAnswer : upstream.piece
-  const answer = isUsual ? NOTHING : answerPiece(status, detail)
   const path = decision.path || head.path
-  const textLength = clientAddress.length + path.length + 2 * head.textLength
-  const pieceLength = start.length + place.length + answer.length
-  const to = out.room(FIXED_BYTES + pieceLength + textLength)
-  const entry = open(to, out.length, ENTRY_KEY)
-  let at = putPiece(to, entry, start)
-  at = putPiece(to, at, place)
-  if (!isUsual) at = putPiece(to, at, answer)
-  at = putCommon(to, at, record, clientAddress)
-  at = putRequest(to, at, record, connection.numberOf(head.method), path)
-  at = putResponse(to, at, record.sentBytes)
+  const upstream = upstreamPiece(record, decision.route, status, detail)
+  const isAsBefore = status === upstream.status && detail === upstream.detail
+  const place = isAsBefore ? upstream.withAnswer : upstream.piece
+  const answer = isAsBefore ? NOTHING : answerPiece(status, detail)
+  const { facts } = record
+  const tellsClient = clientAddress === ''
+  const template = connection.template(facts, head.scheme, authority, versionOf(head), tellsClient, path, place)
+  const method = connection.numberOf(head.method)
+  const headersBytes = headBytes(head)
+  const textLength = clientAddress.length + path.length + 2 * headersBytes
+  const to = out.room(FIXED_BYTES + template.withPlace.length + place.length + answer.length + textLength)
+  const entry = out.length + HEAD_BYTES
+  let at: number
+  if (!template.fill(record, PLACES.places[REQUEST_ID] as number, method, headersBytes)) {
+    at = putParts(to, open(to, out.length, ENTRY_KEY), record, template.ofConnection, method, headersBytes)
+    at = putPiece(to, at, place)
+  } else if (place === template.place) at = putPiece(to, out.length, template.withPlace)
+  else at = putPiece(to, putPiece(to, out.length, template.bytes), place)
+  if (!isAsBefore) at = putPiece(to, at, answer)
+  if (clientAddress !== '') at = putClient(to, at, clientAddress)
+  if (path !== template.path || PLACES.textCount > 0) at = putTexts(to, at, head, path, path !== template.path)
   out.cut(at)
   writeRest(out, record, options)
   out.end(entry)
@@ -132,38 +118,48 @@ function versionOf(head: RequestHead): number {
   return head.minorVersion === 0 ? HTTP_VERSION.http10 : HTTP_VERSION.http11
 }
 
-function putCommon(to: Memory, start: number, record: CallRecord, clientAddress: string): number {
-  const common = open(to, start, COMMON_KEY)
-  let at = clientAddress === '' ? common : putIp(to, common, COMMON.client, clientAddress)
-  at = putTimes(to, at, record)
-  at = putNumber(to, at, COMMON.attempts, record.tries)
-  idFrom = at + TWO_BYTES
-  at = putField(to, at, COMMON.streamId, record.head, REQUEST_ID)
-  idEnd = at
+/** What a template has of a call that is like most, for another. */
+function putParts(
+  to: Memory,
+  from: number,
+  record: CallRecord,
+  ofConnection: Uint8Array,
+  method: number,
+  headersBytes: number,
+): number {
+  const { head } = record
+  const common = open(to, putPiece(to, from, ofConnection), COMMON_KEY)
+  let at = putTimes(to, common, record)
+  at = putNumber(to, at, ATTEMPTS_KEY, record.tries)
+  at = putField(to, at, STREAM_ID_KEY, head, REQUEST_ID)
+  close(to, common, at)
+  const request = open(to, at, REQUEST_KEY)
+  at = putNumber(to, request, METHOD_KEY, method)
+  at = putField(to, at, REQUEST_ID_KEY, head, REQUEST_ID)
+  at = putNumber(to, at, HEADERS_BYTES_KEY, headersBytes)
+  at = putNumber(to, at, REQUEST_BYTES_KEY, record.receivedBytes)
+  close(to, request, at)
+  const response = open(to, at, RESPONSE_KEY)
+  at = putNumber(to, response, SENT_BYTES_KEY, record.sentBytes)
+  close(to, response, at)
+  return at
+}
+
+function putClient(to: Memory, from: number, clientAddress: string): number {
+  const common = open(to, from, COMMON_KEY)
+  const at = putIp(to, common, CLIENT_KEY, clientAddress)
   close(to, common, at)
   return at
 }
 
-function putRequest(to: Memory, start: number, record: CallRecord, method: number, path: string): number {
-  const { head } = record
-  const request = open(to, start, REQUEST_KEY)
-  let at = putNumber(to, request, REQUEST.method, method)
-  at = putText(to, at, REQUEST.path, path)
-  at = putField(to, at, REQUEST.userAgent, head, USER_AGENT)
-  at = putField(to, at, REQUEST.referer, head, REFERER)
-  at = putField(to, at, REQUEST.forwardedFor, head, FORWARDED_FOR)
-  at = putAgain(to, at, REQUEST.requestId, idFrom, idEnd)
-  at = putField(to, at, REQUEST.originalPath, head, ORIGINAL_PATH)
-  at = putNumber(to, at, REQUEST.headersBytes, headBytes(head))
-  at = putNumber(to, at, REQUEST.bodyBytes, record.receivedBytes)
+function putTexts(to: Memory, from: number, head: HeaderBlock, path: string, tellsPath: boolean): number {
+  const request = open(to, from, REQUEST_KEY)
+  let at = tellsPath ? putText(to, request, PATH_KEY, path) : request
+  at = putField(to, at, USER_AGENT_KEY, head, USER_AGENT)
+  at = putField(to, at, REFERER_KEY, head, REFERER)
+  at = putField(to, at, FORWARDED_FOR_KEY, head, FORWARDED_FOR)
+  at = putField(to, at, ORIGINAL_PATH_KEY, head, ORIGINAL_PATH)
   close(to, request, at)
-  return at
-}
-
-function putResponse(to: Memory, start: number, sentBytes: number): number {
-  const response = open(to, start, RESPONSE_KEY)
-  const at = putNumber(to, response, RESPONSE.bodyBytes, sentBytes)
-  close(to, response, at)
   return at
 }
 
@@ -229,13 +225,13 @@ function writeTags(out: WireWriter, record: Subject, tags: readonly EntryTag[]):
 export function writeTcpEntry(out: WireWriter, record: ConnectionRecord, { tags }: EntryOptions): void {
   const { facts, flag } = record
   const entry = out.begin(1)
-  out.raw(upstreamPiece(record, undefined, 0, '').piece.bytes)
+  out.raw(upstreamPiece(record, undefined, 0, '').piece)
   const common = out.begin(ENTRY.common)
   writeConnection(out, facts, TYPE.tcpConnectionEnd)
   writeClient(out, facts)
   const to = out.room(FIXED_BYTES)
   const at = putConnectionTimes(to, out.length, record)
-  out.cut(putNumber(to, at, COMMON.attempts, record.tries))
+  out.cut(putNumber(to, at, ATTEMPTS_KEY, record.tries))
   if (flag !== '') writeFlags(out, [flag])
   writeTags(out, record, tags)
   out.end(common)

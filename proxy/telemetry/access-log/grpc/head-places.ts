@@ -24,11 +24,14 @@ const LENGTHS = NAMES.reduce((bits, { length }) => bits | (1 << length), 0)
  */
 export class HeadPlaces {
   readonly places = new Int32Array(NAMES.length)
+  /** How many fields there are of those whose texts stand behind all else: all but x-request-id. */
+  textCount = 0
 
   find(head: HeaderBlock): void {
     const { at, count, bytes, base, addedCount } = head
     const { places } = this
     for (let i = 0; i < places.length; i++) places[i] = ABSENT
+    this.textCount = 0
     // Where a request begins is seldom in the processor's caches any more when it ends.
     const received = (head.nameLengths & LENGTHS) === 0 ? 0 : count
     for (let i = 0; i < received; i++) {
@@ -49,6 +52,7 @@ export class HeadPlaces {
   }
 
   #note(which: number, place: number): void {
+    if (which !== REQUEST_ID) this.textCount++
     this.places[which] = this.places[which] === ABSENT ? place : SEVERAL
   }
 }

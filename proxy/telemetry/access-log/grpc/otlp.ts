@@ -4,7 +4,6 @@ import type { AnyValue } from '../../../../api/gen/opentelemetry/proto/common/v1
 import { ResourceLogsSchema } from '../../../../api/gen/opentelemetry/proto/logs/v1/logs_pb.js'
 import type { NodeFacts } from '../../../node-facts.ts'
 import { refuse } from '../../../plan/plan-error.ts'
-import { CallRecord } from '../../call-record.ts'
 import type { Subject } from '../../cel/attributes.ts'
 import type { WireWriter } from '../../wire/wire-writer.ts'
 import { bytesOf } from '../escape.ts'
@@ -66,7 +65,7 @@ export function compileOtlpLog(config: OpenTelemetryAccessLogConfig, target: Bat
         out.nanoseconds(FIELD.time, subject.startWallMs)
         body?.(out, FIELD.body, subject)
         for (let i = 0; i < attributes.length; i++) attributes[i]?.(out, FIELD.attributes, subject)
-        const trace = subject instanceof CallRecord ? subject.trace : undefined
+        const trace = subject.isCall ? subject.trace : undefined
         if (trace !== undefined) {
           out.bytes(FIELD.traceId, Buffer.from(trace.traceId, 'hex'))
           out.bytes(FIELD.spanId, Buffer.from(trace.spanId, 'hex'))

@@ -2,9 +2,10 @@ import type { ConnectionFacts } from '../../../decide/connection-facts.ts'
 import type { ClusterPlan, EndpointPlan, RoutePlan } from '../../../plan/plan.ts'
 import type { PeerIdentity } from '../../../tls/peer.ts'
 import type { Subject } from '../../cel/attributes.ts'
-import { Memory } from '../../wire/put.ts'
 import { WireWriter } from '../../wire/wire-writer.ts'
 import { bytesOf } from '../escape.ts'
+import { ENTRY, REQUEST, RESPONSE } from './fields.ts'
+import { EntryTemplate } from './template.ts'
 
 /*
  * What is the same for many entries is written once, and kept as bytes with what it tells of: as whole parts of an entry, since parts of
@@ -12,8 +13,6 @@ import { bytesOf } from '../escape.ts'
  * which would be made for each entry with all that it needs.
  */
 
-/** Fields of an HTTPAccessLogEntry, and the first of a TCPAccessLogEntry. */
-export const ENTRY = { common: 1, version: 2, request: 3, response: 4 } as const
 /** AccessLogType. */
 export const TYPE = { tcpConnectionEnd: 3, downstreamEnd: 6 } as const
 
@@ -32,38 +31,74 @@ const TLS_VERSIONS: Readonly<Record<string, number>> = { TLSv1: 1, 'TLSv1.1': 2,
 
 const scratch = new WireWriter(1024)
 
-function written(write: (out: WireWriter) => void): Memory {
+function written(write: (out: WireWriter) => void): Uint8Array {
   scratch.cut(0)
   write(scratch)
-  return new Memory(scratch.copy())
+  return scratch.copy()
 }
 
-export const NOTHING = new Memory(Buffer.alloc(0))
+export const NOTHING: Uint8Array = new Uint8Array(0)
 
-/** What entries of the calls of one connection begin with. Those of one connection mostly say the same. */
-class ConnectionStart {
+/** To make a template takes as long as several entries: what has not come as often one after the other stays beside it. */
+const OFTEN = 16
+/** Templates are kept for each connection. */
+const LONGEST_PATH = 256
+
+/** What entries of the calls of one connection have alike: they mostly say the same. */
+class ConnectionPiece {
   #scheme = ''
   #authority = ''
   #version = 0
   #tellsClient = false
-  #piece = NOTHING
+  #template: EntryTemplate | undefined
+  /** Those of the last call, and how often they had come before without others between. */
+  #path = ''
+  #pathRepeats = 0
+  #place = NOTHING
+  #placeRepeats = 0
   #method = ''
   #methodNumber = 0
 
-  pieceOf(facts: ConnectionFacts, scheme: string, authority: string, version: number, tellsClient: boolean): Memory {
-    if (
-      authority !== this.#authority ||
-      scheme !== this.#scheme ||
-      version !== this.#version ||
-      tellsClient !== this.#tellsClient
-    ) {
-      this.#scheme = scheme
-      this.#authority = authority
-      this.#version = version
-      this.#tellsClient = tellsClient
-      this.#piece = writtenStart(facts, scheme, authority, version, tellsClient)
+  /** `path` and `place`, parts of an entry, are in it if they came often; it says which it has. */
+  template(
+    facts: ConnectionFacts,
+    scheme: string,
+    authority: string,
+    version: number,
+    tellsClient: boolean,
+    path: string,
+    place: Uint8Array,
+  ): EntryTemplate {
+    if (path === this.#path) this.#pathRepeats++
+    else {
+      this.#path = path
+      this.#pathRepeats = 0
     }
-    return this.#piece
+    if (place === this.#place) this.#placeRepeats++
+    else {
+      this.#place = place
+      this.#placeRepeats = 0
+    }
+    const template = this.#template
+    if (
+      template !== undefined &&
+      (path === template.path || this.#pathRepeats < OFTEN || path.length > LONGEST_PATH) &&
+      (place === template.place || this.#placeRepeats < OFTEN) &&
+      authority === this.#authority &&
+      scheme === this.#scheme &&
+      version === this.#version &&
+      tellsClient === this.#tellsClient
+    ) {
+      return template
+    }
+    this.#scheme = scheme
+    this.#authority = authority
+    this.#version = version
+    this.#tellsClient = tellsClient
+    const told = this.#pathRepeats < OFTEN || path.length > LONGEST_PATH ? '' : path
+    const start = writtenStart(facts, scheme, authority, version, tellsClient, told)
+    this.#template = new EntryTemplate(start, told, this.#placeRepeats < OFTEN ? NOTHING : place)
+    return this.#template
   }
 
   /** RequestMethod. */
@@ -76,9 +111,9 @@ class ConnectionStart {
   }
 }
 
-export function connectionStart(facts: ConnectionFacts): ConnectionStart {
-  facts.logNote ??= new ConnectionStart()
-  return facts.logNote as ConnectionStart
+export function connectionPiece(facts: ConnectionFacts): ConnectionPiece {
+  facts.logNote ??= new ConnectionPiece()
+  return facts.logNote as ConnectionPiece
 }
 
 /** Parts of an HTTPAccessLogEntry. `tellsClient` false: who the client is, somebody else says. */
@@ -88,7 +123,8 @@ function writtenStart(
   authority: string,
   version: number,
   tellsClient: boolean,
-): Memory {
+  path: string,
+): Uint8Array {
   return written((out) => {
     const common = out.begin(ENTRY.common)
     writeConnection(out, facts, TYPE.downstreamEnd)
@@ -96,8 +132,9 @@ function writtenStart(
     out.end(common)
     out.number(ENTRY.version, version)
     const request = out.begin(ENTRY.request)
-    out.text(2, scheme)
-    out.text(3, authority)
+    out.text(REQUEST.scheme, scheme)
+    out.text(REQUEST.authority, authority)
+    out.text(REQUEST.path, path)
     out.end(request)
   })
 }
@@ -106,10 +143,10 @@ function writtenStart(
 interface UpstreamPiece {
   readonly cluster: ClusterPlan | undefined
   readonly route: RoutePlan | undefined
-  readonly piece: Memory
+  readonly piece: Uint8Array
   readonly status: number
   readonly detail: string
-  readonly withAnswer: Memory
+  readonly withAnswer: Uint8Array
 }
 
 const NOWHERE: UpstreamPiece = {
@@ -136,7 +173,7 @@ export function upstreamPiece(
   const kept = host === undefined ? hostless.get(key) : (host.logNote as UpstreamPiece | undefined)
   if (kept !== undefined && kept.cluster === clusterPlan && kept.route === route) return kept
   const piece = writtenUpstream(host, clusterPlan, route)
-  const withAnswer = new Memory(Buffer.concat([piece.bytes, answerPiece(status, detail).bytes]))
+  const withAnswer = Buffer.concat([piece, answerPiece(status, detail)])
   const made = { cluster: clusterPlan, route, piece, status, detail, withAnswer }
   if (host === undefined) hostless.set(key, made)
   else host.logNote = made
@@ -147,7 +184,7 @@ function writtenUpstream(
   host: Subject['host'],
   cluster: ClusterPlan | undefined,
   route: RoutePlan | undefined,
-): Memory {
+): Uint8Array {
   return written((out) => {
     const common = out.begin(ENTRY.common)
     if (host !== undefined) writeEndpoint(out, host.plan)
@@ -159,14 +196,14 @@ function writtenUpstream(
 
 interface AnswerPiece {
   readonly detail: string
-  readonly piece: Memory
+  readonly piece: Uint8Array
 }
 
 /** By the status: the last of each. */
 const answers = new Map<number, AnswerPiece>()
 
 /** What an answer's start says, and the reason for it, as a part of an entry. */
-export function answerPiece(status: number, detail: string): Memory {
+export function answerPiece(status: number, detail: string): Uint8Array {
   const kept = answers.get(status)
   if (kept !== undefined && kept.detail === detail) return kept.piece
   const piece = writtenAnswer(status, detail)
@@ -174,15 +211,15 @@ export function answerPiece(status: number, detail: string): Memory {
   return piece
 }
 
-function writtenAnswer(status: number, detail: string): Memory {
+function writtenAnswer(status: number, detail: string): Uint8Array {
   return written((out) => {
     const response = out.begin(ENTRY.response)
     if (status > 0) {
-      const code = out.begin(1)
+      const code = out.begin(RESPONSE.code)
       out.number(1, status)
       out.end(code)
     }
-    out.text(6, detail)
+    out.text(RESPONSE.detail, detail)
     out.end(response)
   })
 }
