@@ -285,7 +285,7 @@ describe.each([
     const server = new RawServer(false)
     const proxy = await start([await server.listen()], {
       cluster: {
-        connect_timeout: '0.3s',
+        connect_timeout: '2s',
         circuit_breakers: { thresholds: [{ max_pending_requests: 1 }] },
         transport_socket: upstreamTls({}),
       },
