@@ -8,6 +8,16 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** Four bytes from `at` on as a signed integer, the first one lowest. */
+export function wordAt(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  )
+}
+
 /** Copies any number of bytes. The two ranges may not overlap. */
 export function copyBytes(from: DataView, at: number, to: DataView, toAt: number, length: number): void {
   if (length >= 8) copyEights(from, at, to, toAt, length)

@@ -1,3 +1,5 @@
+import { wordAt } from './words.ts'
+
 /** An unsigned number of 64 bits, in halves of 32. */
 export interface Hash64 {
   readonly high: number
@@ -67,15 +69,6 @@ function rotate(at: number, by: number): void {
   state[at + 1] = (low << by) | (high >>> (32 - by))
 }
 
-function word(bytes: Uint8Array, i: number): number {
-  return (
-    (bytes[i] as number) |
-    ((bytes[i + 1] as number) << 8) |
-    ((bytes[i + 2] as number) << 16) |
-    ((bytes[i + 3] as number) << 24)
-  )
-}
-
 /** state[at] = rotl(state[at] + input * P2, 31) * P1, where `scratch` is state of nobody else. */
 function round(at: number, inputHigh: number, inputLow: number, scratch: number): void {
   state[scratch] = inputHigh
@@ -108,7 +101,7 @@ function hashStripes(bytes: Uint8Array, from: number, to: number, seed: Hash64):
   let i = from
   for (; i + 32 <= to; i += 32) {
     for (let lane = 0; lane < 4; lane++) {
-      round(LANES + lane * 2, word(bytes, i + lane * 8 + 4), word(bytes, i + lane * 8), HASH)
+      round(LANES + lane * 2, wordAt(bytes, i + lane * 8 + 4), wordAt(bytes, i + lane * 8), HASH)
     }
   }
   for (let k = 0; k < 8; k++) lanes[k] = state[LANES + k] as number
@@ -140,14 +133,14 @@ export function xxHash64(bytes: Uint8Array, from: number, to: number, out: HashV
   }
   add(HASH, 0, to - from)
   for (; i + 8 <= to; i += 8) {
-    mixIn(word(bytes, i + 4), word(bytes, i))
+    mixIn(wordAt(bytes, i + 4), wordAt(bytes, i))
     rotate(HASH, 27)
     multiply(HASH, P1H, P1L)
     add(HASH, P4H, P4L)
   }
   if (i + 4 <= to) {
     state[LANES] = 0
-    state[LANES + 1] = word(bytes, i)
+    state[LANES + 1] = wordAt(bytes, i)
     multiply(LANES, P1H, P1L)
     mixPlain()
     rotate(HASH, 23)

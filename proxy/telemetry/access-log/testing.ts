@@ -23,6 +23,23 @@ export interface RecordedTestCall {
   readonly responseFields?: readonly string[]
 }
 
+/** envoy.config.core.v3.Address of a socket. */
+export const socketAddress = (ip: string, portValue: number) => ({
+  address: {
+    case: 'socketAddress' as const,
+    value: { address: ip, portSpecifier: { case: 'portValue' as const, value: portValue } },
+  },
+})
+
+/** What an entry by gRPC tells of the connection of recordedCall(). */
+export const RECORDED_CONNECTION = {
+  sampleRate: 1,
+  downstreamRemoteAddress: socketAddress('10.0.0.7', 4000),
+  downstreamLocalAddress: socketAddress('10.0.0.9', 80),
+  downstreamDirectRemoteAddress: socketAddress('10.0.0.7', 4000),
+  accessLogType: 6,
+}
+
 /** The record of a call that began at 2026-01-02T03:04:05.678Z and took 25 ms, for tests. */
 export function recordedCall(call: RecordedTestCall = {}): CallRecord {
   const head = receivedHead(call.received ?? {})

@@ -87,12 +87,6 @@ export function putNanoseconds({ bytes, view }: Memory, at: number, key: number,
   return start + 8
 }
 
-/** Whole parts that are kept: a hundred bytes and more, for which one call into the runtime takes less than a loop. */
-export function putPiece({ bytes }: Memory, at: number, piece: Uint8Array): number {
-  bytes.set(piece, at)
-  return at + piece.length
-}
-
 /** Whole parts, written elsewhere. */
 export function putRaw({ bytes }: Memory, at: number, parts: Uint8Array): number {
   const { length } = parts

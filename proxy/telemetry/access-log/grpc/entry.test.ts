@@ -14,16 +14,10 @@ import { connectionFacts } from '../../../decide/connection-facts.ts'
 import { headBytes } from '../../cel/attributes.ts'
 import { ConnectionRecord } from '../../connection-record.ts'
 import { WireWriter } from '../../wire/wire-writer.ts'
-import { recordedCall } from '../testing.ts'
+import { RECORDED_CONNECTION, recordedCall, socketAddress } from '../testing.ts'
 import { writeHttpEntry, writeTcpEntry } from './entry.ts'
 
 const PLAIN = { requestHeaders: [], responseHeaders: [], responseTrailers: [], tags: [] }
-const address = (ip: string, portValue: number) => ({
-  address: {
-    case: 'socketAddress' as const,
-    value: { address: ip, portSpecifier: { case: 'portValue' as const, value: portValue } },
-  },
-})
 const since = (ms: number) => ({ seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.floor((ms % 1000) * 1e6) })
 
 test('what is written of calls is what protobuf reads', () => {
@@ -66,10 +60,7 @@ test('what is written of calls is what protobuf reads', () => {
       const expected = create(HTTPAccessLogEntrySchema, {
         protocolVersion: 2,
         commonProperties: {
-          sampleRate: 1,
-          downstreamRemoteAddress: address('10.0.0.7', 4000),
-          downstreamLocalAddress: address('10.0.0.9', 80),
-          downstreamDirectRemoteAddress: address('10.0.0.7', 4000),
+          ...RECORDED_CONNECTION,
           startTime: { seconds: BigInt(Date.UTC(2026, 0, 2, 3, 4, 5) / 1000), nanos: 678_000_000 },
           timeToLastRxByte: since(2),
           timeToFirstUpstreamTxByte: since(5),
@@ -81,7 +72,6 @@ test('what is written of calls is what protobuf reads', () => {
           customTags: { tag },
           upstreamRequestAttemptCount: 2,
           streamId: 'abc',
-          accessLogType: 6,
         },
         request: {
           requestMethod: 1,
@@ -134,11 +124,7 @@ test('times are told where there are any, short or long', () => {
       }
       const expected = create(HTTPAccessLogEntrySchema, {
         commonProperties: {
-          sampleRate: 1,
-          downstreamRemoteAddress: address('10.0.0.7', 4000),
-          downstreamLocalAddress: address('10.0.0.9', 80),
-          downstreamDirectRemoteAddress: address('10.0.0.7', 4000),
-          accessLogType: 6,
+          ...RECORDED_CONNECTION,
           startTime: since(startQuarters / 4),
           ...told('timeToLastRxByte', requestEndMs),
           ...told('timeToFirstUpstreamTxByte', upstreamStartMs),
@@ -184,8 +170,8 @@ test('answers that differ are told as they are, from one host and by one connect
     const { request, response, commonProperties, protocolVersion } = entry
     const { upstreamCluster, upstreamRemoteAddress, downstreamDirectRemoteAddress } = commonProperties ?? {}
     expect([upstreamCluster, response?.responseCodeDetails]).toEqual(['up', 'via_upstream'])
-    expect(upstreamRemoteAddress).toEqual(create(AddressSchema, address('10.1.1.1', 80)))
-    expect(downstreamDirectRemoteAddress).toEqual(create(AddressSchema, address('10.0.0.7', 4000)))
+    expect(upstreamRemoteAddress).toEqual(create(AddressSchema, socketAddress('10.1.1.1', 80)))
+    expect(downstreamDirectRemoteAddress).toEqual(create(AddressSchema, socketAddress('10.0.0.7', 4000)))
     return [
       response?.responseCode,
       ['', 'GET', '', 'POST'][request?.requestMethod ?? 0],
@@ -231,7 +217,7 @@ test('who a proxy before us vouches for is the client', () => {
   writeHttpEntry(out, record, PLAIN)
   const common = fromBinary(HttpEntriesSchema, out.copy()).logEntry[0]?.commonProperties
   expect(common?.downstreamRemoteAddress?.address.value).toMatchObject({ address: '2001:db8::1' })
-  expect(common?.downstreamDirectRemoteAddress).toEqual(create(AddressSchema, address('10.0.0.7', 4000)))
+  expect(common?.downstreamDirectRemoteAddress).toEqual(create(AddressSchema, socketAddress('10.0.0.7', 4000)))
 })
 
 test('texts that are no UTF-8 are made some, and those that are stay', () => {
@@ -260,7 +246,7 @@ test('a connection is written with its bytes', () => {
       connectionProperties: { receivedBytes: 300n, sentBytes: 5_000_000_000n },
       commonProperties: {
         sampleRate: 1,
-        downstreamRemoteAddress: address('::1', 9),
+        downstreamRemoteAddress: socketAddress('::1', 9),
         startTime: { seconds: 1n, nanos: 500_000_000 },
         responseFlags: { upstreamConnectionFailure: true },
         accessLogType: 3,

@@ -13,7 +13,7 @@ import {
   open,
   putIp,
   putNumber,
-  putPiece,
+  putRaw,
   putSlice,
   putText,
   putWords,
@@ -102,10 +102,10 @@ export function writeHttpEntry(out: WireWriter, record: CallRecord, options: Ent
   let at: number
   if (!template.fill(record, PLACES.places[REQUEST_ID] as number, method, headersBytes)) {
     at = putParts(to, open(to, out.length, ENTRY_KEY), record, template.ofConnection, method, headersBytes)
-    at = putPiece(to, at, place)
-  } else if (place === template.place) at = putPiece(to, out.length, template.withPlace)
-  else at = putPiece(to, putPiece(to, out.length, template.bytes), place)
-  if (!isAsBefore) at = putPiece(to, at, answer)
+    at = putRaw(to, at, place)
+  } else if (place === template.place) at = putRaw(to, out.length, template.withPlace)
+  else at = putRaw(to, putRaw(to, out.length, template.bytes), place)
+  if (!isAsBefore) at = putRaw(to, at, answer)
   if (clientAddress !== '') at = putClient(to, at, clientAddress)
   if (path !== template.path || PLACES.textCount > 0) at = putTexts(to, at, head, path, path !== template.path)
   out.cut(at)
@@ -128,7 +128,7 @@ function putParts(
   headersBytes: number,
 ): number {
   const { head } = record
-  const common = open(to, putPiece(to, from, ofConnection), COMMON_KEY)
+  const common = open(to, putRaw(to, from, ofConnection), COMMON_KEY)
   let at = putTimes(to, common, record)
   at = putNumber(to, at, ATTEMPTS_KEY, record.tries)
   at = putField(to, at, STREAM_ID_KEY, head, REQUEST_ID)

@@ -79,11 +79,13 @@ class ConnectionPiece {
       this.#place = place
       this.#placeRepeats = 0
     }
+    const oftenPath = this.#pathRepeats < OFTEN || path.length > LONGEST_PATH ? '' : path
+    const oftenPlace = this.#placeRepeats < OFTEN ? NOTHING : place
     const template = this.#template
     if (
       template !== undefined &&
-      (path === template.path || this.#pathRepeats < OFTEN || path.length > LONGEST_PATH) &&
-      (place === template.place || this.#placeRepeats < OFTEN) &&
+      (oftenPath === '' || oftenPath === template.path) &&
+      (oftenPlace === NOTHING || oftenPlace === template.place) &&
       authority === this.#authority &&
       scheme === this.#scheme &&
       version === this.#version &&
@@ -95,9 +97,8 @@ class ConnectionPiece {
     this.#authority = authority
     this.#version = version
     this.#tellsClient = tellsClient
-    const told = this.#pathRepeats < OFTEN || path.length > LONGEST_PATH ? '' : path
-    const start = writtenStart(facts, scheme, authority, version, tellsClient, told)
-    this.#template = new EntryTemplate(start, told, this.#placeRepeats < OFTEN ? NOTHING : place)
+    const start = writtenStart(facts, scheme, authority, version, tellsClient, oftenPath)
+    this.#template = new EntryTemplate(start, oftenPath, oftenPlace)
     return this.#template
   }
 

@@ -10,7 +10,7 @@ import { FieldBatch } from '../../../stream/field-batch.ts'
 import type { CallRecord } from '../../call-record.ts'
 import { headBytes } from '../../cel/attributes.ts'
 import { WireWriter } from '../../wire/wire-writer.ts'
-import { recordedCall } from '../testing.ts'
+import { RECORDED_CONNECTION, recordedCall, socketAddress } from '../testing.ts'
 import { writeHttpEntry } from './entry.ts'
 
 const PLAIN = { requestHeaders: [], responseHeaders: [], responseTrailers: [], tags: [] }
@@ -21,13 +21,6 @@ const CLUSTER = { plan: { name: 'up' } }
 const START = { startMs: 1000, startWallMs: 1_767_000_000_123 }
 /** More calls alike than it takes until a connection's entries have more of them ready. */
 const RUN = 40
-
-const address = (ip: string, portValue: number) => ({
-  address: {
-    case: 'socketAddress' as const,
-    value: { address: ip, portSpecifier: { case: 'portValue' as const, value: portValue } },
-  },
-})
 
 /** How a request's identifier came to it; all that are usual are the same text. */
 const IDS: Readonly<Record<string, { readonly text: string; give(record: CallRecord): void }>> = {
@@ -92,11 +85,8 @@ function expected(given: Call, record: CallRecord): HTTPAccessLogEntry {
   return create(HTTPAccessLogEntrySchema, {
     protocolVersion: 2,
     commonProperties: {
-      sampleRate: 1,
-      downstreamRemoteAddress: address('10.0.0.7', 4000),
-      downstreamLocalAddress: address('10.0.0.9', 80),
-      downstreamDirectRemoteAddress: address('10.0.0.7', 4000),
-      upstreamRemoteAddress: address(HOSTS[given.host]?.plan.address ?? '', 80),
+      ...RECORDED_CONNECTION,
+      upstreamRemoteAddress: socketAddress(HOSTS[given.host]?.plan.address ?? '', 80),
       upstreamCluster: 'up',
       startTime: { seconds: BigInt(Math.floor(START.startWallMs / 1000)), nanos: (START.startWallMs % 1000) * 1e6 },
       timeToLastRxByte: since(received),
@@ -109,7 +99,6 @@ function expected(given: Call, record: CallRecord): HTTPAccessLogEntry {
       duration: since(last),
       upstreamRequestAttemptCount: given.tries,
       streamId: text,
-      accessLogType: 6,
     },
     request: {
       requestMethod: 1,

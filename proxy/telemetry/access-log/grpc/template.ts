@@ -1,3 +1,4 @@
+import { wordAt } from '../../../../lib/words.ts'
 import type { HeaderBlock } from '../../../stream/header-block.ts'
 import type { CallRecord } from '../../call-record.ts'
 import { bytesKey, firstByte, HEAD_BYTES, numberKey, otherBytes } from '../../wire/put.ts'
@@ -173,29 +174,30 @@ export class EntryTemplate {
     if (place < count) return head.valueLength(place) === ID_BYTES && this.#fillReceivedId(head, place)
     const batch = head.addedBatch(place - count)
     if (batch === undefined || batch.valueLength !== ID_BYTES) return false
-    const words = this.#words
     const { view } = batch
     const from = head.addedLine(place - count) + batch.valueOffset
-    for (let i = 0; i < ID_BYTES >> 2; i++) {
-      const word = view.getInt32(from + 4 * i, true)
-      words[(AT.id >> 2) + i] = word
-      words[(AT.idAgain >> 2) + i] = word
-    }
+    // Most identifiers were made here: the view takes one load where bytes take four.
+    for (let i = 0; i < ID_BYTES >> 2; i++) this.#putIdWord(i, view.getInt32(from + 4 * i, true))
     return true
   }
 
   #fillReceivedId({ bytes, base, at }: HeaderBlock, place: number): boolean {
-    const words = this.#words
     const from = base + (at[4 * place + 2] as number)
     let all = 0
     for (let i = 0; i < ID_BYTES >> 2; i++) {
       const word = wordAt(bytes, from + 4 * i)
       all |= word
-      words[(AT.id >> 2) + i] = word
-      words[(AT.idAgain >> 2) + i] = word
+      this.#putIdWord(i, word)
     }
     // What is no ASCII may be no text.
     return (all & HIGH_BITS) === 0
+  }
+
+  /** An entry has the identifier twice. */
+  #putIdWord(i: number, word: number): void {
+    const words = this.#words
+    words[(AT.id >> 2) + i] = word
+    words[(AT.idAgain >> 2) + i] = word
   }
 }
 
@@ -208,13 +210,4 @@ function putNumber(words: Int32Array, at: number, before: number, value: number,
 /** -1 where it is no time of less than a second. */
 function nanosOf(ms: number): number {
   return ms >= 0 && ms < 1000 ? (ms * 1e6) | 0 : -1
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
-  )
 }
