@@ -81,6 +81,8 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   plan: Plan = EMPTY_PLAN
   readonly log: Logger
   readonly #clusters = new Map<string, Cluster>()
+  /** Which somebody asked for last, who is mostly asked for next. */
+  #lastCluster: Cluster | undefined
   readonly #listeners = new Map<string, Listener>()
   /** By `address port`, for connections that are handed over. */
   #listenersByAddress = new Map<string, Listener>()
@@ -138,7 +140,8 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   }
 
   cluster(name: string): Cluster | undefined {
-    return this.#clusters.get(name)
+    if (name !== this.#lastCluster?.plan.name) this.#lastCluster = this.#clusters.get(name)
+    return this.#lastCluster
   }
 
   get clusters(): ReadonlyMap<string, Cluster> {
@@ -176,6 +179,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
     for (const [name, cluster] of this.#clusters) {
       if (this.plan.clusters.has(name)) continue
       this.#clusters.delete(name)
+      if (cluster === this.#lastCluster) this.#lastCluster = undefined
       this.#dns.stop(cluster)
       cluster.remove()
     }

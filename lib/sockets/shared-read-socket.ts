@@ -59,6 +59,28 @@ function onreadKeys(): { readonly bytes: symbol; readonly callback: symbol } | u
 
 const KEYS = onreadKeys()
 
+/** Makes what the next read goes into. */
+type BufferGenerator = () => Uint8Array
+
+/** Under which symbol a socket that reads into memory of ours keeps a generator; undefined where node keeps it otherwise. */
+function generatorKey(): symbol | undefined {
+  const buffer: BufferGenerator = () => memory.bytes
+  const socket = new Socket({ onread: { buffer, callback: onRead } } as SocketConstructorOpts)
+  return Object.getOwnPropertySymbols(socket).find((key) => Reflect.get(socket, key) === buffer)
+}
+
+const GENERATOR = generatorKey()
+
+/**
+ * Has each later read of a socket whose `onread` has a buffer go into what `generate` gives, until it is told undefined: node asks one
+ * after each read, and takes a while to change to the same buffer. False where node is not as we know it.
+ */
+export function generateReads(socket: Socket, generate: BufferGenerator | undefined): boolean {
+  if (GENERATOR === undefined) return false
+  Reflect.set(socket, GENERATOR, generate ?? null)
+  return true
+}
+
 /**
  * Has a connection of TLS that was accepted read into the common buffer from now on: node takes no `onread` for those, and its
  * streams cost more than the read. One that has read something already stays as it is, as all do where node is not as we know it.

@@ -1,3 +1,4 @@
+import { sliceOf } from '../../lib/sockets/lent-memory.ts'
 import { FRAMING, type Framing } from '../stream/message.ts'
 import { CR, HEX, IS_TOKEN, IS_VALUE, LF } from './chars.ts'
 import { EXTENSION, type Extension, nextExtension } from './chunk-extension.ts'
@@ -62,17 +63,17 @@ export class BodyReader {
     if (this.#framing === FRAMING.chunked) return this.#readChunked(bytes, pos, sink)
     const available = bytes.length - pos
     if (this.#framing === FRAMING.untilClose) {
-      if (available > 0) sink.onBodyData(pos === 0 ? bytes : bytes.subarray(pos))
+      if (available > 0) sink.onBodyData(sliceOf(bytes, pos, bytes.length))
       return bytes.length
     }
     if (available < this.#left) {
       this.#left -= available
-      if (available > 0) sink.onBodyData(pos === 0 ? bytes : bytes.subarray(pos))
+      if (available > 0) sink.onBodyData(sliceOf(bytes, pos, bytes.length))
       return bytes.length
     }
     const end = pos + this.#left
     this.active = false
-    if (this.#left > 0) sink.onBodyData(pos === 0 && end === bytes.length ? bytes : bytes.subarray(pos, end))
+    if (this.#left > 0) sink.onBodyData(sliceOf(bytes, pos, end))
     sink.onBodyEnd()
     return end
   }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { sliceOf } from '../../lib/sockets/lent-memory.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { OutBuffer } from '../stream/out-buffer.ts'
 import { FloodGuard, type FloodKind } from './flood-guard.ts'
@@ -347,7 +348,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   onData(bytes: Buffer, start: number, end: number): number {
     const stream = this.#openDataStream
     if (stream === undefined) return 0
-    return stream.onBody(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+    return stream.onBody(sliceOf(bytes, start, end))
   }
 
   /** The stream of the DATA frame under way, unless it has ended by what its first pieces led to. */

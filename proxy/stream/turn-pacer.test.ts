@@ -35,15 +35,19 @@ class Thread {
 /** 80 calls are under way: 2 in each turn of 0.08 ms, of 3.2 ms each. */
 const BUSY = { calls: 2, callMs: 3.2, workMs: 0.06, idleMs: 0.02 }
 
+/** Calls of half a millisecond and more, 60 of them under way. */
+const SHORT = { calls: 2, callMs: 0.6, workMs: 0.015, idleMs: 0.005 }
+
 test('a thread that is woken for a few of many calls waits, at each turn', () => {
   const thread = new Thread()
   expect(thread.turns(1000, BUSY)).toBeGreaterThan(850)
   expect(thread.turns(1000, { calls: 5, callMs: 3.2, workMs: 0.1 })).toBe(1000)
+  expect(new Thread().turns(2000, SHORT)).toBeGreaterThan(1000)
 })
 
 test.each([
   ['few calls', { ...BUSY, callMs: 1.2 }],
-  ['short calls', { calls: 20, callMs: 0.9, workMs: 0.2 }],
+  ['short calls', { ...SHORT, callMs: 0.45 }],
   ['few turns', { calls: 8, callMs: 50, workMs: 0.1, idleMs: 0.5 }],
   ['no HTTP/2', { ...BUSY, hasFrames: false }],
   ['much to do at each turn: it is behind', { calls: 30, callMs: 3.2, workMs: 0.4 }],

@@ -11,7 +11,7 @@ const WINDOW_MS = 10
 const MIN_TURNS_PER_MS = 2
 /** With fewer calls under way, or shorter ones, a wait would gather little and be much of what each call takes. */
 const MIN_CALLS = 32
-const MIN_CALL_MS = 1
+const MIN_CALL_MS = 0.5
 /** A longer call counts as one of so long: a stream that ends after hours says nothing of what goes on now. */
 const MAX_CALL_MS = 100
 /** A thread that is behind finds at its door, at each turn, more than this part of all calls under way. */

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import type { RosterMember } from '../../lib/roster.ts'
 import { allowDirectWrites } from '../../lib/sockets/direct-write.ts'
 import { LentMemory } from '../../lib/sockets/lent-memory.ts'
+import { generateReads } from '../../lib/sockets/shared-read-socket.ts'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
@@ -104,8 +105,8 @@ export class Connector implements RosterMember {
         buffer === upstreamMemory.bytes ? upstreamMemory.part(length) : (buffer as Buffer).subarray(0, length),
         buffer === this.#bulk,
       )
-    const buffer = () => this.#bulk ?? upstreamMemory.bytes
-    return connectUpstream(endpoint, tls, { onread: { buffer, callback }, host, stats: sslStats, alpnProtocols })
+    const onread = { buffer: upstreamMemory.bytes, callback }
+    return connectUpstream(endpoint, tls, { onread, host, stats: sslStats, alpnProtocols })
   }
 
   /**
@@ -113,7 +114,15 @@ export class Connector implements RosterMember {
    * read, one after the other, even when the socket is paused in between.
    */
   beginBulk(): void {
-    if (!this.isTls) this.#bulk ??= spareBulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
+    if (this.isTls || this.#bulk !== undefined) return
+    if (!generateReads(this.socket, () => this.#nextBuffer())) return
+    this.#bulk = spareBulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
+  }
+
+  #nextBuffer(): Uint8Array {
+    if (this.#bulk !== undefined) return this.#bulk
+    generateReads(this.socket, undefined)
+    return upstreamMemory.bytes
   }
 
   /** Takes the buffer away; `isFree` says that nobody still needs bytes of it. */

@@ -14,12 +14,17 @@ export interface KeptLines {
   readonly view: DataView
   readonly count: number
   readonly at: Int32Array
+  /** A bit for each of the first fields: the block added it to the table. */
+  readonly added: number
 }
+
+/** In the place of the `changes` of a table: the block says the same whatever is in it. */
+export const WHATEVER = -1
 
 class Remembered {
   readonly block = new Uint8Array(MAX_BLOCK_BYTES)
   length = 0
-  /** `changes` of the table when the block was decoded. */
+  /** `changes` of the table when the block was decoded, or WHATEVER. */
   changes = 0
   maxListBytes = 0
   /** There once the block has come twice. */
@@ -29,7 +34,8 @@ class Remembered {
 /**
  * Blocks of one decoder that came last, and what they said. Messages of one connection are often alike to the last byte
  * once their fields are in the table: then there is nothing to decode. A block says the same again if the table has not
- * changed since; one that changes the table itself is never remembered.
+ * changed since, or if it never asks the table: nginx has each answer add all its fields anew. Of one that asks and changes it,
+ * nothing is remembered.
  */
 export class BlockMemory {
   readonly #places: (Remembered | undefined)[] = new Array(PLACES).fill(undefined)
@@ -41,7 +47,8 @@ export class BlockMemory {
     const length = end - start
     const place = this.#places[length % PLACES]
     this.#found = undefined
-    if (place === undefined || place.length !== length || place.changes !== changes) return undefined
+    if (place === undefined || place.length !== length) return undefined
+    if (place.changes !== changes && place.changes !== WHATEVER) return undefined
     if (place.maxListBytes !== maxListBytes) return undefined
     const known = place.block
     for (let i = 0; i < length; i++) if (known[i] !== block[start + i]) return undefined
@@ -49,12 +56,23 @@ export class BlockMemory {
     return place.lines
   }
 
-  /** A block was decoded well after `recall` had not known it. `changes` is that of the table before and after. */
-  note(block: Buffer, start: number, end: number, changes: number, maxListBytes: number, said: FieldLines): void {
+  /**
+   * A block was decoded well after `recall` had not known it. `changes` is that of the table before and after, or WHATEVER, and
+   * then fields of it may have been added to the table.
+   */
+  note(
+    block: Buffer,
+    start: number,
+    end: number,
+    changes: number,
+    maxListBytes: number,
+    said: FieldLines,
+    added: number,
+  ): void {
     const length = end - start
     if (this.#found !== undefined) {
       this.#strange = 0
-      this.#found.lines = kept(said)
+      this.#found.lines = kept(said, added)
       return
     }
     if (length > MAX_BLOCK_BYTES || (this.#strange >= SPARING && this.#strange % SPARING !== 0)) {
@@ -80,8 +98,8 @@ export class BlockMemory {
 }
 
 /** undefined when a field is never to be indexed, which is rare, and is said beside the lines. */
-function kept({ bytes, base, end, count, at, neverIndexed }: FieldLines): KeptLines | undefined {
+function kept({ bytes, base, end, count, at, neverIndexed }: FieldLines, added: number): KeptLines | undefined {
   for (let i = 0; i < count; i++) if (neverIndexed[i] === 1) return undefined
   const own = Buffer.from(bytes.subarray(base, end))
-  return { bytes: own, view: viewOf(own), count, at: at.slice(0, 4 * count + 1) }
+  return { bytes: own, view: viewOf(own), count, at: at.slice(0, 4 * count + 1), added }
 }

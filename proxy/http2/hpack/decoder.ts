@@ -1,6 +1,6 @@
 import { copyBytes } from '../../../lib/words.ts'
 import { COLON, CR, HTAB, LF, SP } from '../../http1/chars.ts'
-import { BlockMemory } from './block-memory.ts'
+import { BlockMemory, type KeptLines, WHATEVER } from './block-memory.ts'
 import { DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD, ENTRY_STRIDE, LINE_OVERHEAD } from './dynamic-table.ts'
 import { FLAGS_OF, flagsOfName, NAME_BAD, NAME_FLAGS, NAME_UPPER, VALUE_BAD } from './field-flags.ts'
 import { type FieldLines, MAX_FIELDS } from './field-lines.ts'
@@ -22,6 +22,9 @@ const LITERAL_MASK = 0x0f
 const HUFFMAN = 0x80
 const LENGTH_MASK = 0x7f
 
+/** Of so many fields of a block it is known whether they were added to the table: bits of a small integer. */
+const MAX_ADDED = 31
+
 /** A copy of a name takes the two bytes after `: ` along. */
 const SLACK_BYTES = 4
 
@@ -35,6 +38,10 @@ export class HpackDecoder {
   #limitBytes: number
   readonly #integer = new IntegerReader()
   readonly #memory = new BlockMemory()
+  /** The block under way says what it does by what was in the table before it. */
+  #asksTable = false
+  /** A bit for each of its fields that it has added to the table. */
+  #added = 0
   // What the string or literal that was read last was like.
   #stringBytes = 0
   #stringFlags = 0
@@ -72,19 +79,39 @@ export class HpackDecoder {
     const { changes } = this.#table
     const known = this.#memory.recall(block, start, end, changes, maxListBytes)
     if (known !== undefined) {
+      if (known.added !== 0) this.#addAgain(known)
       into.show(known)
       return 0
     }
     into.begin()
     const error = this.#decode(block, start, end, into, maxListBytes)
     if (error !== 0) into.drop()
-    else if (this.#table.changes === changes) this.#memory.note(block, start, end, changes, maxListBytes, into)
+    else if (!this.#asksTable || this.#table.changes === changes) {
+      this.#memory.note(block, start, end, this.#asksTable ? changes : WHATEVER, maxListBytes, into, this.#added)
+    }
     return error
+  }
+
+  /** Does to the table what a block did that is known. */
+  #addAgain({ view, at, count, added }: KeptLines): void {
+    const table = this.#table
+    for (let i = 0; i < count; i++) {
+      if ((added & (1 << i)) === 0) continue
+      const slot = i << 2
+      const from = at[slot] as number
+      const nameLength = (at[slot + 1] as number) - from
+      const valueLength = (at[slot + 3] as number) - (at[slot + 2] as number)
+      // What is remembered is well.
+      const place = table.add(nameLength, valueLength, 0)
+      if (place >= 0) copyBytes(view, from, table.view, place, nameLength + valueLength + LINE_OVERHEAD)
+    }
   }
 
   #decode(block: Buffer, start: number, end: number, into: FieldLines, maxListBytes: number): number {
     const table = this.#table
     const { at, neverIndexed } = into
+    this.#added = 0
+    this.#asksTable = false
     const refused = this.allowUpperCase ? NAME_BAD | VALUE_BAD : NAME_BAD | NAME_UPPER | VALUE_BAD
     let pos = this.#sizeUpdates(block, start, end)
     if (pos < 0) return HPACK_ERROR.compression
@@ -110,6 +137,7 @@ export class HpackDecoder {
         if (index > STATIC_COUNT) {
           const age = index - STATIC_COUNT - 1
           if (age >= table.count) return HPACK_ERROR.compression
+          this.#asksTable = true
           entries = table.entries
           lines = table.view
           entry = ((table.head - age) & table.mask) * ENTRY_STRIDE
@@ -141,6 +169,10 @@ export class HpackDecoder {
       at[slot + 1] = nameStart + nameLength
       at[slot + 2] = nameStart + nameLength + 2
       at[slot + 3] = nameStart + nameLength + 2 + valueLength
+      if (first >= INCREMENTAL && first < INDEXED) {
+        if (count < MAX_ADDED) this.#added |= 1 << count
+        else this.#asksTable = true
+      }
       neverIndexed[count++] = (first & 0xf0) === NEVER_INDEXED ? 1 : 0
       into.end += nameLength + valueLength + LINE_OVERHEAD
     }
@@ -155,6 +187,7 @@ export class HpackDecoder {
     const table = this.#table
     let pos = start
     while (pos < end && ((block[pos] as number) & ~SIZE_UPDATE_MASK) === SIZE_UPDATE) {
+      this.#asksTable = true
       let bytes = (block[pos++] as number) & SIZE_UPDATE_MASK
       if (bytes === SIZE_UPDATE_MASK) {
         bytes = this.#integer.read(block, pos, end, SIZE_UPDATE_MASK)
@@ -202,6 +235,7 @@ export class HpackDecoder {
       if (index > STATIC_COUNT) {
         const age = index - STATIC_COUNT - 1
         if (age >= table.count) return -1
+        this.#asksTable = true
         entries = table.entries
         lines = table.view
         entry = ((table.head - age) & table.mask) * ENTRY_STRIDE
