@@ -47,6 +47,20 @@ test('a thread that is woken for a few of many calls waits, at each turn', () =>
   expect(fast.turns(1000, { calls: 8, callMs: 0.6, workMs: 0.02 })).toBe(1000)
 })
 
+test('goes on with turns that its waits have made large, and not with larger ones', () => {
+  const thread = new Thread()
+  thread.turns(1000, BUSY)
+  expect(thread.turns(500, { calls: 20, callMs: 3.2, workMs: 0.6 })).toBe(500)
+  expect(thread.turns(500, { calls: 25, callMs: 3.2, workMs: 0.95 })).toBeLessThan(20)
+})
+
+test('a thread with time left waits even when it finds a tenth of all calls at its door', () => {
+  const turn = { calls: 8, callMs: 3.2, workMs: 0.24, idleMs: 0.08 }
+  expect(new Thread().turns(1000, turn)).toBeGreaterThan(850)
+  expect(new Thread().turns(1000, { ...turn, workMs: 0.32, idleMs: 0 })).toBe(0)
+  expect(new Thread().turns(1000, { ...turn, callMs: 2.4 })).toBe(0)
+})
+
 test.each([
   ['few calls', { ...BUSY, callMs: 1.2 }],
   ['short calls', { ...SHORT, callMs: 0.45 }],

@@ -7,16 +7,21 @@ export const TURN_WAIT_US = 50
 
 /** Whether to wait is decided anew after so long. */
 const WINDOW_MS = 10
-/** A thread that turns less often has no need to wait. */
+/** A thread that turns less often has no need to wait: by itself, and with the waits, which make turns larger. */
 const MIN_TURNS_PER_MS = 2
+const MIN_PACED_TURNS_PER_MS = 1
 /** With fewer calls under way, or shorter ones, a wait would gather little and be much of what each call takes. */
 const MIN_CALLS = 32
 const MIN_CALL_MS = 0.5
 /** A longer call counts as one of so long: a stream that ends after hours says nothing of what goes on now. */
 const MAX_CALL_MS = 100
-/** A thread that is behind finds at its door, at each turn, more than this part of all calls under way. */
-const MAX_PART_A_TURN = 1 / 16
-/** So much of its time, the waits included, must a thread that waits have nothing to do. */
+/**
+ * A thread that is behind finds at its door, at each turn, a good part of all calls under way. One that has time left is known not to
+ * be; of one that has none, and may only be woken often, less is believed.
+ */
+const MAX_PART_A_TURN = 1 / 8
+const MAX_PART_WITHOUT_TIME = 1 / 16
+/** So much of its time, the waits included, must a thread have nothing to do: to go on with waits, and to be one with time left. */
 const MIN_FREE = 0.1
 /** So many windows pass before it tries again when its time was not enough. */
 const HELD_WINDOWS = 100
@@ -90,17 +95,16 @@ export class TurnPacer {
     const calls = this.#calls
     // Little's law.
     const underWay = this.#callsMs / elapsedMs
-    const isBusy =
-      turns >= MIN_TURNS_PER_MS * elapsedMs && underWay >= MIN_CALLS && this.#callsMs >= MIN_CALL_MS * calls
+    const minTurns = (this.#isPacing ? MIN_PACED_TURNS_PER_MS : MIN_TURNS_PER_MS) * elapsedMs
+    const isBusy = turns >= minTurns && underWay >= MIN_CALLS && this.#callsMs >= MIN_CALL_MS * calls
+    const hasTime = idleMs - this.#startIdleMs + this.#waitedMs >= MIN_FREE * elapsedMs
     if (this.#held > 0) this.#held--
-    else if (!this.#isPacing) this.#isPacing = isBusy && calls < turns * underWay * MAX_PART_A_TURN
-    else {
-      this.#isPacing = isBusy
-      const freeMs = idleMs - this.#startIdleMs + this.#waitedMs
-      if (freeMs < MIN_FREE * elapsedMs) {
-        this.#isPacing = false
-        this.#held = HELD_WINDOWS
-      }
+    else if (!this.#isPacing) {
+      const maxPart = hasTime ? MAX_PART_A_TURN : MAX_PART_WITHOUT_TIME
+      this.#isPacing = isBusy && calls < turns * underWay * maxPart
+    } else {
+      this.#isPacing = isBusy && hasTime
+      if (!hasTime) this.#held = HELD_WINDOWS
     }
     this.#startMs = nowMs
     this.#startIdleMs = idleMs
