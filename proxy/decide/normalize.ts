@@ -1,5 +1,7 @@
 /** `.` segments, `//`, and `%` escapes are what normalisation can touch; most paths have none. */
 const MAY_CHANGE = /\/\.|\/\/|%|\\/
+/** The last path that had none. */
+let plainPath = ''
 
 export interface PathRules {
   readonly normalizePath: boolean
@@ -13,7 +15,11 @@ export interface PathRules {
  * it climbs above the root, holds `%00`, or has an escaped slash that the rules forbid.
  */
 export function normalizePath(path: string, rules: PathRules): string | undefined {
-  if (!MAY_CHANGE.test(path)) return path
+  if (path === plainPath) return path
+  if (!MAY_CHANGE.test(path)) {
+    plainPath = path
+    return path
+  }
   const queryAt = path.indexOf('?')
   let plain = queryAt < 0 ? path : path.slice(0, queryAt)
   const query = queryAt < 0 ? '' : path.slice(queryAt)

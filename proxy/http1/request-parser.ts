@@ -1,6 +1,6 @@
 import { latin1 } from '../../lib/latin1.ts'
 import { type HeaderBlock, spells } from '../stream/header-block.ts'
-import { FRAMING, isAuthority, type RequestHead } from '../stream/message.ts'
+import { FRAMING, isAuthority, PATHS, type RequestHead } from '../stream/message.ts'
 import { CR, IS_TARGET, IS_TOKEN, LF, SLASH, SP } from './chars.ts'
 import {
   isChunked,
@@ -39,7 +39,7 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number, head
   head.method = methodOf(bytes, start, methodEnd)
   head.minorVersion = minor
   head.keepAlive = minor === 1
-  return readFields(head) ?? readTarget(head, latin1(bytes, targetStart, targetEnd)) ?? checkHost(head)
+  return readFields(head) ?? readTarget(head, PATHS.text(bytes, targetStart, targetEnd)) ?? checkHost(head)
 }
 
 /** The commonest method needs no text made for it. */

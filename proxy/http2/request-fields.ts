@@ -2,7 +2,7 @@ import { latin1 } from '../../lib/latin1.ts'
 import { IS_TARGET, IS_TOKEN } from '../http1/chars.ts'
 import { parseContentLength } from '../http1/field-parser.ts'
 import { MAX_HEADERS, spells } from '../stream/header-block.ts'
-import { FRAMING, type RequestHead } from '../stream/message.ts'
+import { FRAMING, PATHS, type RequestHead } from '../stream/message.ts'
 import { takeFields } from './header-fields.ts'
 import type { FieldLines } from './hpack/field-lines.ts'
 
@@ -46,7 +46,7 @@ export function readRequest(
       if (head.method === '') return 'malformed'
     } else if (bit === PATH) {
       for (let p = valueStart; p < valueEnd; p++) if (IS_TARGET[bytes[p] as number] !== 1) return 'malformed'
-      head.path = latin1(bytes, valueStart, valueEnd)
+      head.path = PATHS.text(bytes, valueStart, valueEnd)
     } else if (bit === AUTHORITY) head.authority = head.hostText(bytes, valueStart, valueEnd)
     else if (bit === PROTOCOL) protocol = latin1(bytes, valueStart, valueEnd)
   }

@@ -12,6 +12,8 @@ export interface Numbered {
  */
 export class StreamTable<Stream extends Numbered> {
   #slots: (Stream | undefined)[] = new Array(FIRST_SLOTS).fill(undefined)
+  /** The number of the stream in each slot, 0 for none: to pass one over, nobody need look at it. */
+  #ids = new Int32Array(FIRST_SLOTS)
   #mask = FIRST_SLOTS - 1
   #size = 0
 
@@ -20,11 +22,11 @@ export class StreamTable<Stream extends Numbered> {
   }
 
   get(id: number): Stream | undefined {
-    const slots = this.#slots
+    const ids = this.#ids
     const mask = this.#mask
     for (let at = (id >>> 1) & mask; ; at = (at + 1) & mask) {
-      const stream = slots[at]
-      if (stream === undefined || stream.id === id) return stream
+      if (ids[at] === id) return this.#slots[at]
+      if (ids[at] === 0) return undefined
     }
   }
 
@@ -37,34 +39,37 @@ export class StreamTable<Stream extends Numbered> {
   }
 
   #put(stream: Stream): void {
-    const slots = this.#slots
+    const ids = this.#ids
     const mask = this.#mask
-    let at = (stream.id >>> 1) & mask
-    while (slots[at] !== undefined) at = (at + 1) & mask
-    slots[at] = stream
+    const { id } = stream
+    let at = (id >>> 1) & mask
+    while (ids[at] !== 0) at = (at + 1) & mask
+    ids[at] = id
+    this.#slots[at] = stream
   }
 
-  /** Its stream must still have the number that it was added with. */
   delete(id: number): void {
     const slots = this.#slots
+    const ids = this.#ids
     const mask = this.#mask
     let hole = (id >>> 1) & mask
     for (; ; hole = (hole + 1) & mask) {
-      const stream = slots[hole]
-      if (stream === undefined) return
-      if (stream.id === id) break
+      if (ids[hole] === 0) return
+      if (ids[hole] === id) break
     }
     this.#size--
     // Whoever was put behind the hole because it was taken moves into it, so that searches need not pass over holes.
     for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
-      const stream = slots[at]
-      if (stream === undefined) break
-      const home = (stream.id >>> 1) & mask
+      const other = ids[at] as number
+      if (other === 0) break
+      const home = (other >>> 1) & mask
       if (((at - home) & mask) < ((at - hole) & mask)) continue
-      slots[hole] = stream
+      slots[hole] = slots[at]
+      ids[hole] = other
       hole = at
     }
     slots[hole] = undefined
+    ids[hole] = 0
   }
 
   /** Those that are open now, in no order. */
@@ -75,6 +80,7 @@ export class StreamTable<Stream extends Numbered> {
   #grow(): void {
     const streams = this.values()
     this.#slots = new Array(2 * this.#slots.length).fill(undefined)
+    this.#ids = new Int32Array(this.#slots.length)
     this.#mask = this.#slots.length - 1
     for (const stream of streams) this.#put(stream)
   }

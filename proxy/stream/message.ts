@@ -1,3 +1,4 @@
+import { KnownTexts } from '../../lib/known-texts.ts'
 import { latin1 } from '../../lib/latin1.ts'
 import { HeaderBlock } from './header-block.ts'
 
@@ -15,6 +16,9 @@ export function isAuthority(text: string): boolean {
 }
 
 const OPENING_BRACKET = 91
+
+/** Targets of requests. */
+export const PATHS = new KnownTexts()
 
 /** A request head. Owned by its connection and filled anew for every request. */
 export class RequestHead extends HeaderBlock {
