@@ -6,7 +6,7 @@ import { TestCa } from '../../test/support/certificates.ts'
 import { MeshError } from '../errors.ts'
 import { libc } from './libc.ts'
 import { descriptorOf } from './original-destination.ts'
-import { acceptShared, isSharedRead, lendTo, shareReads } from './shared-read-socket.ts'
+import { acceptShared, generateReads, isSharedRead, lendTo, shareReads } from './shared-read-socket.ts'
 
 async function serve(wants: boolean): Promise<{ server: Server; client: Socket; accepted: Socket }> {
   const server = createServer({ allowHalfOpen: true })
@@ -63,6 +63,47 @@ test('without a reader the bytes are copies, which stay as they are', async () =
   await once(accepted, 'end')
   expect(chunks.map(String)).toEqual(['first', 'other'])
   accepted.end()
+  server.close()
+})
+
+test('reads go where a generator says, and after it to the last buffer', async () => {
+  const server = createServer((socket) => socket.on('data', (data) => socket.write(data)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const [own, other] = [Buffer.alloc(16), Buffer.alloc(16)]
+  const reads: [text: string, buffer: Uint8Array][] = []
+  let onRead = () => {}
+  const callback = (length: number, buffer: Uint8Array) => {
+    reads.push([Buffer.from(buffer.subarray(0, length)).toString(), buffer])
+    onRead()
+    return true
+  }
+  const client = connect({
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    onread: { buffer: own, callback },
+  })
+  const echo = async (text: string) => {
+    const isRead = new Promise<void>((resolve) => {
+      onRead = resolve
+    })
+    client.write(text)
+    await isRead
+  }
+  await echo('one')
+  let asked = 0
+  const generate = () => {
+    if (++asked < 2) return other
+    generateReads(client, undefined)
+    return own
+  }
+  expect(generateReads(client, generate)).toBe(true)
+  // Asked after this read, and after the next one.
+  for (const text of ['two', 'three', 'four', 'five']) await echo(text)
+  expect(reads.map(([text]) => text)).toEqual(['one', 'two', 'three', 'four', 'five'])
+  expect(reads.map(([, buffer]) => buffer === own)).toEqual([true, true, false, true, true])
+  expect(asked).toBe(2)
+  client.destroy()
   server.close()
 })
 
