@@ -17,7 +17,6 @@ export class LentMemory {
   /** Of the same bytes. */
   readonly view = viewOf(this.bytes)
   readonly #parts: (Buffer | undefined)[] = new Array(KEPT_VIEWS).fill(undefined)
-
   readonly #slices: (Buffer | undefined)[] = new Array(KEPT_SLICES).fill(undefined)
   /** Where each of them begins. */
   readonly #sliceStarts = new Int32Array(KEPT_SLICES)

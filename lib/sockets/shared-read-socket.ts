@@ -48,36 +48,32 @@ interface BufferedHandle {
   useUserBuffer(bytes: Uint8Array): void
 }
 
-/** Under which symbols a socket keeps what `onread` said; undefined where node keeps it otherwise. */
-function onreadKeys(): { readonly bytes: symbol; readonly callback: symbol } | undefined {
-  const socket = new Socket({ onread: ONREAD } as SocketConstructorOpts)
-  const keyOf = (value: unknown) =>
-    Object.getOwnPropertySymbols(socket).find((key) => Reflect.get(socket, key) === value)
-  const [bytes, callback] = [keyOf(ONREAD.buffer), keyOf(ONREAD.callback)]
-  return bytes && callback && { bytes, callback }
-}
-
-const KEYS = onreadKeys()
-
 /** Makes what the next read goes into. */
 type BufferGenerator = () => Uint8Array
 
-/** Under which symbol a socket that reads into memory of ours keeps a generator; undefined where node keeps it otherwise. */
-function generatorKey(): symbol | undefined {
-  const buffer: BufferGenerator = () => memory.bytes
-  const socket = new Socket({ onread: { buffer, callback: onRead } } as SocketConstructorOpts)
-  return Object.getOwnPropertySymbols(socket).find((key) => Reflect.get(socket, key) === buffer)
+/** Under which symbol a socket that was given this `onread` keeps a part of it; undefined where node keeps it otherwise. */
+function keyOf(
+  onread: { buffer: Uint8Array | BufferGenerator; callback: typeof onRead },
+  part: unknown,
+): symbol | undefined {
+  const socket = new Socket({ onread } as SocketConstructorOpts)
+  return Object.getOwnPropertySymbols(socket).find((key) => Reflect.get(socket, key) === part)
 }
 
-const GENERATOR = generatorKey()
+const generator: BufferGenerator = () => memory.bytes
+const KEYS = {
+  bytes: keyOf(ONREAD, ONREAD.buffer),
+  callback: keyOf(ONREAD, onRead),
+  generator: keyOf({ buffer: generator, callback: onRead }, generator),
+}
 
 /**
  * Has each later read of a socket whose `onread` has a buffer go into what `generate` gives, until it is told undefined: node asks one
  * after each read, and takes a while to change to the same buffer. False where node is not as we know it.
  */
 export function generateReads(socket: Socket, generate: BufferGenerator | undefined): boolean {
-  if (GENERATOR === undefined) return false
-  Reflect.set(socket, GENERATOR, generate ?? null)
+  if (KEYS.generator === undefined) return false
+  Reflect.set(socket, KEYS.generator, generate ?? null)
   return true
 }
 
@@ -87,9 +83,11 @@ export function generateReads(socket: Socket, generate: BufferGenerator | undefi
  */
 export function shareReads(socket: Socket): void {
   const handle = (socket as { _handle?: Partial<BufferedHandle> | null })._handle
-  if (KEYS === undefined || typeof handle?.useUserBuffer !== 'function' || socket.readableLength > 0) return
-  Reflect.set(socket, KEYS.bytes, ONREAD.buffer)
-  Reflect.set(socket, KEYS.callback, ONREAD.callback)
+  const { bytes, callback } = KEYS
+  if (bytes === undefined || callback === undefined || typeof handle?.useUserBuffer !== 'function') return
+  if (socket.readableLength > 0) return
+  Reflect.set(socket, bytes, ONREAD.buffer)
+  Reflect.set(socket, callback, ONREAD.callback)
   ;(socket as SharedReadSocket)[READER] = undefined
   handle.useUserBuffer(ONREAD.buffer)
 }
