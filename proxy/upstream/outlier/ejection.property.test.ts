@@ -9,7 +9,15 @@ const SEED = Number(process.env.LATEEN_TEST_SEED || randomInt(systemRandom, 1_00
 
 const step = fc.oneof(
   fc.record({ kind: fc.constant('answer' as const), host: fc.nat(19), status: fc.constantFrom(200, 404, 500, 503) }),
-  fc.record({ kind: fc.constant('burst' as const), host: fc.nat(19), status: fc.constantFrom(200, 500, 504) }),
+  // Drawn most often, so that many are out at once and the bound is pressed upon.
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('burst' as const),
+      host: fc.nat(19),
+      status: fc.constantFrom(200, 500, 504),
+    }),
+  },
   fc.record({ kind: fc.constant('fail' as const), host: fc.nat(19) }),
   fc.record({ kind: fc.constant('connect' as const), host: fc.nat(19) }),
   fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(15_000) }),
@@ -59,5 +67,5 @@ test(`never more ejected than may be, and nobody for ever (seed ${SEED})`, () =>
     { seed: SEED, numRuns: 300 },
   )
   // What never ejects proves nothing.
-  expect(ejections).toBeGreaterThan(1)
+  expect(ejections).toBeGreaterThan(2)
 })
