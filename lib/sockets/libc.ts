@@ -11,9 +11,21 @@ export interface Libc {
   close(fd: number): number
   /** `address` is one of address() or lies behind it. */
   send(fd: number, address: number, length: number, flags: number): number
+  recv(fd: number, address: number, length: number, flags: number): number
+  epollCreate(flags: number): number
+  epollControl(epoll: number, operation: number, fd: number, event: Buffer): number
+  epollWait(epoll: number, address: number, most: number, timeoutMs: number): number
+  /** Has the event loop of this thread call `onReadable` in each turn that finds a descriptor readable, for as long as the answer is kept. */
+  poll(fd: number, onReadable: () => void): Poll
   /** Where a buffer's bytes are. */
   address(buffer: Buffer): number
   errno(): number
+}
+
+/** Keeps the event loop going, unless told otherwise. */
+export interface Poll {
+  ref(): void
+  unref(): void
 }
 
 let loaded: Libc | MeshError | undefined
@@ -40,6 +52,11 @@ function load(): Libc | MeshError {
       listen: library.func('int listen(int, int)'),
       close: library.func('int close(int)'),
       send: library.func('intptr_t send(int, uintptr_t, size_t, int)'),
+      recv: library.func('intptr_t recv(int, uintptr_t, size_t, int)'),
+      epollCreate: library.func('int epoll_create1(int)'),
+      epollControl: library.func('int epoll_ctl(int, int, int, const void *)'),
+      epollWait: library.func('int epoll_wait(int, uintptr_t, int, int)'),
+      poll: (fd, onReadable) => koffi.node.poll(fd, onReadable),
       address: (buffer) => Number(koffi.address(buffer)),
       errno: () => koffi.errno(),
     }

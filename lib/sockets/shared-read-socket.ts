@@ -1,6 +1,7 @@
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 import { allowDirectWrites } from './direct-write.ts'
 import { LentMemory } from './lent-memory.ts'
+import { readByNode, readByPoll } from './socket-poll.ts'
 
 /**
  * Where all plain downstream connections read into. Without it node allocates 64 KiB for every read and shrinks them to
@@ -14,24 +15,39 @@ export interface LentReader {
 }
 
 const READER = Symbol('reader')
+const HAS_READ = Symbol('has read')
 
 /** An accepted connection that reads into the common buffer. No class: sockets of a class of their own are made slower. */
 interface SharedReadSocket extends Socket {
   [READER]: LentReader | undefined
+  [HAS_READ]: boolean
 }
 
 /** Linux gives accepted sockets the options of the one that listens: a system call less for each. */
 const INHERITS_NO_DELAY = process.platform === 'linux'
 
+/** Node calls the callbacks as methods of the socket. */
 const ONREAD = { buffer: memory.bytes, callback: onRead }
+const ONREAD_OF_TLS = { buffer: memory.bytes, callback: onReadOfTls }
 
-/** Node calls it as a method of the socket. */
 function onRead(this: SharedReadSocket, length: number): boolean {
-  const reader = this[READER]
+  give(this, length)
+  // A connection that is used once is not worth it.
+  if (this[HAS_READ]) readByPoll(this, memory.bytes, (length) => give(this, length))
+  else this[HAS_READ] = true
+  return true
+}
+
+function onReadOfTls(this: SharedReadSocket, length: number): boolean {
+  give(this, length)
+  return true
+}
+
+function give(socket: SharedReadSocket, length: number): void {
+  const reader = socket[READER]
   const bytes = memory.part(length)
   if (reader !== undefined) reader.onLentBytes(bytes)
-  else this.emit('data', Buffer.from(bytes))
-  return true
+  else socket.emit('data', Buffer.from(bytes))
 }
 
 export function isSharedRead(socket: Socket): boolean {
@@ -74,6 +90,7 @@ const KEYS = {
 export function generateReads(socket: Socket, generate: BufferGenerator | undefined): boolean {
   if (KEYS.generator === undefined) return false
   Reflect.set(socket, KEYS.generator, generate ?? null)
+  readByNode(socket)
   return true
 }
 
@@ -86,10 +103,10 @@ export function shareReads(socket: Socket): void {
   const { bytes, callback } = KEYS
   if (bytes === undefined || callback === undefined || typeof handle?.useUserBuffer !== 'function') return
   if (socket.readableLength > 0) return
-  Reflect.set(socket, bytes, ONREAD.buffer)
-  Reflect.set(socket, callback, ONREAD.callback)
+  Reflect.set(socket, bytes, ONREAD_OF_TLS.buffer)
+  Reflect.set(socket, callback, ONREAD_OF_TLS.callback)
   ;(socket as SharedReadSocket)[READER] = undefined
-  handle.useUserBuffer(ONREAD.buffer)
+  handle.useUserBuffer(ONREAD_OF_TLS.buffer)
 }
 
 /** What node has in an accepted or a listening socket, as far as it matters here: it has no public way to the sockets it makes. */
@@ -118,6 +135,7 @@ export function acceptShared(server: Server, wants: () => boolean, onConnection:
 function sharedRead(handle: ConnectionHandle): Socket {
   const socket = new Socket({ handle, allowHalfOpen: true, onread: ONREAD } as SocketConstructorOpts)
   ;(socket as SharedReadSocket)[READER] = undefined
+  ;(socket as SharedReadSocket)[HAS_READ] = false
   if (!INHERITS_NO_DELAY) handle.setNoDelay(true)
   allowDirectWrites(socket)
   return socket

@@ -4,6 +4,7 @@ import type { RosterMember } from '../../lib/roster.ts'
 import { allowDirectWrites } from '../../lib/sockets/direct-write.ts'
 import { LentMemory } from '../../lib/sockets/lent-memory.ts'
 import { generateReads } from '../../lib/sockets/shared-read-socket.ts'
+import { readByPoll } from '../../lib/sockets/socket-poll.ts'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import type { EndpointPlan } from '../plan/plan.ts'
 import type { UpstreamTlsPlan } from '../plan/tls-plan.ts'
@@ -67,6 +68,7 @@ export class Connector implements RosterMember {
   readonly #stats: ConnectTarget['stats']
   readonly #startedMs: number
   #isOpening = true
+  #hasRead = false
   #bulk: Buffer | undefined
 
   constructor(target: ConnectTarget, owner: ConnectorOwner, wheel: TimerWheel, bugs: BugReporter) {
@@ -100,11 +102,16 @@ export class Connector implements RosterMember {
   }
 
   #open({ endpoint, tls, host, sslStats, alpnProtocols }: ConnectTarget): Socket {
-    const callback = (length: number, buffer: Uint8Array) =>
+    const callback = (length: number, buffer: Uint8Array) => {
       this.#onRead(
         buffer === upstreamMemory.bytes ? upstreamMemory.part(length) : (buffer as Buffer).subarray(0, length),
         buffer === this.#bulk,
       )
+      // A connection that is used once is not worth it.
+      if (!this.#hasRead) this.#hasRead = true
+      else if (!this.isTls && this.#bulk === undefined) readByPoll(this.socket, upstreamMemory.bytes, this.#onPolled)
+      return true
+    }
     const onread = { buffer: upstreamMemory.bytes, callback }
     return connectUpstream(endpoint, tls, { onread, host, stats: sslStats, alpnProtocols })
   }
@@ -133,14 +140,15 @@ export class Connector implements RosterMember {
     if (isFree && spareBulk.length < MAX_SPARE_BULK) spareBulk.push(bulk)
   }
 
-  #onRead(bytes: Buffer, isStable: boolean): boolean {
+  readonly #onPolled = (length: number): void => this.#onRead(upstreamMemory.part(length), false)
+
+  #onRead(bytes: Buffer, isStable: boolean): void {
     try {
       this.reader?.onBytes(bytes, isStable)
     } catch (thrown) {
       this.#bugs.report('upstream', thrown)
       this.socket.destroy()
     }
-    return true
   }
 
   #onConnect(): void {

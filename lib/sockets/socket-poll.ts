@@ -1,0 +1,240 @@
+import type { Socket } from 'node:net'
+import { getSystemErrorName } from 'node:util'
+import { MeshError } from '../errors.ts'
+import { addressOf } from './direct-write.ts'
+import { type Libc, libc, type Poll } from './libc.ts'
+import { descriptorOf } from './original-destination.ts'
+
+/** linux/socket.h, linux/eventpoll.h, asm-generic/errno-base.h. */
+const MSG_DONTWAIT = 0x40
+const EPOLL_CLOEXEC = 0o2000000
+const EPOLL_CTL_ADD = 1
+const EPOLL_CTL_DEL = 2
+const EPOLL_CTL_MOD = 3
+const EPOLLIN = 1
+const EPOLLRDHUP = 0x2000
+const EPOLLET = -0x8000_0000
+const EAGAIN = 11
+
+/** A struct epoll_event in words of 32 bits: packed on x86-64 alone. */
+const EVENT_WORDS = process.arch === 'x64' ? 3 : 4
+const DATA_WORD = process.arch === 'x64' ? 1 : 2
+/** Told once of what came: the kernel need not look again at sockets of which all was read. An end that came with it is told too. */
+const WATCHED_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET
+/** What is left over is told in the next turn. */
+const MAX_EVENTS = 256
+
+/** A turn costs some two microseconds more than one of node's, so with less than this to read it is not worth it, on the mean of so many turns. */
+const MIN_READS = 6
+const JUDGED_TURNS = 256
+/** How many reads are left to node before it is tried again. */
+const LEFT_READS = 16_384
+
+/** What node has in a socket, as far as reading goes. */
+interface ReadingHandle {
+  reading: boolean
+  readStart(): number
+  readStop(): number
+}
+
+function handleOf(socket: Socket): ReadingHandle {
+  return (socket as unknown as { readonly _handle: ReadingHandle })._handle
+}
+
+/** A socket of which we read in node's place. */
+class PolledSocket {
+  readonly socket: Socket
+  readonly handle: ReadingHandle
+  readonly memory: Buffer
+  readonly address: number
+  readonly onRead: (length: number) => void
+  isWatched = false
+
+  constructor(socket: Socket, memory: Buffer, onRead: (length: number) => void) {
+    this.socket = socket
+    this.handle = handleOf(socket)
+    this.memory = memory
+    this.address = addressOf(memory)
+    this.onRead = onRead
+  }
+
+  /** It is node that reads from now on, or that does not. */
+  letNodeRead(does: boolean): void {
+    this.handle.reading = does
+    if (does) this.handle.readStart()
+    else this.handle.readStop()
+  }
+}
+
+/**
+ * Reads plain sockets round node's streams, which cost a read half a microsecond: all that are readable in a turn of the event loop
+ * are read by one callback. Node opens them, is told when they pause, end, fail or close, and closes them.
+ */
+class SocketPoll {
+  readonly #calls: Libc
+  readonly #epoll: number
+  readonly #poll: Poll
+  readonly #events = Buffer.allocUnsafeSlow(MAX_EVENTS * EVENT_WORDS * 4)
+  readonly #words = new Int32Array(this.#events.buffer, 0, MAX_EVENTS * EVENT_WORDS)
+  readonly #eventsAddress = addressOf(this.#events)
+  readonly #event = Buffer.alloc(EVENT_WORDS * 4)
+  readonly #eventWords = new Int32Array(this.#event.buffer, this.#event.byteOffset, EVENT_WORDS)
+  /** By descriptor. */
+  readonly #sockets: (PolledSocket | undefined)[] = []
+  #watched = 0
+  #turns = 0
+  #reads = 0
+  /** How many reads node still has to itself. */
+  #left = 0
+
+  /** Throws where there can be none. */
+  constructor(calls: Libc) {
+    this.#calls = calls
+    this.#epoll = calls.epollCreate(EPOLL_CLOEXEC)
+    this.#poll = calls.poll(this.#epoll, () => this.#readAll())
+    this.#poll.unref()
+  }
+
+  watch(socket: Socket, memory: Buffer, onRead: (length: number) => void): void {
+    if (this.#left > 0) {
+      this.#left--
+      return
+    }
+    const descriptor = descriptorOf(socket)
+    if (descriptor === undefined || socket.destroyed || socket.isPaused()) return
+    let polled = this.#sockets[descriptor]
+    if (polled === undefined || polled.socket !== socket) polled = this.#add(descriptor, socket, memory, onRead)
+    if (!polled.isWatched) {
+      if (!this.#control(EPOLL_CTL_ADD, descriptor)) return
+      if (this.#watched++ === 0) this.#poll.ref()
+      polled.isWatched = true
+    }
+    polled.letNodeRead(false)
+  }
+
+  #add(descriptor: number, socket: Socket, memory: Buffer, onRead: (length: number) => void): PolledSocket {
+    const polled = new PolledSocket(socket, memory, onRead)
+    this.#sockets[descriptor] = polled
+    // The kernel has forgotten the descriptor by then.
+    socket.once('close', () => {
+      if (polled.isWatched) this.#unwatched(polled)
+      if (this.#sockets[descriptor] === polled) this.#sockets[descriptor] = undefined
+    })
+    return polled
+  }
+
+  #control(operation: number, descriptor: number): boolean {
+    this.#eventWords[0] = WATCHED_EVENTS
+    this.#eventWords[DATA_WORD] = descriptor
+    return this.#calls.epollControl(this.#epoll, operation, descriptor, this.#event) === 0
+  }
+
+  #unwatched(polled: PolledSocket): void {
+    polled.isWatched = false
+    if (--this.#watched === 0) this.#poll.unref()
+  }
+
+  /** Node reads on, from the next byte, unless it is paused: then when it is resumed. */
+  unwatch(socket: Socket): void {
+    const descriptor = descriptorOf(socket)
+    if (descriptor === undefined) return
+    const polled = this.#sockets[descriptor]
+    if (polled === undefined || polled.socket !== socket || !polled.isWatched) return
+    this.#control(EPOLL_CTL_DEL, descriptor)
+    this.#unwatched(polled)
+    if (!polled.handle.reading && !socket.isPaused()) polled.letNodeRead(true)
+  }
+
+  /**
+   * Called by the event loop itself, so that nothing may be thrown. Ticks and promises of readers have their turn when node has its own,
+   * which is before immediates and before the loop sleeps.
+   */
+  #readAll(): void {
+    const words = this.#words
+    const count = this.#calls.epollWait(this.#epoll, this.#eventsAddress, MAX_EVENTS, 0)
+    if (this.#left === 0) this.#judge(count)
+    for (let i = 0; i < count; i++) {
+      const descriptor = words[i * EVENT_WORDS + DATA_WORD] as number
+      const polled = this.#sockets[descriptor]
+      // One that was read before may have closed it.
+      if (polled === undefined || !polled.isWatched || polled.socket.destroyed) continue
+      // Node knows what to do with an end, a hang-up or an error, which is still there for it to read.
+      if (words[i * EVENT_WORDS] !== EPOLLIN || this.#left > 0 || polled.socket.isPaused()) this.unwatch(polled.socket)
+      else this.#read(descriptor, polled)
+    }
+  }
+
+  #judge(count: number): void {
+    this.#reads += count
+    if (++this.#turns < JUDGED_TURNS) return
+    if (this.#reads < MIN_READS * JUDGED_TURNS) this.#left = LEFT_READS
+    this.#turns = 0
+    this.#reads = 0
+  }
+
+  #read(descriptor: number, polled: PolledSocket): void {
+    // It was resumed, which has node read too.
+    if (polled.handle.reading) polled.letNodeRead(false)
+    const { length: most } = polled.memory
+    const length = this.#calls.recv(descriptor, polled.address, most, MSG_DONTWAIT)
+    if (length > 0) {
+      try {
+        polled.onRead(length)
+      } catch (thrown) {
+        // Where node can take it; the others are read all the same.
+        setImmediate(() => {
+          throw thrown
+        })
+      }
+      // There may be more, of which it would not tell.
+      if (length === most && polled.isWatched && !polled.socket.destroyed) this.#control(EPOLL_CTL_MOD, descriptor)
+      return
+    }
+    if (length === 0) {
+      this.unwatch(polled.socket)
+      return
+    }
+    const number = this.#calls.errno()
+    if (number === EAGAIN) return
+    // It came since the event was told: the kernel would tell node of an end.
+    const code = getSystemErrorName(-number)
+    polled.socket.destroy(Object.assign(new Error(`read ${code}`), { code, errno: -number, syscall: 'read' }))
+  }
+}
+
+let poll: SocketPoll | undefined
+let isMade = false
+
+/** The one of this thread; undefined where there is none, and node reads as always. */
+function socketPoll(): SocketPoll | undefined {
+  if (!isMade) {
+    isMade = true
+    poll = make()
+  }
+  return poll
+}
+
+function make(): SocketPoll | undefined {
+  const calls = libc()
+  if (calls instanceof MeshError) return undefined
+  try {
+    return new SocketPoll(calls)
+  } catch {
+    // No descriptor is left, say. Node's own way is slower, and as good.
+    return undefined
+  }
+}
+
+/**
+ * Reads a plain, connected socket into `memory` (made by `allocUnsafeSlow`) in the place of node, which it was until now, and calls
+ * `onRead` with how many bytes came. Until the socket is paused, node must read (`readByNode`), or the socket ends or fails: then it is
+ * node that reads, and this may be called again.
+ */
+export function readByPoll(socket: Socket, memory: Buffer, onRead: (length: number) => void): void {
+  socketPoll()?.watch(socket, memory, onRead)
+}
+
+/** Gives a socket back to node. */
+export function readByNode(socket: Socket): void {
+  poll?.unwatch(socket)
+}
