@@ -14,6 +14,8 @@ export function takeFields(lines: FieldLines, from: number, into: HeaderBlock): 
   into.count = count
   const target = into.at
   for (let i = from << 2, to = 0; i <= lines.count << 2; i++, to++) target[to] = at[i] as number
+  // None of those that are kept is.
+  if (lines.kept !== undefined) return
   for (let i = from; i < lines.count; i++) {
     if (lines.neverIndexed[i] === 0) continue
     into.neverIndexed[i - from] = 1

@@ -5,6 +5,7 @@ import { MAX_HEADERS, spells } from '../stream/header-block.ts'
 import { FRAMING, PATHS, type RequestHead } from '../stream/message.ts'
 import { takeFields } from './header-fields.ts'
 import type { FieldLines } from './hpack/field-lines.ts'
+import { RequestReading } from './readings.ts'
 
 /** What a decoded field list is as a request. Malformed ones are stream errors (RFC 9113 section 8.1.1). */
 export type RequestVerdict = 'ok' | 'malformed' | 'too_large' | 'bad_path' | 'bad_host' | 'expectation_failed'
@@ -18,7 +19,8 @@ const PROTOCOL = 16
 
 /**
  * Reads a request from its decoded fields (RFC 9113 section 8.3.1, RFC 8441) into `head`, as the HTTP/1.1 request that it
- * would have been: pseudo-header fields become the start line, cookie crumbs one field, an extended CONNECT an upgrade.
+ * would have been: pseudo-header fields become the start line, cookie crumbs one field, an extended CONNECT an upgrade. All lines that
+ * one decoder has decoded are to be read with the same scheme and kind of peer.
  */
 export function readRequest(
   lines: FieldLines,
@@ -27,6 +29,12 @@ export function readRequest(
   scheme: string,
   isPeer: boolean,
 ): RequestVerdict {
+  // A connection's scheme and kind of peer are the same each time.
+  const known = lines.kept?.reading as RequestReading | undefined
+  if (known !== undefined && known.endStream === endStream) {
+    known.show(lines, head)
+    return 'ok'
+  }
   head.clear()
   const { bytes, base, at, count } = lines
   let seen = 0
@@ -55,8 +63,10 @@ export function readRequest(
   head.scheme = scheme
   // What our own proxies multiplex was HTTP/1.1 and is again.
   head.isHttp2 = !isPeer
-  const verdict = checkPseudoFields(head, seen, protocol)
-  return verdict === 'ok' ? readRegular(head, endStream) : verdict
+  let verdict = checkPseudoFields(head, seen, protocol)
+  if (verdict === 'ok') verdict = readRegular(head, endStream)
+  if (verdict === 'ok') RequestReading.note(lines, i, head, endStream)
+  return verdict
 }
 
 function pseudoField(bytes: Buffer, start: number, length: number): number {

@@ -3,12 +3,19 @@ import { MAX_HEADERS, spells } from '../stream/header-block.ts'
 import { FRAMING, type ResponseHead } from '../stream/message.ts'
 import { takeFields } from './header-fields.ts'
 import type { FieldLines } from './hpack/field-lines.ts'
+import { ResponseReading } from './readings.ts'
 
 /**
  * Reads a response from its decoded fields (RFC 9113 section 8.3.2) into `head`. False when it is malformed. An interim
  * response has a status under 200, and nothing else of it is read.
  */
 export function readResponse(lines: FieldLines, head: ResponseHead, endStream: boolean, method: string): boolean {
+  const isOfHead = method === 'HEAD'
+  const known = lines.kept?.reading as ResponseReading | undefined
+  if (known !== undefined && known.endStream === endStream && known.isOfHead === isOfHead) {
+    known.show(lines, head)
+    return true
+  }
   head.clear()
   const { bytes, base, at, count } = lines
   if (count === 0 || !spells(bytes, base, ':status') || at[1] !== 7) return false
@@ -28,13 +35,12 @@ export function readResponse(lines: FieldLines, head: ResponseHead, endStream: b
   const length = readRegular(head)
   if (length === MALFORMED) return false
   if (length > 0) head.contentLength = length
-  const hasNoBody = method === 'HEAD' || status === 204 || status === 304
+  const hasNoBody = isOfHead || status === 204 || status === 304
   if (endStream || hasNoBody) {
     if (endStream && length > 0 && !hasNoBody) return false
     if (status === 204 && length >= 0) head.remove('content-length')
-    return true
-  }
-  head.framing = length > 0 ? FRAMING.length : FRAMING.chunked
+  } else head.framing = length > 0 ? FRAMING.length : FRAMING.chunked
+  ResponseReading.note(lines, head, endStream, isOfHead)
   return true
 }
 

@@ -156,6 +156,11 @@ export class HeaderBlock {
     return this.#removedCount > 0 && this.#removed[index] === 1
   }
 
+  /** Whether no received field was removed and none added. */
+  get isAsItCame(): boolean {
+    return this.#removedCount === 0 && this.#addedCount === 0
+  }
+
   /** Fields that were added, apart from those received. */
   get addedCount(): number {
     return this.#addedCount

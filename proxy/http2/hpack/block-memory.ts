@@ -8,7 +8,7 @@ const PLACES = 4
 /** While no block comes again, only one in so many is looked at. */
 const SPARING = 16
 
-/** Decoded fields in bytes and offsets of their own. */
+/** Decoded fields in bytes and offsets of their own, none of which is never to be indexed. */
 export interface KeptLines {
   readonly bytes: Buffer
   readonly view: DataView
@@ -16,6 +16,8 @@ export interface KeptLines {
   readonly at: Int32Array
   /** A bit for each of the first fields: the block added it to the table. */
   readonly added: number
+  /** What who reads messages has made of them: the same each time. */
+  reading: unknown
 }
 
 /** In the place of the `changes` of a table: the block says the same whatever is in it. */
@@ -101,5 +103,5 @@ export class BlockMemory {
 function kept({ bytes, base, end, count, at, neverIndexed }: FieldLines, added: number): KeptLines | undefined {
   for (let i = 0; i < count; i++) if (neverIndexed[i] === 1) return undefined
   const own = Buffer.from(bytes.subarray(base, end))
-  return { bytes: own, view: viewOf(own), count, at: at.slice(0, 4 * count + 1), added }
+  return { bytes: own, view: viewOf(own), count, at: at.slice(0, 4 * count + 1), added, reading: undefined }
 }

@@ -13,6 +13,7 @@ const SLAB_BYTES = 64 * 1024
 /** A block is begun in a new slab when less than this is left: most blocks then lie in one from the beginning. */
 const LITTLE_BYTES = 4096
 const NO_BYTES = Buffer.alloc(0)
+const NONE_NEVER_INDEXED = new Uint8Array(MAX_FIELDS)
 
 /**
  * Decoded fields as HTTP/1 lines `name: value\r\n` in one buffer with offsets: the shape of proxy/stream/header-block.ts,
@@ -32,32 +33,38 @@ export class FieldLines {
   end = 0
   count = 0
   /** Offsets from `base` of name start, name end, value start and value end of field i at 4i..4i+3; `at[4 * count]` is `end - base`. */
-  readonly at = new Int32Array(STRIDE * MAX_FIELDS + 1)
+  at: Int32Array = new Int32Array(STRIDE * MAX_FIELDS + 1)
   /**
    * 1 for a field that came as a literal never to be indexed: whoever passes it on must use the same representation
    * (RFC 7541 6.2.3).
    */
-  readonly neverIndexed = new Uint8Array(MAX_FIELDS)
+  neverIndexed: Uint8Array = new Uint8Array(MAX_FIELDS)
 
+  /** Those that are shown and kept elsewhere. */
+  kept: KeptLines | undefined
+  readonly #ownAt = this.at
+  readonly #ownNeverIndexed = this.neverIndexed
   /** The slab and its view while lines are shown that lie elsewhere, and where it goes on. */
   #slab: Buffer | undefined
   #slabView = this.view
   #slabEnd = 0
 
   /** Shows lines that are kept elsewhere, in the place of a block. */
-  show({ bytes, view, count, at }: KeptLines): void {
+  show(kept: KeptLines): void {
+    const { bytes } = kept
     if (this.#slab === undefined) {
       this.#slab = this.bytes
       this.#slabView = this.view
       this.#slabEnd = this.end
     }
+    this.kept = kept
     this.bytes = bytes
-    this.view = view
+    this.view = kept.view
     this.base = 0
     this.end = bytes.length
-    this.count = count
-    for (let i = 0; i < at.length; i++) this.at[i] = at[i] as number
-    for (let i = 0; i < count; i++) this.neverIndexed[i] = 0
+    this.count = kept.count
+    this.at = kept.at
+    this.neverIndexed = NONE_NEVER_INDEXED
   }
 
   /** Starts a block at `end`, in a new slab when little is left of this one. */
@@ -67,6 +74,9 @@ export class FieldLines {
       this.view = this.#slabView
       this.end = this.#slabEnd
       this.#slab = undefined
+      this.at = this.#ownAt
+      this.neverIndexed = this.#ownNeverIndexed
+      this.kept = undefined
     }
     if (this.bytes.length - this.end < LITTLE_BYTES) this.#renew(SLAB_BYTES)
     this.base = this.end
