@@ -16,6 +16,8 @@ export class StreamTable<Stream extends Numbered> {
   #ids = new Int32Array(FIRST_SLOTS)
   #mask = FIRST_SLOTS - 1
   #size = 0
+  /** How many are not in the slot that their number names first. None mostly: numbers of streams that are open follow each other. */
+  #astray = 0
 
   get size(): number {
     return this.#size
@@ -42,8 +44,10 @@ export class StreamTable<Stream extends Numbered> {
     const ids = this.#ids
     const mask = this.#mask
     const { id } = stream
-    let at = (id >>> 1) & mask
+    const home = (id >>> 1) & mask
+    let at = home
     while (ids[at] !== 0) at = (at + 1) & mask
+    if (at !== home) this.#astray++
     ids[at] = id
     this.#slots[at] = stream
   }
@@ -58,14 +62,16 @@ export class StreamTable<Stream extends Numbered> {
       if (ids[hole] === id) break
     }
     this.#size--
+    if (hole !== ((id >>> 1) & mask)) this.#astray--
     // Whoever was put behind the hole because it was taken moves into it, so that searches need not pass over holes.
-    for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
+    for (let at = (hole + 1) & mask; this.#astray > 0; at = (at + 1) & mask) {
       const other = ids[at] as number
       if (other === 0) break
       const home = (other >>> 1) & mask
       if (((at - home) & mask) < ((at - hole) & mask)) continue
       slots[hole] = slots[at]
       ids[hole] = other
+      if (hole === home) this.#astray--
       hole = at
     }
     slots[hole] = undefined
@@ -82,6 +88,7 @@ export class StreamTable<Stream extends Numbered> {
     this.#slots = new Array(2 * this.#slots.length).fill(undefined)
     this.#ids = new Int32Array(this.#slots.length)
     this.#mask = this.#slots.length - 1
+    this.#astray = 0
     for (const stream of streams) this.#put(stream)
   }
 }

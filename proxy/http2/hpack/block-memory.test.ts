@@ -109,6 +109,22 @@ test('the same bytes mean another thing once the table has changed', () => {
   for (let i = 0; i < 5; i++) expect(read('be')).toEqual([['b', '2']])
 })
 
+test('the same bytes mean another thing once a block that is known has filled the table again', () => {
+  const decoder = new HpackDecoder(4096)
+  const into = new FieldLines()
+  const read = (block: string) => decodeBlock(decoder, hex(block), undefined, into).fields
+  // Of lengths that do not drive each other out.
+  const [one, other, newest] = ['40 02 61 61 01 31', '40 03 62 62 62 01 32', 'be']
+  for (let i = 0; i < 3; i++) expect(read(one)).toEqual([['aa', '1']])
+  for (let i = 0; i < 3; i++) expect(read(other)).toEqual([['bbb', '2']])
+  for (let i = 0; i < 3; i++) expect(read(newest)).toEqual([['bbb', '2']])
+  expect(read(one)).toEqual([['aa', '1']])
+  for (let i = 0; i < 3; i++) expect(read(newest)).toEqual([['aa', '1']])
+  // In their order.
+  for (const block of [other, one, other, other]) read(block)
+  expect(read('be bf c0 c1 c2').map(([name]) => name)).toEqual(['bbb', 'bbb', 'aa', 'bbb', 'aa'])
+})
+
 test('what was shown stays as it is while other blocks come', () => {
   const decoder = new HpackDecoder(4096)
   const into = new FieldLines()

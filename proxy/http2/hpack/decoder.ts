@@ -42,6 +42,9 @@ export class HpackDecoder {
   #asksTable = false
   /** A bit for each of its fields that it has added to the table. */
   #added = 0
+  /** The lines of a block that came again and would have filled the table, and how often. */
+  #owed: KeptLines | undefined
+  #owedTimes = 0
   // What the string or literal that was read last was like.
   #stringBytes = 0
   #stringFlags = 0
@@ -76,13 +79,14 @@ export class HpackDecoder {
    * costs is bounded by the length of the block and the size of the table.
    */
   decode(block: Buffer, start: number, end: number, into: FieldLines, maxListBytes: number): number {
-    const { changes } = this.#table
-    const known = this.#memory.recall(block, start, end, changes, maxListBytes)
+    const known = this.#memory.recall(block, start, end, this.#table.changes, maxListBytes)
     if (known !== undefined) {
-      if (known.added !== 0) this.#addAgain(known)
+      if (known.added !== 0) this.#owe(known)
       into.show(known)
       return 0
     }
+    if (this.#owed !== undefined) this.#settle()
+    const { changes } = this.#table
     into.begin()
     const error = this.#decode(block, start, end, into, maxListBytes)
     if (error !== 0) into.drop()
@@ -92,7 +96,27 @@ export class HpackDecoder {
     return error
   }
 
-  /** Does to the table what a block did that is known. */
+  /** A block that is known would fill the table once more, which can wait until another asks what is in it. */
+  #owe(known: KeptLines): void {
+    if (this.#owed !== known) {
+      this.#settle()
+      this.#owed = known
+    }
+    this.#owedTimes++
+    this.#table.changes++
+  }
+
+  /** Does to the table what the block did that came again and again. */
+  #settle(): void {
+    const owed = this.#owed
+    if (owed === undefined) return
+    // After so many nothing is left in it that was there before.
+    const times = Math.min(this.#owedTimes, Math.ceil(this.#table.maxBytes / ENTRY_OVERHEAD) + 1)
+    for (let i = 0; i < times; i++) this.#addAgain(owed)
+    this.#owed = undefined
+    this.#owedTimes = 0
+  }
+
   #addAgain({ view, at, count, added }: KeptLines): void {
     const table = this.#table
     for (let i = 0; i < count; i++) {
