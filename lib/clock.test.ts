@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { type Clock, ManualClock, WallTimes } from './clock.ts'
+import { type Clock, HeldClock, ManualClock, WallTimes } from './clock.ts'
 
 test('times of the wall are those of the monotonic clock, moved', () => {
   const clock = new ManualClock(1_767_000_000_000)
@@ -31,4 +31,17 @@ test('a wall clock that is put right is followed within a second, and asked no m
   expect(times.at(clock.nowMs())).toBe(999)
   clock.advance(1)
   expect(times.at(clock.nowMs())).toBe(61_000)
+})
+
+test('a clock that is held stands still until it is released', () => {
+  const manual = new ManualClock(1000)
+  const clock = new HeldClock(manual)
+  manual.advance(5)
+  expect(clock.nowMs()).toBe(5)
+  clock.hold()
+  manual.advance(10)
+  expect(clock.nowMs()).toBe(5)
+  clock.release()
+  expect(clock.nowMs()).toBe(15)
+  expect(clock.wallMs()).toBe(1015)
 })

@@ -25,6 +25,42 @@ export const systemClock: Clock = {
   },
 }
 
+/**
+ * A clock that can be held: all that follows from one read of a connection is done at the time of it, and to ask the machine for each
+ * of the messages in it costs more than it tells.
+ */
+export class HeldClock implements Clock {
+  readonly #clock: Clock
+  #heldMs = 0
+  #isHeld = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Until `release`, which must follow before anything else can run. */
+  hold(): void {
+    this.#heldMs = this.#clock.nowMs()
+    this.#isHeld = true
+  }
+
+  release(): void {
+    this.#isHeld = false
+  }
+
+  nowMs(): number {
+    return this.#isHeld ? this.#heldMs : this.#clock.nowMs()
+  }
+
+  wallMs(): number {
+    return this.#clock.wallMs()
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    return this.#clock.setTimer(delayMs, callback)
+  }
+}
+
 interface PendingTimer {
   dueMs: number
   order: number

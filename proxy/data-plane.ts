@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Clock, HeldClock, systemClock } from '../lib/clock.ts'
 import { errorText } from '../lib/errors.ts'
 import { systemEventLoop } from '../lib/event-loop.ts'
 import { createLogger, type Logger } from '../lib/log.ts'
@@ -63,7 +63,7 @@ export interface DataPlaneOptions extends SurroundingsOptions {
  * file, an xDS stream, a test) compiles it into a Plan and hands it to setPlan().
  */
 export class DataPlane implements StreamContext, UpstreamContext, ListenerDirectory {
-  readonly clock: Clock
+  readonly clock: HeldClock
   readonly random: Random
   readonly wheel: TimerWheel
   readonly date: DateHeader
@@ -96,7 +96,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   #isDraining = false
 
   constructor(options: DataPlaneOptions = {}) {
-    this.clock = options.clock ?? systemClock
+    this.clock = new HeldClock(options.clock ?? systemClock)
     this.random = options.random ?? systemRandom
     this.metrics = options.metrics ?? new MetricStore()
     this.log = options.log ?? createLogger('proxy')

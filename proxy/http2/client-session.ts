@@ -146,6 +146,16 @@ export class ClientSession extends Http2Session<ClientStream> implements ByteRea
 
   onBytes(bytes: Buffer): void {
     if (this.isClosed) return
+    const { clock } = this.#pool.context
+    clock.hold()
+    try {
+      this.#read(bytes)
+    } finally {
+      clock.release()
+    }
+  }
+
+  #read(bytes: Buffer): void {
     this.readFrames(bytes, 0)
     // To make an array shorter is a call into V8's runtime.
     for (let i = 0; i < this.#touchedCount; i++) (this.#touched[i] as ClientStream).onReadPause()

@@ -36,6 +36,19 @@ export class FrameReader {
     return this.#headerFill > 0 || this.#frame !== undefined
   }
 
+  /** Whether these bytes, read next, have content of DATA in them; true too when a frame has begun and that is not easily told. */
+  mayHoldData(bytes: Buffer): boolean {
+    if (this.#dataLeft >= 0 || this.isInFrame) return true
+    let at = 0
+    while (at + FRAME_HEADER_BYTES <= bytes.length) {
+      if (bytes[at + 3] === FRAME.data) return true
+      at +=
+        FRAME_HEADER_BYTES +
+        (((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number))
+    }
+    return false
+  }
+
   /** Returns 0, or the code of a connection error. */
   read(chunk: Buffer, from: number, handler: FrameHandler): number {
     let pos = from

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { type LentReader, lendTo } from '../../lib/sockets/shared-read-socket.ts'
 import { WheelTimer } from '../../lib/timer-wheel.ts'
 import { type ConnectionFacts, schemeOf } from '../decide/connection-facts.ts'
 import type { ManagerSource } from '../http1/server-connection.ts'
@@ -22,7 +23,7 @@ const DEFAULT_FLUSH_MS = 300_000
 const MAX_SPARE_STREAMS = 64
 
 /** One HTTP/2 connection of a client. */
-export class ServerSession extends Http2Session<ServerStream> {
+export class ServerSession extends Http2Session<ServerStream> implements LentReader {
   readonly source: ManagerSource
   readonly facts: ConnectionFacts
   readonly scheme: string
@@ -66,6 +67,7 @@ export class ServerSession extends Http2Session<ServerStream> {
     this.#timer = new WheelTimer(guard(() => this.#onTimer()))
     context.wheel.arm(this.#timer, HANDSHAKE_MS)
     this.#headersTimer = new WheelTimer(guard(() => this.#onHeadersTimeout()))
+    lendTo(socket, this)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on(
       'drain',
@@ -164,8 +166,15 @@ export class ServerSession extends Http2Session<ServerStream> {
 
   // === bytes ===
 
+  /** Content is kept for as long as the upstream needs to take it; all other frames are done with when they are read. */
+  onLentBytes(bytes: Buffer): void {
+    this.#onData(this.#prefaceAt < PREFACE.length || this.mayHoldData(bytes) ? Buffer.from(bytes) : bytes)
+  }
+
   #onData(chunk: Buffer): void {
     if (this.isClosed) return
+    const { clock } = this.#context
+    clock.hold()
     try {
       let from = 0
       if (this.#prefaceAt < PREFACE.length) {
@@ -182,6 +191,8 @@ export class ServerSession extends Http2Session<ServerStream> {
     } catch (thrown) {
       this.#context.bugs.report('downstream', thrown)
       this.socket.destroy()
+    } finally {
+      clock.release()
     }
   }
 

@@ -125,6 +125,10 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     return this.#reader.isInFrame || this.#blockStreamId !== 0
   }
 
+  protected mayHoldData(bytes: Buffer): boolean {
+    return this.#reader.mayHoldData(bytes)
+  }
+
   protected readFrames(bytes: Buffer, from: number): void {
     const error = this.#reader.read(bytes, from, this)
     if (error > 0) this.fail(error)

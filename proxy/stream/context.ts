@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.ts'
+import type { HeldClock } from '../../lib/clock.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
@@ -13,7 +13,7 @@ import type { OutBuffer } from './out-buffer.ts'
 
 /** What a stream needs of the proxy around it. */
 export interface StreamContext {
-  readonly clock: Clock
+  readonly clock: HeldClock
   readonly random: Random
   readonly wheel: TimerWheel
   readonly date: DateHeader

@@ -2,7 +2,7 @@ import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import { RetryPolicySchema } from '../../api/gen/envoy/config/route/v3/route_components_pb.js'
 import { REGISTRY } from '../../api/registry.ts'
-import { ManualClock } from '../../lib/clock.ts'
+import { HeldClock, ManualClock } from '../../lib/clock.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { seededRandom } from '../../lib/random.ts'
@@ -83,7 +83,15 @@ function setUp(options: Options) {
     circuitBreakers: { thresholds: [thresholds] },
     loadAssignment: { clusterName: 'c', endpoints },
   })
-  const upstream = { clock, wheel, out: new OutBuffer(), bugs, random, metrics, breakers: ownBreakerTable }
+  const upstream = {
+    clock: new HeldClock(clock),
+    wheel,
+    out: new OutBuffer(),
+    bugs,
+    random,
+    metrics,
+    breakers: ownBreakerTable,
+  }
   const cluster = new Cluster(plan, upstream)
   cluster.setEndpointsOnce(plan.endpoints)
   const head = new RequestHead()

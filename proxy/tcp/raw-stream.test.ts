@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
-import { ManualClock } from '../../lib/clock.ts'
+import { HeldClock, ManualClock } from '../../lib/clock.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { seededRandom } from '../../lib/random.ts'
@@ -77,7 +77,7 @@ async function start(serve: (socket: Socket) => void) {
     out: new OutBuffer(),
     bugs: new BugReporter(metrics, silentLogger),
     random: seededRandom(1),
-    clock,
+    clock: new HeldClock(clock),
     metrics,
     breakers: ownBreakerTable,
   }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { ManualClock } from '../../lib/clock.ts'
+import { HeldClock, ManualClock } from '../../lib/clock.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { seededRandom } from '../../lib/random.ts'
@@ -27,7 +27,7 @@ const CHECKED = { healthChecks: [CHECK], ...PANIC_OFF }
 function clusterOf(fields: object, ports: readonly number[], clock = new ManualClock(), hosts?: HostTable): Cluster {
   const metrics = new MetricStore()
   const context = {
-    clock,
+    clock: new HeldClock(clock),
     metrics,
     wheel: new TimerWheel(clock),
     out: new OutBuffer(),

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.ts'
+import type { HeldClock } from '../../lib/clock.ts'
 import type { MetricStore } from '../../lib/metrics/store.ts'
 import type { Random } from '../../lib/random.ts'
 import type { ClusterPlan, EndpointPlan } from '../plan/plan.ts'
@@ -27,7 +27,7 @@ import { ClusterStats } from './stats.ts'
 /** What a cluster needs of the proxy around it. */
 export interface UpstreamContext extends ConnectionContext, ClusterHealthContext {
   readonly random: Random
-  readonly clock: Clock
+  readonly clock: HeldClock
   readonly metrics: MetricStore
   readonly breakers: BreakerTable
 }

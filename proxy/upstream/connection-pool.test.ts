@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { ManualClock } from '../../lib/clock.ts'
+import { HeldClock, ManualClock } from '../../lib/clock.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { MetricStore } from '../../lib/metrics/store.ts'
 import { seededRandom } from '../../lib/random.ts'
@@ -109,7 +109,7 @@ function setUp(fields: object) {
   const clock = new ManualClock()
   const metrics = new MetricStore()
   const cluster = new Cluster(clusterPlan(fields), {
-    clock,
+    clock: new HeldClock(clock),
     metrics,
     wire,
     wheel: new TimerWheel(clock),

@@ -1,3 +1,4 @@
+import type { HeldClock } from '../../lib/clock.ts'
 import { Roster } from '../../lib/roster.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { ClientConnection } from '../http1/client-connection.ts'
@@ -20,6 +21,7 @@ export type PoolProtocol = Exclude<ClusterPlan['protocol'], 'downstream'>
 
 /** What connections need of the proxy around them. */
 export interface ConnectionContext {
+  readonly clock: HeldClock
   readonly wheel: TimerWheel
   readonly out: OutBuffer
   readonly bugs: BugReporter

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { HeldClock } from '../../../lib/clock.ts'
 import { EventClock } from '../../../lib/event-clock.ts'
 import { silentLogger } from '../../../lib/log.ts'
 import { MetricStore } from '../../../lib/metrics/store.ts'
@@ -52,7 +53,7 @@ function clusterWith(json: object, failures: Failure[] = []) {
   })
   const wheel = new TimerWheel(clock)
   const context = {
-    clock,
+    clock: new HeldClock(clock),
     wheel,
     bugs,
     metrics,

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../lib/clock.ts'
+import { type Clock, HeldClock } from '../../../lib/clock.ts'
 import type { MetricStore } from '../../../lib/metrics/store.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { TimerWheel } from '../../../lib/timer-wheel.ts'
@@ -42,7 +42,7 @@ const NEVER_OVERLOADED = { isShedding: false }
  * when something is first sent to them, since a simulation may have thousands of proxies.
  */
 export class SimulatedProxy implements StreamContext, UpstreamContext {
-  readonly clock: Clock
+  readonly clock: HeldClock
   readonly wheel: TimerWheel
   readonly date: DateHeader
   readonly out: OutBuffer
@@ -67,7 +67,7 @@ export class SimulatedProxy implements StreamContext, UpstreamContext {
 
   constructor(world: World, group: ProxyGroup, address: string, random: Random) {
     this.#world = world
-    this.clock = world.clock
+    this.clock = new HeldClock(world.clock)
     this.wheel = world.wheel
     this.date = world.date
     this.out = world.out
