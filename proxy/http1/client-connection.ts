@@ -12,6 +12,7 @@ import { BodyReader, type BodySink } from './body-reader.ts'
 import { hasBareLf } from './chars.ts'
 import { findHeadEnd } from './head-end.ts'
 import { HEAD_ERROR } from './head-error.ts'
+import { KnownResponse } from './known-response.ts'
 import { parseResponseHead } from './response-parser.ts'
 
 /** Envoy's bound for the head of an HTTP/1.1 response. */
@@ -61,6 +62,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   constructor(pool: ConnectionPool, connector: Connector) {
     const { wheel, out, bugs } = pool.context
     this.#pool = pool
+    pool.knownResponse ??= new KnownResponse()
     this.#out = out
     this.#wheel = wheel
     const { socket } = connector
@@ -251,26 +253,10 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
   #readHeads(bytes: Buffer): number {
     let pos = 0
     for (;;) {
-      const end = findHeadEnd(bytes, pos)
-      const size = (end < 0 ? bytes.length : end) - pos
-      if (size > MAX_RESPONSE_HEAD_BYTES) {
-        this.#reset('protocol_error', 'response head is too large')
-        return -1
-      }
-      if (end < 0) {
-        if (hasBareLf(bytes, pos)) this.#reset('protocol_error', HEAD_ERROR.codec.detail)
-        else if (size > 0) this.#partial = Buffer.from(bytes.subarray(pos))
-        return -1
-      }
       const attempt = this.#attempt
       if (attempt === undefined) return -1
-      const error = parseResponseHead(bytes, pos, end, this.#head, attempt.method)
-      this.#head.view = upstreamMemory.viewOf(bytes)
-      if (error !== undefined) {
-        this.#reset('protocol_error', error.detail)
-        return -1
-      }
-      pos = end + 4
+      pos = this.#readNextHead(bytes, pos, attempt.method)
+      if (pos < 0) return -1
       const { status } = this.#head
       if (status === 101 && !this.#requestIsWritten) {
         // The rest of the request would be the first of the tunnel's bytes.
@@ -298,6 +284,33 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
       attempt.onResponseHead(this.#head)
       return pos
     }
+  }
+
+  /** Returns the position after a head, or -1 when it is not whole or not well. */
+  #readNextHead(bytes: Buffer, pos: number, method: string): number {
+    const view = upstreamMemory.viewOf(bytes)
+    const known = method === 'HEAD' || method === 'CONNECT' ? undefined : this.#pool.knownResponse
+    const knownEnd = known?.show(bytes, view, pos, this.#head) ?? -1
+    if (knownEnd >= 0) return knownEnd
+    const end = findHeadEnd(bytes, pos)
+    const size = (end < 0 ? bytes.length : end) - pos
+    if (size > MAX_RESPONSE_HEAD_BYTES) {
+      this.#reset('protocol_error', 'response head is too large')
+      return -1
+    }
+    if (end < 0) {
+      if (hasBareLf(bytes, pos)) this.#reset('protocol_error', HEAD_ERROR.codec.detail)
+      else if (size > 0) this.#partial = Buffer.from(bytes.subarray(pos))
+      return -1
+    }
+    const error = parseResponseHead(bytes, pos, end, this.#head, method)
+    this.#head.view = view
+    if (error !== undefined) {
+      this.#reset('protocol_error', error.detail)
+      return -1
+    }
+    known?.note(view, pos, end + 4, this.#head)
+    return end + 4
   }
 
   /** Checks the answer to our own key, which is not passed on. */

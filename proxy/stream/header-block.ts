@@ -95,6 +95,20 @@ export class HeaderBlock {
     }
   }
 
+  /** Says of bytes of its own what another says of the same ones, as if it had been parsed; nothing that was added to it. */
+  takeParsed(other: HeaderBlock): void {
+    this.clear()
+    const { at, count } = other
+    for (let i = 0; i <= count * STRIDE; i++) this.at[i] = at[i] as number
+    this.count = count
+    this.nameLengths = other.nameLengths
+    this.receivedLength = other.receivedLength
+    if (other.#removedCount === 0) return
+    for (let i = 0; i < count; i++) this.#removed[i] = other.#removed[i] as number
+    this.#removedCount = other.#removedCount
+    this.#removedLength = other.#removedLength
+  }
+
   /** Index of the first field of this lower-case name that is still there, or -1. Looks at received fields only. */
   find(lowerName: string, from = 0): number {
     const { at, count } = this

@@ -127,6 +127,19 @@ export class ResponseHead extends HeaderBlock {
   dateIndex = -1
   serverIndex = -1
 
+  override takeParsed(other: ResponseHead): void {
+    super.takeParsed(other)
+    this.status = other.status
+    this.hasStartLine = other.hasStartLine
+    this.minorVersion = other.minorVersion
+    this.framing = other.framing
+    this.contentLength = other.contentLength
+    this.keepAlive = other.keepAlive
+    this.saysClose = other.saysClose
+    this.dateIndex = other.dateIndex
+    this.serverIndex = other.serverIndex
+  }
+
   override clear(): void {
     super.clear()
     this.dateIndex = -1

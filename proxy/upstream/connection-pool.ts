@@ -2,6 +2,7 @@ import type { HeldClock } from '../../lib/clock.ts'
 import { Roster } from '../../lib/roster.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { ClientConnection } from '../http1/client-connection.ts'
+import type { KnownResponse } from '../http1/known-response.ts'
 import { ClientSession } from '../http2/client-session.ts'
 import { H2, HTTP_1_1, PEER_PROTOCOL } from '../http2/peer-protocol.ts'
 import type { ClusterPlan } from '../plan/plan.ts'
@@ -40,6 +41,8 @@ export class ConnectionPool {
   readonly cluster: Cluster
   readonly host: Host
   readonly context: ConnectionContext
+  /** Of HTTP/1.1, once there was one. */
+  knownResponse: KnownResponse | undefined
   readonly breaker: CircuitBreaker
   readonly #connections = new Roster<PooledConnection>()
   readonly #connectors = new Roster<Connector | VirtualConnector>()
