@@ -77,7 +77,7 @@ test(`heads that come again say what they would if they were parsed (seed ${seed
       }
     }
   }
-expect(shown).toBeGreaterThan(HEADS)
+  expect(shown).toBeGreaterThan(HEADS)
 })
 
 test('while no head comes again few are looked at, and then it is known', () => {
