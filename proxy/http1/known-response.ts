@@ -4,7 +4,7 @@ import { ResponseHead } from '../stream/message.ts'
 
 /** Longer heads are not kept. */
 const MAX_HEAD_BYTES = 512
-/** While no head comes again, only one in so many is looked at. */
+/** While others come, only one in so many takes its place. */
 const SPARING = 16
 
 /**
@@ -32,14 +32,15 @@ export class KnownResponse {
     return start + length
   }
 
-  /** A final head was not this one: it lies between `start` and `end`, and `head` says what it says. */
+  /** A head was not this one: it lies between `start` and `end`, and `head` says what it says. */
   note(view: DataView | undefined, start: number, end: number, head: ResponseHead): void {
     const length = end - start
     if (view === undefined || length > MAX_HEAD_BYTES) return
     if (!this.#isSure && length === this.#length && equalBytes(view, start, this.#view, 0, length)) {
       this.#head.takeParsed(head)
       this.#isSure = true
-      this.#strange = 0
+      // Two that take turns must not drive each other out.
+      this.#strange = SPARING
       return
     }
     this.#strange++
