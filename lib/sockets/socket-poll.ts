@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { getSystemErrorName } from 'node:util'
+import { isMainThread } from 'node:worker_threads'
 import { MeshError } from '../errors.ts'
 import { addressOf } from './direct-write.ts'
 import { type Libc, libc, type Poll } from './libc.ts'
@@ -91,7 +92,7 @@ class SocketPoll {
   constructor(calls: Libc) {
     this.#calls = calls
     this.#epoll = calls.epollCreate(EPOLL_CLOEXEC)
-    this.#poll = calls.poll(this.#epoll, () => this.#readAll())
+    this.#poll = calls.poll(this.#epoll, () => this.#onReadable())
     this.#poll.unref()
   }
 
@@ -146,9 +147,17 @@ class SocketPoll {
   }
 
   /**
-   * Called by the event loop itself, so that nothing may be thrown. Ticks and promises of readers have their turn when node has its own,
-   * which is before immediates and before the loop sleeps.
+   * Called by the event loop itself: what is thrown here would end the process. Ticks and promises of readers have their turn when node has
+   * its own, which is before immediates and before the loop sleeps.
    */
+  #onReadable(): void {
+    try {
+      this.#readAll()
+    } catch (thrown) {
+      throwLater(thrown)
+    }
+  }
+
   #readAll(): void {
     const words = this.#words
     const count = this.#calls.epollWait(this.#epoll, this.#eventsAddress, MAX_EVENTS, 0)
@@ -181,10 +190,8 @@ class SocketPoll {
       try {
         polled.onRead(length)
       } catch (thrown) {
-        // Where node can take it; the others are read all the same.
-        setImmediate(() => {
-          throw thrown
-        })
+        // The others are read all the same.
+        throwLater(thrown)
       }
       // There may be more, of which it would not tell.
       if (length === most && polled.isWatched && !polled.socket.destroyed) this.#control(EPOLL_CTL_MOD, descriptor)
@@ -202,6 +209,13 @@ class SocketPoll {
   }
 }
 
+/** Where node can take it. */
+function throwLater(thrown: unknown): void {
+  setImmediate(() => {
+    throw thrown
+  })
+}
+
 let poll: SocketPoll | undefined
 let isMade = false
 
@@ -216,7 +230,8 @@ function socketPoll(): SocketPoll | undefined {
 
 function make(): SocketPoll | undefined {
   const calls = libc()
-  if (calls instanceof MeshError) return undefined
+  // A worker may be ended at any time, and its event loop goes on for a while: a callback into JavaScript that may not run ends the process.
+  if (calls instanceof MeshError || !isMainThread) return undefined
   try {
     return new SocketPoll(calls)
   } catch {

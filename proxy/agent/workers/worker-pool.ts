@@ -9,7 +9,6 @@ import { type Logger, logLevel } from '../../../lib/log.ts'
 import { MergedMetrics } from '../../../lib/metrics/merged.ts'
 import type { MetricStore } from '../../../lib/metrics/store.ts'
 import { randomInt, systemRandom } from '../../../lib/random.ts'
-import { libc } from '../../../lib/sockets/libc.ts'
 import type { ListenerFailure } from '../../data-plane.ts'
 import { SEEDS, tokenMemory } from '../../limits/token-table.ts'
 import { clearThread, sharedBreakerMemory } from '../../upstream/breaker-counts.ts'
@@ -71,8 +70,6 @@ export class WorkerPool implements Planes {
     this.#hosts = sharedHostMemory(options.count)
     this.metrics = new MergedMetrics(options.metrics)
     this.#restarts = options.metrics.counter('server.worker_restarts')
-    // Node unloads libraries when the last thread ends that has loaded them, and the event loop of that thread still calls this one.
-    libc()
   }
 
   /** Where a worker that is started again gets what the others have. */
