@@ -46,3 +46,15 @@ function copyFours(from: DataView, at: number, to: DataView, toAt: number, lengt
   for (let i = 0; i < last; i += 4) to.setInt32(toAt + i, from.getInt32(at + i, true), true)
   to.setInt32(toAt + last, from.getInt32(at + last, true), true)
 }
+
+export function equalBytes(one: DataView, at: number, other: DataView, otherAt: number, length: number): boolean {
+  const last = length - 4
+  if (last < 0) {
+    for (let i = 0; i < length; i++) if (one.getUint8(at + i) !== other.getUint8(otherAt + i)) return false
+    return true
+  }
+  for (let i = 0; i < last; i += 4) {
+    if (one.getInt32(at + i, true) !== other.getInt32(otherAt + i, true)) return false
+  }
+  return one.getInt32(at + last, true) === other.getInt32(otherAt + last, true)
+}

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { MeshError } from '../errors.ts'
-import { type Libc, libc } from './libc.ts'
+import { type Libc, libc, MSG_DONTWAIT } from './libc.ts'
 import { descriptorOf } from './original-destination.ts'
 
 const DESCRIPTOR = Symbol('descriptor')
@@ -9,9 +9,8 @@ interface DirectSocket extends Socket {
   [DESCRIPTOR]?: number | undefined
 }
 
-/** linux/socket.h: an error is returned and is no signal; what the kernel has no room for is not waited for. */
+/** linux/socket.h: an error is returned and is no signal. */
 const MSG_NOSIGNAL = 0x4000
-const MSG_DONTWAIT = 0x40
 const FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT
 
 let calls: Libc | undefined

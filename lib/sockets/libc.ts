@@ -28,6 +28,9 @@ export interface Poll {
   unref(): void
 }
 
+/** linux/socket.h: what the kernel has no room for, or has not got, is not waited for. */
+export const MSG_DONTWAIT = 0x40
+
 let loaded: Libc | MeshError | undefined
 
 /**

@@ -3,11 +3,10 @@ import { getSystemErrorName } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { MeshError } from '../errors.ts'
 import { addressOf } from './direct-write.ts'
-import { type Libc, libc, type Poll } from './libc.ts'
+import { type Libc, libc, MSG_DONTWAIT, type Poll } from './libc.ts'
 import { descriptorOf } from './original-destination.ts'
 
-/** linux/socket.h, linux/eventpoll.h, asm-generic/errno-base.h. */
-const MSG_DONTWAIT = 0x40
+/** linux/eventpoll.h, asm-generic/errno-base.h. */
 const EPOLL_CLOEXEC = 0o2000000
 const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_DEL = 2

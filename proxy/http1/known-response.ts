@@ -1,5 +1,4 @@
-import { copyBytes, viewOf } from '../../lib/words.ts'
-import { equalBytes } from '../http2/hpack/words.ts'
+import { copyBytes, equalBytes, viewOf } from '../../lib/words.ts'
 import { ResponseHead } from '../stream/message.ts'
 
 /** Longer heads are not kept. */

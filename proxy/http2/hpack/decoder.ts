@@ -85,7 +85,7 @@ export class HpackDecoder {
       into.show(known)
       return 0
     }
-    if (this.#owed !== undefined) this.#settle()
+    this.#settle()
     const { changes } = this.#table
     into.begin()
     const error = this.#decode(block, start, end, into, maxListBytes)

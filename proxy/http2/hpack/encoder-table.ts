@@ -1,6 +1,6 @@
-import { copyBytes } from '../../../lib/words.ts'
+import { copyBytes, equalBytes } from '../../../lib/words.ts'
 import { DynamicTable, ENTRY_STRIDE } from './dynamic-table.ts'
-import { copyLower, equalBytes, equalLower } from './words.ts'
+import { copyLower, equalLower } from './words.ts'
 
 /** Slots that share a hash. A fifth entry takes the place of the oldest one, which is then not found any more. */
 const WAYS = 4

@@ -1,4 +1,4 @@
-import { copyBytes, viewOf } from '../../../lib/words.ts'
+import { copyBytes, equalBytes, viewOf } from '../../../lib/words.ts'
 import type { ByteSink } from './byte-sink.ts'
 import { DEFAULT_TABLE_BYTES, ENTRY_OVERHEAD, ENTRY_STRIDE } from './dynamic-table.ts'
 import { EncoderTable } from './encoder-table.ts'
@@ -8,7 +8,7 @@ import { writeInteger } from './integer.ts'
 import { findName, isName, POLICY_OF, STATIC_ENTRIES_OF, STATIC_INDEX_OF } from './known-names.ts'
 import { STATIC_ENTRIES, STATIC_LINES } from './static-lines.ts'
 import { STATIC_COUNT, STATIC_FIELDS } from './static-table.ts'
-import { copyLower, equalBytes, hashBytes, hashName } from './words.ts'
+import { copyLower, hashBytes, hashName } from './words.ts'
 
 /** Index of `:status` in the static table by status from 200 to 599, 0 where it has none with that value. */
 const STATUS_INDEX = Uint8Array.from({ length: 400 }, (_, i) =>

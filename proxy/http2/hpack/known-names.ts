@@ -1,6 +1,7 @@
+import { equalBytes } from '../../../lib/words.ts'
 import { POLICIES, POLICY } from './indexing-policy.ts'
 import { STATIC_FIELDS } from './static-table.ts'
-import { equalBytes, equalLower, hashName } from './words.ts'
+import { equalLower, hashName } from './words.ts'
 
 /*
  * The names that an encoder knows beforehand: those of the static table, and those with a policy. Each has an id, by

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { copyBytes, viewOf } from '../../../lib/words.ts'
-import { copyLower, equalBytes, equalLower, hashBytes, hashName } from './words.ts'
+import { copyBytes, equalBytes, viewOf } from '../../../lib/words.ts'
+import { copyLower, equalLower, hashBytes, hashName } from './words.ts'
 
 const GUARD = 0xa5
 const LENGTHS = Array.from({ length: 14 }, (_, length) => length)

@@ -1,5 +1,5 @@
 /*
- * Bytes are compared, hashed and made small four at a time, much as they are copied (lib/words.ts): the last word overlaps the one
+ * Bytes are hashed and made small four at a time, much as they are copied and compared (lib/words.ts): the last word overlaps the one
  * before it.
  */
 
@@ -12,18 +12,6 @@ export function copyLower(from: DataView, at: number, to: DataView, toAt: number
   }
   for (let i = 0; i < last; i += 4) to.setInt32(toAt + i, lowerWord(from.getInt32(at + i, true)), true)
   to.setInt32(toAt + last, lowerWord(from.getInt32(at + last, true)), true)
-}
-
-export function equalBytes(one: DataView, at: number, other: DataView, otherAt: number, length: number): boolean {
-  const last = length - 4
-  if (last < 0) {
-    for (let i = 0; i < length; i++) if (one.getUint8(at + i) !== other.getUint8(otherAt + i)) return false
-    return true
-  }
-  for (let i = 0; i < last; i += 4) {
-    if (one.getInt32(at + i, true) !== other.getInt32(otherAt + i, true)) return false
-  }
-  return one.getInt32(at + last, true) === other.getInt32(otherAt + last, true)
 }
 
 /** Whether the first range with its ASCII capitals made small is the second. */
