@@ -9,7 +9,7 @@ export interface Libc {
   bind(fd: number, address: Buffer, length: number): number
   listen(fd: number, backlog: number): number
   close(fd: number): number
-  /** `address` is one of address() or lies behind it. */
+  /** `address` is one of address() or lies behind it, `length` at most 2^31 - 1. */
   send(fd: number, address: number, length: number, flags: number): number
   recv(fd: number, address: number, length: number, flags: number): number
   epollCreate(flags: number): number
@@ -54,8 +54,9 @@ function load(): Libc | MeshError {
       bind: library.func('int bind(int, const void *, uint32_t)'),
       listen: library.func('int listen(int, int)'),
       close: library.func('int close(int)'),
-      send: library.func('intptr_t send(int, uintptr_t, size_t, int)'),
-      recv: library.func('intptr_t recv(int, uintptr_t, size_t, int)'),
+      // What they return fits in an int, of which koffi makes a number sooner than of a ssize_t.
+      send: library.func('int send(int, uintptr_t, size_t, int)'),
+      recv: library.func('int recv(int, uintptr_t, size_t, int)'),
       epollCreate: library.func('int epoll_create1(int)'),
       epollControl: library.func('int epoll_ctl(int, int, int, const void *)'),
       epollWait: library.func('int epoll_wait(int, uintptr_t, int, int)'),

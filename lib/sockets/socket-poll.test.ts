@@ -190,3 +190,33 @@ onLinux('where turns have many it goes on', async () => {
   for (let i = 0; i < 600; i++) await Promise.all(echoes.map((echo) => echo.ask('x')))
   expect(echoes.map(({ isReadByNode }) => isReadByNode)).not.toContain(true)
 })
+
+/** How many reads there were when the turn ended in which many connections were asked at once; `onRead` has all of them. */
+async function readsOfTurn(onRead: (echoes: readonly Echo[], index: number) => void): Promise<number> {
+  const echoes: Echo[] = []
+  for (let i = 0; i < 9; i++) echoes.push(await polled())
+  let reads = 0
+  const ended = new Promise<number>((resolve) => {
+    echoes.forEach((echo, i) => {
+      echo.onRead = () => {
+        if (reads++ === 0) setImmediate(() => resolve(reads))
+        onRead(echoes, i)
+      }
+    })
+  })
+  for (const { client } of echoes.slice(0, 8)) client.write('x')
+  return await ended
+}
+
+onLinux('what comes while many are read is read in the same turn', async () => {
+  const reads = await readsOfTurn((echoes, i) => {
+    if (i === 0) echoes[8]?.client.write('x')
+  })
+  expect(reads).toBe(9)
+})
+
+onLinux('and what comes forever does not keep the turn from its end', async () => {
+  const reads = await readsOfTurn((echoes, i) => echoes[i]?.client.write('x'))
+  expect(reads).toBeGreaterThan(64)
+  expect(reads).toBeLessThanOrEqual(264)
+})

@@ -23,6 +23,8 @@ const DATA_WORD = process.arch === 'x64' ? 1 : 2
 const WATCHED_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET
 /** What is left over is told in the next turn. */
 const MAX_EVENTS = 256
+/** After so many it is asked at once whether more have come. */
+const MANY_READS = 8
 
 /** A turn costs some two microseconds more than one of node's, so with less than this to read it is not worth it, on the mean of so many turns. */
 const MIN_READS = 6
@@ -157,10 +159,20 @@ class SocketPoll {
     }
   }
 
+  /** What comes while much is read is read in the same turn: then more is written in a row, and peers are woken less often. */
   #readAll(): void {
+    let reads = 0
+    let count: number
+    do {
+      count = this.#readSome()
+      reads += count
+    } while (count >= MANY_READS && reads < MAX_EVENTS)
+    if (this.#left === 0) this.#judge(reads)
+  }
+
+  #readSome(): number {
     const words = this.#words
     const count = this.#calls.epollWait(this.#epoll, this.#eventsAddress, MAX_EVENTS, 0)
-    if (this.#left === 0) this.#judge(count)
     for (let i = 0; i < count; i++) {
       const descriptor = words[i * EVENT_WORDS + DATA_WORD] as number
       const polled = this.#sockets[descriptor]
@@ -170,6 +182,7 @@ class SocketPoll {
       if (words[i * EVENT_WORDS] !== EPOLLIN || this.#left > 0 || polled.socket.isPaused()) this.unwatch(polled.socket)
       else this.#read(descriptor, polled)
     }
+    return count
   }
 
   #judge(count: number): void {

@@ -23,6 +23,7 @@ import { RequestHead, ResponseHead } from './message.ts'
 import { OutBuffer } from './out-buffer.ts'
 import { RequestBuffer } from './request-buffer.ts'
 import { Tries } from './tries.ts'
+import type { UpstreamTry } from './upstream-try.ts'
 
 /** One try as the test sees it: it says what the host does. */
 class HostSide {
@@ -401,4 +402,38 @@ test('a retry says whether a time-out was its reason', () => {
   side(1).connect().answer(503)
   clock.advance(100)
   expect(head.get('x-envoy-is-timeout-retry')).toBe('false')
+})
+
+test('a try whose answer has come to its end is used again by the next request', () => {
+  const { side, sides, tries, cluster, told } = setUp({})
+  side(0).connect().answer(200)
+  side(0).attempt.onResponseEnd()
+  const first = side(0).attempt as UpstreamTry
+  expect([first.requestWasSent, first.stream === undefined]).toEqual([true, false])
+  tries.end()
+  tries.begin(cluster)
+  expect(side(1).attempt).toBe(first)
+  expect([first.requestWasSent, first.stream, first.host === side(1).host]).toEqual([false, undefined, true])
+  expect(side(1).host).not.toBe(side(0).host)
+  // While it is under way, another is another.
+  side(1).connect().attempt.onReset('refused', '')
+  expect(sides).toHaveLength(3)
+  expect(side(2).attempt).not.toBe(first)
+  side(2).connect().answer(201)
+  expect(told).toEqual(['200', '201'])
+})
+
+test.each<[string, (side: HostSide, tries: Tries) => void]>([
+  ['is given up', (_, tries) => tries.abandon()],
+  ['breaks off', ({ attempt }) => attempt.onReset('reset', '')],
+  ['is not read to its end', () => {}],
+])('one whose answer %s is not: what still comes of it is nobody’s', (_title, ending) => {
+  const { side, tries, cluster, told } = setUp({})
+  side(0).connect().answer(200)
+  ending(side(0), tries)
+  tries.end()
+  tries.begin(cluster)
+  expect(side(1).attempt).not.toBe(side(0).attempt)
+  side(1).connect().answer(201)
+  expect(told.filter((one) => one !== 'broken')).toEqual(['200', '201'])
 })

@@ -65,6 +65,8 @@ export class Tries implements TryOwner {
   #cluster: Cluster | undefined
   /** The last one that was made, unless it is over. */
   #try: UpstreamTry | undefined
+  /** The last one that ended well, to be used again. */
+  #spare: UpstreamTry | undefined
   #retries: RetryState | undefined
   #hasAnswer = false
   readonly #tryTimer: WheelTimer
@@ -106,6 +108,7 @@ export class Tries implements TryOwner {
     if (this.#cluster === undefined) return
     const { wheel } = this.#context
     this.#cluster = undefined
+    if (this.#try?.isOver === true) this.#spare = this.#try
     this.#try = undefined
     this.#retries?.release()
     this.#retries?.reset()
@@ -340,7 +343,11 @@ export class Tries implements TryOwner {
       return
     }
     this.count++
-    const attempt = new UpstreamTry(this, cluster, host, request.head, authority, connect !== undefined, priority)
+    const isRaw = connect !== undefined
+    const spare = this.#spare
+    this.#spare = undefined
+    spare?.again(cluster, host, request.head, authority, isRaw, priority)
+    const attempt = spare ?? new UpstreamTry(this, cluster, host, request.head, authority, isRaw, priority)
     this.#try = attempt
     request.onTryStarted(attempt)
     cluster.send(host, attempt)

@@ -22,15 +22,18 @@ export interface TryOwner {
   onTryWritable(): void
 }
 
-/** One try of an exchange: a host, a connection to it, and the request being written there. */
+/**
+ * One try of an exchange: a host, a connection to it, and the request being written there. One that has ended with its answer
+ * (`isOver`) nobody else knows any more, so its owner may use it again.
+ */
 export class UpstreamTry implements Attempt {
-  readonly cluster: Cluster
-  readonly host: Host
-  readonly method: string
-  readonly authority: string
-  readonly isHttp2: boolean
-  readonly isRaw: boolean
-  readonly priority: Priority
+  cluster: Cluster
+  host: Host
+  method: string
+  authority: string
+  isHttp2: boolean
+  isRaw: boolean
+  priority: Priority
   waitsIn: ConnectionPool | undefined
   readonly #owner: TryOwner
   stream: UpstreamStream | undefined
@@ -38,7 +41,9 @@ export class UpstreamTry implements Attempt {
   requestWasSent = false
   /** Told once how long this took. */
   #latencies: Latencies | undefined
-  readonly #startedMs: number
+  #startedMs: number
+  /** The answer came to its end. In a tunnel the other half may go on: until the exchange is over too, it is not free. */
+  isOver = false
   #isDiscarding = false
   #discardedBytes = 0
 
@@ -61,6 +66,22 @@ export class UpstreamTry implements Attempt {
     this.priority = priority
     this.#latencies = cluster.latencies
     this.#startedMs = this.#latencies?.nowMs() ?? 0
+  }
+
+  /** Another try of the same owner. What is stored is mostly there: to store a reference costs more than to see that it is. */
+  again(cluster: Cluster, host: Host, head: RequestHead, authority: string, isRaw: boolean, priority: Priority): void {
+    if (this.cluster !== cluster) this.cluster = cluster
+    if (this.host !== host) this.host = host
+    this.method = head.method
+    this.authority = authority
+    this.isHttp2 = head.isHttp2
+    this.isRaw = isRaw
+    this.priority = priority
+    this.stream = undefined
+    this.requestWasSent = false
+    this.#latencies = cluster.latencies
+    this.#startedMs = this.#latencies?.nowMs() ?? 0
+    this.isOver = false
   }
 
   // --- towards the upstream ---
@@ -139,7 +160,9 @@ export class UpstreamTry implements Attempt {
   }
 
   onResponseEnd(): void {
-    if (!this.#isDiscarding) this.#owner.onTryEnd()
+    if (this.#isDiscarding) return
+    this.isOver = true
+    this.#owner.onTryEnd()
   }
 
   onReset(reason: ResetReason, detail: string): void {
