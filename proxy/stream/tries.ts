@@ -108,7 +108,7 @@ export class Tries implements TryOwner {
     if (this.#cluster === undefined) return
     const { wheel } = this.#context
     this.#cluster = undefined
-    if (this.#try?.isOver === true) this.#spare = this.#try
+    if (this.#try?.isOver === true) this.#keep(this.#try)
     this.#try = undefined
     this.#retries?.release()
     this.#retries?.reset()
@@ -119,6 +119,12 @@ export class Tries implements TryOwner {
     }
     wheel.disarm(this.#tryTimer)
     this.#idle?.stop()
+  }
+
+  /** Until the next request, however long that takes: a connection that is closed meanwhile must not be kept with it. */
+  #keep(attempt: UpstreamTry): void {
+    attempt.stream = undefined
+    this.#spare = attempt
   }
 
   /** Gives up what is under way, whatever it is doing. */

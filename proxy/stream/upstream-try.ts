@@ -68,7 +68,10 @@ export class UpstreamTry implements Attempt {
     this.#startedMs = this.#latencies?.nowMs() ?? 0
   }
 
-  /** Another try of the same owner. What is stored is mostly there: to store a reference costs more than to see that it is. */
+  /**
+   * Another try of the same owner, by one that is over and has no stream any more. What is stored is mostly there: to store a
+   * reference costs more than to see that it is.
+   */
   again(cluster: Cluster, host: Host, head: RequestHead, authority: string, isRaw: boolean, priority: Priority): void {
     if (this.cluster !== cluster) this.cluster = cluster
     if (this.host !== host) this.host = host
@@ -77,7 +80,6 @@ export class UpstreamTry implements Attempt {
     this.isHttp2 = head.isHttp2
     this.isRaw = isRaw
     this.priority = priority
-    this.stream = undefined
     this.requestWasSent = false
     this.#latencies = cluster.latencies
     this.#startedMs = this.#latencies?.nowMs() ?? 0
