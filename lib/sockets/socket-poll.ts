@@ -164,15 +164,15 @@ class SocketPoll {
     let reads = 0
     let count: number
     do {
-      count = this.#readSome()
+      count = this.#readSome(MAX_EVENTS - reads)
       reads += count
     } while (count >= MANY_READS && reads < MAX_EVENTS)
     if (this.#left === 0) this.#judge(reads)
   }
 
-  #readSome(): number {
+  #readSome(most: number): number {
     const words = this.#words
-    const count = this.#calls.epollWait(this.#epoll, this.#eventsAddress, MAX_EVENTS, 0)
+    const count = this.#calls.epollWait(this.#epoll, this.#eventsAddress, most, 0)
     for (let i = 0; i < count; i++) {
       const descriptor = words[i * EVENT_WORDS + DATA_WORD] as number
       const polled = this.#sockets[descriptor]

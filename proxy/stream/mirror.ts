@@ -40,7 +40,8 @@ export function sendMirror(
   const copy = head.copy()
   if (mirror.shadowSuffix) copy.dropHost()
   const owner = new MirrorOwner(copy, target, buffer.pieces(), buffer.trailers, context)
-  owner.attempt = new UpstreamTry(owner, cluster, host, head, target.authority)
+  owner.attempt = new UpstreamTry(owner)
+  owner.attempt.begin(cluster, host, head, target.authority)
   owner.armTimeout(decision.timeoutMs)
   cluster.send(host, owner.attempt)
 }

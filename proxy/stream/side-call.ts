@@ -110,7 +110,8 @@ export class SideCall implements TryOwner {
       return
     }
     if (this.#isWhole) this.#startTimer()
-    const attempt = new UpstreamTry(this, cluster, host, this.#head, request.authority)
+    const attempt = new UpstreamTry(this)
+    attempt.begin(cluster, host, this.#head, request.authority)
     this.#attempt = attempt
     cluster.send(host, attempt)
   }

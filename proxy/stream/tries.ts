@@ -349,11 +349,9 @@ export class Tries implements TryOwner {
       return
     }
     this.count++
-    const isRaw = connect !== undefined
-    const spare = this.#spare
+    const attempt = this.#spare ?? new UpstreamTry(this)
     this.#spare = undefined
-    spare?.again(cluster, host, request.head, authority, isRaw, priority)
-    const attempt = spare ?? new UpstreamTry(this, cluster, host, request.head, authority, isRaw, priority)
+    attempt.begin(cluster, host, request.head, authority, connect !== undefined, priority)
     this.#try = attempt
     request.onTryStarted(attempt)
     cluster.send(host, attempt)

@@ -24,16 +24,16 @@ export interface TryOwner {
 
 /**
  * One try of an exchange: a host, a connection to it, and the request being written there. One that has ended with its answer
- * (`isOver`) nobody else knows any more, so its owner may use it again.
+ * (`isOver`) nobody else knows any more, so its owner may begin it again.
  */
 export class UpstreamTry implements Attempt {
-  cluster: Cluster
-  host: Host
-  method: string
-  authority: string
-  isHttp2: boolean
-  isRaw: boolean
-  priority: Priority
+  cluster!: Cluster
+  host!: Host
+  method = ''
+  authority = ''
+  isHttp2 = false
+  isRaw = false
+  priority: Priority = PRIORITY.default
   waitsIn: ConnectionPool | undefined
   readonly #owner: TryOwner
   stream: UpstreamStream | undefined
@@ -41,38 +41,28 @@ export class UpstreamTry implements Attempt {
   requestWasSent = false
   /** Told once how long this took. */
   #latencies: Latencies | undefined
-  #startedMs: number
+  #startedMs = 0
   /** The answer came to its end. In a tunnel the other half may go on: until the exchange is over too, it is not free. */
   isOver = false
   #isDiscarding = false
   #discardedBytes = 0
 
-  constructor(
-    owner: TryOwner,
+  constructor(owner: TryOwner) {
+    this.#owner = owner
+  }
+
+  /**
+   * What it tries: once, and again when it is over and has no stream any more. References are mostly there already, and to store one costs
+   * more than to see that.
+   */
+  begin(
     cluster: Cluster,
     host: Host,
     head: RequestHead,
     authority: string,
     isRaw = false,
     priority: Priority = PRIORITY.default,
-  ) {
-    this.#owner = owner
-    this.cluster = cluster
-    this.host = host
-    this.method = head.method
-    this.authority = authority
-    this.isHttp2 = head.isHttp2
-    this.isRaw = isRaw
-    this.priority = priority
-    this.#latencies = cluster.latencies
-    this.#startedMs = this.#latencies?.nowMs() ?? 0
-  }
-
-  /**
-   * Another try of the same owner, by one that is over and has no stream any more. What is stored is mostly there: to store a
-   * reference costs more than to see that it is.
-   */
-  again(cluster: Cluster, host: Host, head: RequestHead, authority: string, isRaw: boolean, priority: Priority): void {
+  ): void {
     if (this.cluster !== cluster) this.cluster = cluster
     if (this.host !== host) this.host = host
     this.method = head.method

@@ -58,7 +58,7 @@ class Run {
   }
 
   get lateP99Ms(): number {
-    return quantile(this.lateness.slice().sort(), 0.99)
+    return p99([this.lateness])
   }
 
   #onOpen(): void {
