@@ -1,24 +1,10 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls'
 import { expect, test } from '@jest/globals'
 import { TestCa } from '../../test/support/certificates.ts'
+import { socketPair } from '../../test/support/socket-pair.ts'
 import { addressOf, allowDirectWrites, writeNow } from './direct-write.ts'
-
-async function pair(): Promise<{ near: Socket; far: Socket; close(): void }> {
-  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const accepted = once(server, 'connection')
-  const near = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true })
-  await once(near, 'connect')
-  const [far] = (await accepted) as [Socket]
-  const close = () => {
-    near.destroy()
-    far.destroy()
-    server.close()
-  }
-  return { near, far, close }
-}
 
 /** Bytes that tell where they stand. */
 function numbered(size: number): Buffer {
@@ -30,7 +16,7 @@ function numbered(size: number): Buffer {
 test.each([true, false])(
   'bytes arrive in order, whoever writes them and however slowly they are read (direct: %s)',
   async (direct) => {
-    const { near, far, close } = await pair()
+    const { near, far, close } = await socketPair()
     if (direct) allowDirectWrites(near)
     const piece = numbered(60_000)
     const sent: Buffer[] = []
@@ -51,7 +37,7 @@ test.each([true, false])(
 )
 
 test('what the kernel took is no longer read from the buffer', async () => {
-  const { near, far, close } = await pair()
+  const { near, far, close } = await socketPair()
   allowDirectWrites(near)
   const bytes = Buffer.allocUnsafeSlow(5)
   bytes.write('hello')
@@ -62,14 +48,14 @@ test('what the kernel took is no longer read from the buffer', async () => {
 })
 
 test('a peer that is gone is told of as by any write, and nothing is written after the end', async () => {
-  const { near, far, close } = await pair()
+  const { near, far, close } = await socketPair()
   allowDirectWrites(near)
   const bytes = numbered(100)
   far.resetAndDestroy()
-  await once(near, 'error')
+  await once(near.resume(), 'error')
   writeNow(near, bytes, addressOf(bytes), 0, 100)
   expect(near.destroyed).toBe(true)
-  const other = await pair()
+  const other = await socketPair()
   allowDirectWrites(other.near)
   other.near.end()
   const failed = once(other.near, 'error')

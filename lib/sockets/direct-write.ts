@@ -42,6 +42,14 @@ export function allowDirectWrites(socket: Socket): void {
   direct[DESCRIPTOR] = descriptorOf(socket)
 }
 
+/** Where a system call may write to at once, if it may: not to a socket that has more waiting, nor to one that is at its end. */
+export function directDescriptor(socket: Socket): number | undefined {
+  const descriptor = (socket as DirectSocket)[DESCRIPTOR]
+  // After the socket's end the descriptor may be another's.
+  const isOpen = descriptor !== undefined && !socket.writableEnded && !socket.destroyed
+  return isOpen && socket.writableLength === 0 ? descriptor : undefined
+}
+
 /**
  * Writes `buffer` from `start` to `end` to a socket; `address` is that of the buffer. True says that the bytes are not needed
  * any more; else the socket reads them from the buffer for as long as its `writableLength` is not 0.
@@ -49,18 +57,17 @@ export function allowDirectWrites(socket: Socket): void {
  * A write through node's streams costs 0.8 us more than the system call that it leads to, a third of the whole.
  */
 export function writeNow(socket: Socket, buffer: Buffer, address: number, start: number, end: number): boolean {
-  const descriptor = (socket as DirectSocket)[DESCRIPTOR]
-  // Whatever waits goes first.
+  const descriptor = address === 0 ? undefined : directDescriptor(socket)
+  if (descriptor === undefined) return writeByNode(socket, buffer, start, end)
+  const taken = (calls as Libc).send(descriptor, address + start, end - start, FLAGS)
+  // An error is met again by the socket's own write, which tells of it in the usual way.
+  return taken === end - start || writeByNode(socket, buffer, taken > 0 ? start + taken : start, end)
+}
+
+/** As `writeNow`, behind what waits. */
+export function writeByNode(socket: Socket, buffer: Buffer, start: number, end: number): boolean {
   const isFree = socket.writableLength === 0
-  let at = start
-  // Not after the socket's end: the descriptor may be another's by then.
-  if (descriptor !== undefined && isFree && address !== 0 && !socket.writableEnded && !socket.destroyed) {
-    const taken = (calls as Libc).send(descriptor, address + start, end - start, FLAGS)
-    if (taken === end - start) return true
-    // An error is met again by the socket's own write, which tells of it in the usual way.
-    if (taken > 0) at += taken
-  }
-  socket.write(buffer.subarray(at, end))
+  socket.write(buffer.subarray(start, end))
   // TLS encrypts, or copies, before it returns what comes while nothing waits.
   return socket.writableLength === 0 || (isFree && 'encrypted' in socket)
 }

@@ -1,21 +1,22 @@
 import { expect, test } from '@jest/globals'
-import { LentMemory, sliceOf } from './lent-memory.ts'
+import { LentMemory, sliceOf, viewOfLent } from './lent-memory.ts'
 
-test('parts are the first bytes; short ones are made once, and there is a view of those alone', () => {
+test('parts are the first bytes; short ones are made once, and there is a view of what is lent now', () => {
   const memory = new LentMemory()
   memory.bytes.write('hello')
   const part = memory.part(5)
   expect(String(part)).toBe('hello')
   expect(memory.part(5)).toBe(part)
-  expect(memory.viewOf(part)?.getUint8(1)).toBe(0x65)
-  expect(memory.part(6)).toHaveLength(6)
-  for (const length of [2048, 64 * 1024]) {
-    const long = memory.part(length)
-    expect(long).toHaveLength(length)
-    expect(memory.viewOf(long)).toBeUndefined()
+  expect(viewOfLent(part)?.getUint8(1)).toBe(0x65)
+  for (const length of [6, 2048, 64 * 1024]) {
+    const other = memory.part(length)
+    expect(other).toHaveLength(length)
+    expect(viewOfLent(other)).toBe(memory.view)
+    expect(viewOfLent(part)).toBeUndefined()
   }
-  expect(memory.viewOf(Buffer.from('hello'))).toBeUndefined()
-  expect(new LentMemory().viewOf(part)).toBeUndefined()
+  const small = new LentMemory(16)
+  expect(small.part(16)).toHaveLength(16)
+  expect(viewOfLent(small.part(5))).toBe(small.view)
 })
 
 test('slices of what is lent now are made once; of other bytes they are always new', () => {

@@ -1,5 +1,6 @@
 import { viewOf } from '../words.ts'
 
+/** Unless told otherwise. */
 const MEMORY_BYTES = 64 * 1024
 /** Messages are often of one length, and a view of bytes costs more than many a copy of them: so many are kept. */
 const KEPT_VIEWS = 2048
@@ -13,13 +14,18 @@ let lender: LentMemory | undefined
 
 /** Memory that many sockets read into, one after the other: each read is lent to who handles it, until that returns. */
 export class LentMemory {
-  readonly bytes = Buffer.allocUnsafeSlow(MEMORY_BYTES)
+  readonly bytes: Buffer
   /** Of the same bytes. */
-  readonly view = viewOf(this.bytes)
+  readonly view: DataView
   readonly #parts: (Buffer | undefined)[] = new Array(KEPT_VIEWS).fill(undefined)
   readonly #slices: (Buffer | undefined)[] = new Array(KEPT_SLICES).fill(undefined)
   /** Where each of them begins. */
   readonly #sliceStarts = new Int32Array(KEPT_SLICES)
+
+  constructor(length = MEMORY_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(length)
+    this.view = viewOf(this.bytes)
+  }
 
   /** The first `length` bytes. */
   part(length: number): Buffer {
@@ -31,11 +37,6 @@ export class LentMemory {
     lent = this.#parts[length] ?? this.bytes.subarray(0, length)
     this.#parts[length] = lent
     return lent
-  }
-
-  /** A view of a buffer's bytes if it is a part of this memory that is kept. */
-  viewOf(bytes: Buffer): DataView | undefined {
-    return this.#parts[bytes.length] === bytes ? this.view : undefined
   }
 
   /** The bytes from `from` to `to`, of what was read last. */
@@ -54,4 +55,9 @@ export class LentMemory {
 export function sliceOf(bytes: Buffer, from: number, to: number): Buffer {
   if (from === 0 && to === bytes.length) return bytes
   return bytes === lent && lender !== undefined ? lender.slice(from, to) : bytes.subarray(from, to)
+}
+
+/** A view of a buffer's bytes if it is lent now. */
+export function viewOfLent(bytes: Buffer): DataView | undefined {
+  return bytes === lent && lender !== undefined ? lender.view : undefined
 }

@@ -17,6 +17,10 @@ export interface Libc {
   epollWait(epoll: number, address: number, most: number, timeoutMs: number): number
   /** Has the event loop of this thread call `onReadable` in each turn that finds a descriptor readable, for as long as the answer is kept. */
   poll(fd: number, onReadable: () => void): Poll
+  /** A system call that the C library has no function for; what it does not take is 0. */
+  systemCall(number: number, a: number, b: number, c: number, d: number, e: number): number
+  /** Memory that the kernel gave, which must stay where it is. */
+  view(address: number, length: number): ArrayBuffer
   /** Where a buffer's bytes are. */
   address(buffer: Buffer): number
   errno(): number
@@ -60,6 +64,8 @@ function load(): Libc | MeshError {
       epollCreate: library.func('int epoll_create1(int)'),
       epollControl: library.func('int epoll_ctl(int, int, int, const void *)'),
       epollWait: library.func('int epoll_wait(int, uintptr_t, int, int)'),
+      systemCall: library.func('int syscall(long, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t)'),
+      view: (address, length) => koffi.view(address, length),
       poll: (fd, onReadable) => koffi.node.poll(fd, onReadable),
       address: (buffer) => Number(koffi.address(buffer)),
       errno: () => koffi.errno(),

@@ -31,21 +31,20 @@ const ONREAD = { buffer: memory.bytes, callback: onRead }
 const ONREAD_OF_TLS = { buffer: memory.bytes, callback: onReadOfTls }
 
 function onRead(this: SharedReadSocket, length: number): boolean {
-  give(this, length)
+  give(this, memory.part(length))
   // A connection that is used once is not worth it.
-  if (this[HAS_READ]) readByPoll(this, memory.bytes, (length) => give(this, length))
+  if (this[HAS_READ]) readByPoll(this, memory, (bytes) => give(this, bytes))
   else this[HAS_READ] = true
   return true
 }
 
 function onReadOfTls(this: SharedReadSocket, length: number): boolean {
-  give(this, length)
+  give(this, memory.part(length))
   return true
 }
 
-function give(socket: SharedReadSocket, length: number): void {
+function give(socket: SharedReadSocket, bytes: Buffer): void {
   const reader = socket[READER]
-  const bytes = memory.part(length)
   if (reader !== undefined) reader.onLentBytes(bytes)
   else socket.emit('data', Buffer.from(bytes))
 }

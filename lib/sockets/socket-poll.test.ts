@@ -130,24 +130,89 @@ onLinux('a reset is an error', async () => {
   expect(echo.accepted.destroyed).toBe(true)
 })
 
-onLinux('a reader may close another connection that is read in the same turn, or its own', async () => {
-  const [first, second, third] = [await polled(), await polled(), await polled()]
-  const closed = [first, second, third].map(({ accepted }) => once(accepted, 'close'))
-  let reads = 0
-  for (const echo of [first, second, third]) {
-    echo.accepted.on('error', () => {})
-    echo.onRead = () => {
-      reads++
-      for (const { accepted } of [first, second, third]) accepted.destroy()
+async function nextTurn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** More than are read one by one. */
+const MANY = 9
+
+async function manyPolled(count = MANY): Promise<Echo[]> {
+  const echoes: Echo[] = []
+  for (let i = 0; i < count; i++) echoes.push(await polled())
+  return echoes
+}
+
+onLinux.each([3, MANY])(
+  'a reader may close others that are read in the same turn, and its own (of %i)',
+  async (count) => {
+    const some = (await manyPolled()).slice(0, count)
+    const closed = some.map(({ accepted }) => once(accepted, 'close'))
+    let reads = 0
+    for (const echo of some) {
+      echo.accepted.on('error', () => {})
+      echo.onRead = () => {
+        reads++
+        for (const { accepted } of some) accepted.destroy()
+      }
     }
+    for (const { client } of some) client.on('error', () => {}).write('x')
+    await Promise.all(closed)
+    expect(reads).toBe(1)
+    // Their descriptors are others' now.
+    const last = await polled()
+    await last.ask('3')
+    expect(last.text).toBe('123')
+  },
+)
+
+onLinux('one that is paused, or given to node, by another that is read with it loses nothing', async () => {
+  const echoes = await manyPolled()
+  const [paused, given] = [echoes[MANY - 2] as Echo, echoes[MANY - 1] as Echo]
+  const first = echoes[0] as Echo
+  first.onRead = () => {
+    paused.accepted.pause()
+    readByNode(given.accepted)
+    first.onRead = () => {}
   }
-  for (const { client } of [first, second, third]) client.on('error', () => {}).write('x')
-  await Promise.all(closed)
-  expect(reads).toBe(1)
-  // Their descriptors are others' now.
-  const fourth = await polled()
-  await fourth.ask('3')
-  expect(fourth.text).toBe('123')
+  for (const { client } of echoes) client.write('3')
+  for (const echo of echoes) while (echo.text !== '123') await nextTurn()
+  for (const { client } of [paused, given]) client.write('4')
+  while (given.text !== '1234') await nextTurn()
+  expect(paused.text).toBe('123')
+  paused.accepted.resume()
+  while (paused.text !== '1234') await nextTurn()
+  await given.ask('5')
+  expect(given.text).toBe('12345')
+})
+
+onLinux('of many that are readable, the few that are not paused are read', async () => {
+  const echoes = await manyPolled()
+  const paused = echoes.slice(3)
+  for (const { accepted } of paused) accepted.pause()
+  for (const { client } of echoes) client.write('3')
+  for (const echo of echoes.slice(0, 3)) while (echo.text !== '123') await nextTurn()
+  expect(paused.map(({ text }) => text)).toEqual(paused.map(() => '12'))
+  for (const { accepted } of paused) accepted.resume()
+  for (const echo of paused) while (echo.text !== '123') await nextTurn()
+})
+
+onLinux('of many that are read at once, one that failed or ended is told of, and long ones come whole', async () => {
+  const echoes = await manyPolled()
+  const [reset, ended] = echoes as [Echo, Echo]
+  const failed = once(reset.accepted, 'error')
+  const end = once(ended.accepted.resume(), 'end')
+  const long = 'x'.repeat(200_000)
+  reset.client.resetAndDestroy()
+  ended.client.end('3')
+  for (const { client } of echoes.slice(2)) client.write(long)
+  expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET', syscall: 'read' })
+  await end
+  expect(ended.text).toBe('123')
+  for (const echo of echoes.slice(2)) {
+    while (echo.text.length < long.length + 2) await nextTurn()
+    expect(echo.text === `12${long}`).toBe(true)
+  }
 })
 
 onLinux('what a reader leaves for later is done before the turn ends', async () => {
@@ -185,16 +250,14 @@ onLinux('where turns have few reads node reads, until it is tried again', async 
 })
 
 onLinux('where turns have many it goes on', async () => {
-  const echoes: Echo[] = []
-  for (let i = 0; i < 20; i++) echoes.push(await polled())
+  const echoes = await manyPolled(40)
   for (let i = 0; i < 600; i++) await Promise.all(echoes.map((echo) => echo.ask('x')))
   expect(echoes.map(({ isReadByNode }) => isReadByNode)).not.toContain(true)
 })
 
 /** How many reads there were when the turn ended in which many connections were asked at once; `onRead` has all of them. */
 async function readsOfTurn(onRead: (echoes: readonly Echo[], index: number) => void): Promise<number> {
-  const echoes: Echo[] = []
-  for (let i = 0; i < 9; i++) echoes.push(await polled())
+  const echoes = await manyPolled()
   let reads = 0
   const ended = new Promise<number>((resolve) => {
     echoes.forEach((echo, i) => {

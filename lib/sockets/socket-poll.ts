@@ -3,8 +3,11 @@ import { getSystemErrorName } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { MeshError } from '../errors.ts'
 import { addressOf } from './direct-write.ts'
+import { BATCH_SIZE, ioBatch, MIN_BATCH, NOT_DONE } from './io-batch.ts'
+import type { LentMemory } from './lent-memory.ts'
 import { type Libc, libc, MSG_DONTWAIT, type Poll } from './libc.ts'
 import { descriptorOf } from './original-destination.ts'
+import { ReadBatch } from './read-batch.ts'
 
 /** linux/eventpoll.h, asm-generic/errno-base.h. */
 const EPOLL_CLOEXEC = 0o2000000
@@ -45,18 +48,20 @@ function handleOf(socket: Socket): ReadingHandle {
 
 /** A socket of which we read in node's place. */
 class PolledSocket {
+  readonly descriptor: number
   readonly socket: Socket
   readonly handle: ReadingHandle
-  readonly memory: Buffer
+  readonly memory: LentMemory
   readonly address: number
-  readonly onRead: (length: number) => void
+  readonly onRead: (bytes: Buffer) => void
   isWatched = false
 
-  constructor(socket: Socket, memory: Buffer, onRead: (length: number) => void) {
+  constructor(descriptor: number, socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void) {
+    this.descriptor = descriptor
     this.socket = socket
     this.handle = handleOf(socket)
     this.memory = memory
-    this.address = addressOf(memory)
+    this.address = addressOf(memory.bytes)
     this.onRead = onRead
   }
 
@@ -81,6 +86,9 @@ class SocketPoll {
   readonly #eventsAddress = addressOf(this.#events)
   readonly #event = Buffer.alloc(EVENT_WORDS * 4)
   readonly #eventWords = new Int32Array(this.#event.buffer, this.#event.byteOffset, EVENT_WORDS)
+  #batch: ReadBatch | undefined
+  /** What is in it. */
+  readonly #batched: (PolledSocket | undefined)[] = new Array(BATCH_SIZE).fill(undefined)
   /** By descriptor. */
   readonly #sockets: (PolledSocket | undefined)[] = []
   #watched = 0
@@ -97,7 +105,7 @@ class SocketPoll {
     this.#poll.unref()
   }
 
-  watch(socket: Socket, memory: Buffer, onRead: (length: number) => void): void {
+  watch(socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void): void {
     if (this.#left > 0) {
       this.#left--
       return
@@ -114,8 +122,8 @@ class SocketPoll {
     polled.letNodeRead(false)
   }
 
-  #add(descriptor: number, socket: Socket, memory: Buffer, onRead: (length: number) => void): PolledSocket {
-    const polled = new PolledSocket(socket, memory, onRead)
+  #add(descriptor: number, socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void): PolledSocket {
+    const polled = new PolledSocket(descriptor, socket, memory, onRead)
     this.#sockets[descriptor] = polled
     // The kernel has forgotten the descriptor by then.
     socket.once('close', () => {
@@ -171,18 +179,44 @@ class SocketPoll {
   }
 
   #readSome(most: number): number {
-    const words = this.#words
     const count = this.#calls.epollWait(this.#epoll, this.#eventsAddress, most, 0)
+    const batch = count >= MIN_BATCH ? this.#readBatch() : undefined
     for (let i = 0; i < count; i++) {
-      const descriptor = words[i * EVENT_WORDS + DATA_WORD] as number
-      const polled = this.#sockets[descriptor]
-      // One that was read before may have closed it.
-      if (polled === undefined || !polled.isWatched || polled.socket.destroyed) continue
-      // Node knows what to do with an end, a hang-up or an error, which is still there for it to read.
-      if (words[i * EVENT_WORDS] !== EPOLLIN || this.#left > 0 || polled.socket.isPaused()) this.unwatch(polled.socket)
-      else this.#read(descriptor, polled)
+      const polled = this.#readable(i)
+      if (polled === undefined) continue
+      if (batch === undefined) this.#read(polled)
+      else {
+        this.#batched[batch.count] = polled
+        batch.add(polled.descriptor)
+        if (batch.isFull) this.#readTogether(batch)
+      }
     }
+    if (batch !== undefined) this.#readTogether(batch)
     return count
+  }
+
+  #readBatch(): ReadBatch | undefined {
+    if (this.#batch === undefined) {
+      const batch = ioBatch()
+      if (batch !== undefined) this.#batch = new ReadBatch(batch)
+    }
+    return this.#batch
+  }
+
+  /** The socket of an event, unless it is one for node. */
+  #readable(event: number): PolledSocket | undefined {
+    const words = this.#words
+    const polled = this.#sockets[words[event * EVENT_WORDS + DATA_WORD] as number]
+    // One that was read before may have closed it.
+    if (polled === undefined || !polled.isWatched || polled.socket.destroyed) return undefined
+    // Node knows what to do with an end, a hang-up or an error, which is still there for it to read.
+    if (words[event * EVENT_WORDS] !== EPOLLIN || this.#left > 0 || polled.socket.isPaused()) {
+      this.unwatch(polled.socket)
+      return undefined
+    }
+    // It was resumed, which has node read too.
+    if (polled.handle.reading) polled.letNodeRead(false)
+    return polled
   }
 
   #judge(count: number): void {
@@ -193,31 +227,48 @@ class SocketPoll {
     this.#reads = 0
   }
 
-  #read(descriptor: number, polled: PolledSocket): void {
-    // It was resumed, which has node read too.
-    if (polled.handle.reading) polled.letNodeRead(false)
-    const { length: most } = polled.memory
-    const length = this.#calls.recv(descriptor, polled.address, most, MSG_DONTWAIT)
-    if (length > 0) {
+  #read(polled: PolledSocket): void {
+    const { descriptor, memory } = polled
+    const length = this.#calls.recv(descriptor, polled.address, memory.bytes.length, MSG_DONTWAIT)
+    this.#onResult(polled, memory, length < 0 ? -this.#calls.errno() : length)
+  }
+
+  #readTogether(batch: ReadBatch): void {
+    const { count } = batch
+    batch.read()
+    for (let i = 0; i < count; i++) {
+      const polled = this.#batched[i] as PolledSocket
+      this.#batched[i] = undefined
+      // One before may have closed it. If it was paused, or node is to read it, this came before.
+      if (polled.socket.destroyed) continue
+      const result = batch.result(i)
+      if (result === NOT_DONE) this.#read(polled)
+      else this.#onResult(polled, batch.memory(i), result)
+    }
+  }
+
+  /** `result` is how many bytes came, or the negative number of an error. */
+  #onResult(polled: PolledSocket, memory: LentMemory, result: number): void {
+    if (result > 0) {
       try {
-        polled.onRead(length)
+        polled.onRead(memory.part(result))
       } catch (thrown) {
         // The others are read all the same.
         throwLater(thrown)
       }
       // There may be more, of which it would not tell.
-      if (length === most && polled.isWatched && !polled.socket.destroyed) this.#control(EPOLL_CTL_MOD, descriptor)
+      const isFull = result === memory.bytes.length
+      if (isFull && polled.isWatched && !polled.socket.destroyed) this.#control(EPOLL_CTL_MOD, polled.descriptor)
       return
     }
-    if (length === 0) {
+    if (result === 0) {
       this.unwatch(polled.socket)
       return
     }
-    const number = this.#calls.errno()
-    if (number === EAGAIN) return
+    if (result === -EAGAIN) return
     // It came since the event was told: the kernel would tell node of an end.
-    const code = getSystemErrorName(-number)
-    polled.socket.destroy(Object.assign(new Error(`read ${code}`), { code, errno: -number, syscall: 'read' }))
+    const code = getSystemErrorName(result)
+    polled.socket.destroy(Object.assign(new Error(`read ${code}`), { code, errno: result, syscall: 'read' }))
   }
 }
 
@@ -257,7 +308,7 @@ function make(): SocketPoll | undefined {
  * `onRead` with how many bytes came. Until the socket is paused, node must read (`readByNode`), or the socket ends or fails: then it is
  * node that reads, and this may be called again.
  */
-export function readByPoll(socket: Socket, memory: Buffer, onRead: (length: number) => void): void {
+export function readByPoll(socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void): void {
   socketPoll()?.watch(socket, memory, onRead)
 }
 

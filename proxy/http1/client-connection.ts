@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { viewOfLent } from '../../lib/sockets/lent-memory.ts'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts'
 import { FRAMING, type RequestHead, ResponseHead } from '../stream/message.ts'
 import { AT_ONCE, GATHER_BYTES, type OutBuffer } from '../stream/out-buffer.ts'
@@ -6,7 +7,7 @@ import { writeRequestHead } from '../stream/request-text.ts'
 import { missingWebSocketKey, webSocketAccept } from '../stream/websocket.ts'
 import type { Attempt, ResetReason } from '../upstream/attempt.ts'
 import type { ConnectionPool } from '../upstream/connection-pool.ts'
-import { BULK_READ_BYTES, type ByteReader, type Connector, upstreamMemory } from '../upstream/connector.ts'
+import { BULK_READ_BYTES, type ByteReader, type Connector } from '../upstream/connector.ts'
 import type { PooledConnection, RequestTarget, UpstreamStream } from '../upstream/upstream-stream.ts'
 import { BodyReader, type BodySink } from './body-reader.ts'
 import { hasBareLf } from './chars.ts'
@@ -288,7 +289,7 @@ export class ClientConnection implements BodySink, ByteReader, PooledConnection,
 
   /** Returns the position after a head, or -1 when it is not whole or not well. */
   #readNextHead(bytes: Buffer, pos: number, method: string): number {
-    const view = upstreamMemory.viewOf(bytes)
+    const view = viewOfLent(bytes)
     const known = method === 'HEAD' || method === 'CONNECT' ? undefined : this.#pool.knownResponse
     const knownEnd = known?.show(bytes, view, pos, this.#head) ?? -1
     if (knownEnd >= 0) return knownEnd

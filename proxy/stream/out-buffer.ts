@@ -1,14 +1,13 @@
 import type { Socket } from 'node:net'
 import { putLatin1 } from '../../lib/latin1.ts'
-import { addressOf, writeNow } from '../../lib/sockets/direct-write.ts'
+import { addressOf } from '../../lib/sockets/direct-write.ts'
+import { WriteQueue } from '../../lib/sockets/write-queue.ts'
 import { copyBytes, viewOf } from '../../lib/words.ts'
 import { TurnPacer } from './turn-pacer.ts'
 
 const SLAB_BYTES = 64 * 1024
 /** Pieces up to this size are gathered with what else is written in a turn; larger ones leave on their own. */
 export const GATHER_BYTES = 4096
-/** Most messages that wait for the end of a turn. */
-const MAX_QUEUED = 256
 /** Texts up to this length are copied by a loop, which beats a call into the runtime. */
 const LOOP_CHARS = 32
 /** Up to so many bytes a copy by words beats a call into the runtime, which makes a view of them. */
@@ -40,10 +39,7 @@ export class OutBuffer {
   #start = 0
   #end = 0
   #owner: OutOwner | undefined
-  readonly #sockets: Socket[] = []
-  readonly #starts = new Int32Array(MAX_QUEUED)
-  readonly #ends = new Int32Array(MAX_QUEUED)
-  #queued = 0
+  readonly #queue = new WriteQueue()
   #isScheduled = false
   /** The first #waiterCount wait: an array that is made empty loses its memory. */
   #waiters: (TurnEnd | undefined)[] = []
@@ -116,33 +112,18 @@ export class OutBuffer {
   writeTo(socket: Socket): boolean {
     this.#owner = undefined
     if (this.#end === this.#start) return !socket.writableNeedDrain
-    const last = this.#queued - 1
-    if (last >= 0 && this.#sockets[last] === socket && this.#ends[last] === this.#start) this.#ends[last] = this.#end
-    else {
-      this.#sockets[this.#queued] = socket
-      this.#starts[this.#queued] = this.#start
-      this.#ends[this.#queued++] = this.#end
-    }
+    this.#queue.add(socket, this.#start, this.#end)
     this.#start = this.#end
-    if (this.#queued === MAX_QUEUED) this.leave()
+    if (this.#queue.isFull) this.leave()
     else this.#schedule()
     return !socket.writableNeedDrain
   }
 
   /** Lets everything leave that was given so far. Must be called before a socket is written to or ended directly. */
   leave(): void {
-    const queued = this.#queued
-    if (queued === 0) return
-    this.#queued = 0
-    let allTaken = true
-    for (let i = 0; i < queued; i++) {
-      const socket = this.#sockets[i] as Socket
-      if (socket.destroyed) continue
-      const [start, end] = [this.#starts[i] as number, this.#ends[i] as number]
-      if (!writeNow(socket, this.#bytes, this.#address, start, end)) allTaken = false
-    }
+    if (this.#queue.length === 0) return
     // The kernel has a copy of what it took; what it did not take is still read from this slab.
-    if (!allTaken) this.#renew(0)
+    if (!this.#queue.leave(this.#bytes, this.#address)) this.#renew(0)
     else if (this.#start === this.#end) {
       this.#start = 0
       this.#end = 0

@@ -109,7 +109,7 @@ export class Connector implements RosterMember {
       )
       // A connection that is used once is not worth it.
       if (!this.#hasRead) this.#hasRead = true
-      else if (!this.isTls && this.#bulk === undefined) readByPoll(this.socket, upstreamMemory.bytes, this.#onPolled)
+      else if (!this.isTls && this.#bulk === undefined) readByPoll(this.socket, upstreamMemory, this.#onPolled)
       return true
     }
     const onread = { buffer: upstreamMemory.bytes, callback }
@@ -140,7 +140,7 @@ export class Connector implements RosterMember {
     if (isFree && spareBulk.length < MAX_SPARE_BULK) spareBulk.push(bulk)
   }
 
-  readonly #onPolled = (length: number): void => this.#onRead(upstreamMemory.part(length), false)
+  readonly #onPolled = (bytes: Buffer): void => this.#onRead(bytes, false)
 
   #onRead(bytes: Buffer, isStable: boolean): void {
     try {
