@@ -47,11 +47,14 @@ const TRACING = {
   },
 }
 
-/** By what is observed; `nothing` is what the others are compared with. */
+/** What the others are compared with. */
+export const NOTHING = 'nothing'
+
+/** By what is observed. */
 export function observations(sinkPort: number): Readonly<Record<string, Additions>> {
   const common: Additions = { node: NODE, clusters: [cluster(SINK, [sinkPort], { connect_timeout: '1s', ...HTTP2 })] }
   return {
-    nothing: common,
+    [NOTHING]: common,
     metrics: { ...common, ...METRICS },
     'access log by gRPC': { ...common, manager: ACCESS_LOG },
     '1 % of spans': { ...common, manager: TRACING },

@@ -5,23 +5,26 @@ import { envoyConfig } from '../data-path/configs/envoy.ts'
 import { distFile } from '../data-path/dist.ts'
 import { wrk } from '../data-path/load/wrk.ts'
 import { freePort } from '../data-path/ports.ts'
+import { interleave } from '../data-path/rounds.ts'
 import { routeTable } from '../data-path/routes.ts'
 import { LOAD_CORE, PROXY_CORE } from '../data-path/settings.ts'
 import { pairedRatio, spread } from '../data-path/statistics.ts'
 import { Workplace } from '../data-path/workplace.ts'
 import { cpuSeconds } from '../process.ts'
-import { observations } from './config.ts'
+import { NOTHING, observations } from './config.ts'
 
 /**
  * What observing calls costs a proxy: CPU per request with metrics, an access log by gRPC and spans, beside one that observes
- * nothing. Two at a time get their load at once and share a core: a machine that slows down for a while slows both of them alike.
+ * nothing, under the load of the row h1. How V8 compiles a process differs from one to the next, so all are started several times.
  */
 
-const ROUNDS = 10
-const ROUND_SECONDS = 3
+const STARTS = 4
+/** Each has its turn in a round, and the first round only warms up further. */
+const ROUNDS = 5
+const ROUND_SECONDS = 2
 /** What is done once for many requests, as the sending of a batch, is compiled late. */
-const WARM_SECONDS = 20
-const CONNECTIONS = 16
+const WARM_SECONDS = 12
+const CONNECTIONS = 64
 const ROUTES = 10
 /** All that was observed so far, as the proxy itself counts it. */
 const PROOFS = /^(istio_requests_total|envoy_access_logs\S*logs_written|envoy_tracing\S*spans_sent)(?:\{.*\})? (\d+)/
@@ -33,19 +36,48 @@ interface Subject {
   readonly process: ChildProcess
 }
 
+/** By what is observed, for each start: the median of what a round cost, and of its ratios to nothing observed in the same round. */
+type Results = Map<string, { readonly micros: number[]; readonly ratios: number[]; proofs: string }>
+
 export async function benchTelemetry(): Promise<void> {
-  const work = new Workplace()
-  try {
-    const backendPort = await startBackend(work, { protocol: 'http1', hasTls: false, bodyBytes: 64 })
-    const sinkPort = await freePort()
-    await work.serve([process.execPath, distFile('bench/telemetry/sink.js'), `${sinkPort}`], LOAD_CORE, sinkPort)
-    const subjects: Subject[] = []
-    for (const [label, additions] of Object.entries(observations(sinkPort))) {
-      subjects.push(await startProxy(work, label, additions, backendPort))
+  const results: Results = new Map()
+  for (let start = 1; start <= STARTS; start++) {
+    const work = new Workplace()
+    try {
+      process.stderr.write(`start ${start}: `)
+      await measureStart(work, results)
+    } finally {
+      await work.close()
     }
-    await report(await measure(work, subjects))
-  } finally {
-    await work.close()
+  }
+  for (const [label, { micros, ratios, proofs }] of results) {
+    const { median, low, high } = spread(ratios)
+    process.stdout.write(
+      `${label}: ${spread(micros).median.toFixed(1)} us/request, ${median.toFixed(3)} of nothing observed ` +
+        `(${low.toFixed(3)}..${high.toFixed(3)} of ${STARTS} starts)${proofs}\n`,
+    )
+  }
+}
+
+async function measureStart(work: Workplace, results: Results): Promise<void> {
+  const backendPort = await startBackend(work, { protocol: 'http1', hasTls: false, bodyBytes: 64 })
+  const sinkPort = await freePort()
+  await work.serve([process.execPath, distFile('bench/telemetry/sink.js'), `${sinkPort}`], LOAD_CORE, sinkPort)
+  const subjects: Subject[] = []
+  for (const [label, additions] of Object.entries(observations(sinkPort))) {
+    const subject = await startProxy(work, label, additions, backendPort)
+    await costOf(work, subject, WARM_SECONDS)
+    subjects.push(subject)
+  }
+  const samples = await interleave(subjects, (subject) => costOf(work, subject, ROUND_SECONDS), ROUNDS)
+  const ofNothing = samples.get(NOTHING) ?? []
+  for (const { label, adminPort } of subjects) {
+    const costs = samples.get(label) ?? []
+    const result = results.get(label) ?? { micros: [], ratios: [], proofs: '' }
+    result.micros.push(spread(costs).median)
+    result.ratios.push(pairedRatio(costs, ofNothing).median)
+    result.proofs = await proofs(adminPort)
+    results.set(label, result)
   }
 }
 
@@ -74,50 +106,11 @@ async function startProxy(
   return { label, ...ports, process: await work.serve(command, PROXY_CORE, hop.port) }
 }
 
-interface Compared {
-  readonly subject: Subject
-  /** Microseconds of CPU per request, by round. */
-  readonly own: number[]
-  readonly ofNothing: number[]
-}
-
-/** Each that observes beside the one that does not. */
-async function measure(work: Workplace, subjects: readonly Subject[]): Promise<Compared[]> {
-  const [nothing, ...others] = subjects as [Subject, ...Subject[]]
-  for (const subject of subjects) await loaded(work, [subject], WARM_SECONDS)
-  process.stderr.write('warm')
-  const compared = others.map((subject): Compared => ({ subject, own: [], ofNothing: [] }))
-  for (let round = 1; round <= ROUNDS; round++) {
-    for (const { subject, own, ofNothing } of compared) {
-      const costs = await loaded(work, [subject, nothing], ROUND_SECONDS)
-      own.push(costs[0] as number)
-      ofNothing.push(costs[1] as number)
-    }
-    process.stderr.write(` ${round}`)
-  }
-  process.stderr.write('\n')
-  return compared
-}
-
-/** What a request costs each of these in microseconds of CPU, all under load. */
-async function loaded(work: Workplace, subjects: readonly Subject[], seconds: number): Promise<number[]> {
-  const cpuOf = () => subjects.map(({ process: { pid } }) => cpuSeconds(pid as number))
-  const before = cpuOf()
-  const runs = await Promise.all(subjects.map(({ port }) => wrk(work, port, { connections: CONNECTIONS, seconds })))
-  return cpuOf().map((after, i) => ((after - (before[i] as number)) * 1e6) / (runs[i]?.requests ?? 0))
-}
-
-async function report(compared: readonly Compared[]): Promise<void> {
-  const micros = (costs: readonly number[]) => spread(costs).median.toFixed(1)
-  for (const { subject, own, ofNothing } of compared) {
-    const { median } = pairedRatio(own, ofNothing)
-    const sorted = own.map((cost, i) => cost / (ofNothing[i] as number)).sort((a, b) => a - b)
-    const quartiles = [0.25, 0.75].map((share) => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(3))
-    process.stdout.write(
-      `${subject.label}: ${micros(own)} us/request, ${median.toFixed(3)} of the ${micros(ofNothing)} with nothing observed ` +
-        `(quartiles ${quartiles.join('..')})${await proofs(subject.adminPort)}\n`,
-    )
-  }
+/** Microseconds of CPU that a request costs under load. */
+async function costOf(work: Workplace, { port, process: { pid } }: Subject, seconds: number): Promise<number> {
+  const before = cpuSeconds(pid as number)
+  const { requests } = await wrk(work, port, { connections: CONNECTIONS, seconds })
+  return ((cpuSeconds(pid as number) - before) * 1e6) / requests
 }
 
 /** What the proxy says that it has observed. */
