@@ -83,6 +83,8 @@ export class CallRecord {
   readonly responseMessages = new GrpcMessages()
   /** By which trace it is known, where one is. */
   trace: TraceNote | undefined
+  /** The tracer's own, of a call before: its next one may take it. */
+  spareTrace: TraceNote | undefined
   readonly #responseValues: (string | undefined)[] = []
 
   constructor({ head, facts, decision }: RecordedCall) {

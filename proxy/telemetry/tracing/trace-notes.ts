@@ -36,14 +36,19 @@ export class KeptCall implements TraceNote, OutgoingContext, GrpcAnswer {
   }
 }
 
-/** A call that is not kept, by the traceparent that it was given. */
+/** A call that is not kept, by the traceparent that it was given. Its record keeps it for the next such call. */
 export class PassedCall implements TraceNote {
   readonly isSampled = false
-  readonly #traceparents: FieldBatch
-  readonly #line: number
+  #traceparents: FieldBatch
+  #line: number
 
   constructor(traceparents: FieldBatch, line: number) {
     this.#traceparents = traceparents
+    this.#line = line
+  }
+
+  become(traceparents: FieldBatch, line: number): void {
+    if (this.#traceparents !== traceparents) this.#traceparents = traceparents
     this.#line = line
   }
 

@@ -1,6 +1,7 @@
 import { createLogger } from '../../../lib/log.ts'
 import { RandomWords } from '../../../lib/random.ts'
 import type { NodeFacts } from '../../node-facts.ts'
+import type { FieldBatch } from '../../stream/field-batch.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
@@ -103,7 +104,7 @@ export class Tracer implements CallObserver {
       if (this.#isInbound && (found & FOUND.decorator) !== 0) head.remove(DECORATOR)
       const ids = this.#ids
       const { traceparents, line } = ids
-      record.trace = new PassedCall(traceparents, line)
+      notePassed(record, traceparents, line)
       head.appendOf(traceparents, line)
       ids.goOn()
       this.#tellChains((found & FOUND.traceparent) !== 0)
@@ -234,6 +235,14 @@ export class Tracer implements CallObserver {
     if (this.#plan.provider.kind === 'zipkin') return head.authority
     return this.#isInbound ? 'ingress' : `egress ${head.authority}`
   }
+}
+
+/** Most calls are not kept, so their notes are used again. */
+function notePassed(record: CallRecord, traceparents: FieldBatch, line: number): void {
+  const spare = record.spareTrace as PassedCall | undefined
+  if (spare === undefined) record.spareTrace = new PassedCall(traceparents, line)
+  else spare.become(traceparents, line)
+  record.trace = record.spareTrace
 }
 
 /** Only a kept call is sampled, which is seen at once where what class it is of would have to be looked for. */
