@@ -7,10 +7,9 @@ import { ROUNDS } from './settings.ts'
 export async function interleave<T extends { readonly label: string }, R>(
   items: readonly T[],
   measure: (item: T) => Promise<R>,
-  rounds = ROUNDS,
 ): Promise<Map<string, R[]>> {
   const samples = new Map<string, R[]>(items.map(({ label }) => [label, []]))
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round <= ROUNDS; round++) {
     for (const item of round % 2 === 0 ? items : [...items].reverse()) {
       const sample = await measure(item).catch((error: Error) => {
         throw new Error(`${item.label}: ${error.message}`)

@@ -19,8 +19,6 @@ import { NOTHING, observations } from './config.ts'
  */
 
 const STARTS = 4
-/** Each has its turn in a round, and the first round only warms up further. */
-const ROUNDS = 5
 const ROUND_SECONDS = 2
 /** What is done once for many requests, as the sending of a batch, is compiled late. */
 const WARM_SECONDS = 12
@@ -69,7 +67,7 @@ async function measureStart(work: Workplace, results: Results): Promise<void> {
     await costOf(work, subject, WARM_SECONDS)
     subjects.push(subject)
   }
-  const samples = await interleave(subjects, (subject) => costOf(work, subject, ROUND_SECONDS), ROUNDS)
+  const samples = await interleave(subjects, (subject) => costOf(work, subject, ROUND_SECONDS))
   const ofNothing = samples.get(NOTHING) ?? []
   for (const { label, adminPort } of subjects) {
     const costs = samples.get(label) ?? []

@@ -60,12 +60,16 @@ export function writeNow(socket: Socket, buffer: Buffer, address: number, start:
   const descriptor = address === 0 ? undefined : directDescriptor(socket)
   if (descriptor === undefined) return writeByNode(socket, buffer, start, end)
   const taken = (calls as Libc).send(descriptor, address + start, end - start, FLAGS)
+  return finishWrite(socket, buffer, start, end, taken)
+}
+
+/** What follows a system call that has written `taken` of these bytes, or failed with less than 0. Returns what `writeNow` does. */
+export function finishWrite(socket: Socket, buffer: Buffer, start: number, end: number, taken: number): boolean {
   // An error is met again by the socket's own write, which tells of it in the usual way.
   return taken === end - start || writeByNode(socket, buffer, taken > 0 ? start + taken : start, end)
 }
 
-/** As `writeNow`, behind what waits. */
-export function writeByNode(socket: Socket, buffer: Buffer, start: number, end: number): boolean {
+function writeByNode(socket: Socket, buffer: Buffer, start: number, end: number): boolean {
   const isFree = socket.writableLength === 0
   socket.write(buffer.subarray(start, end))
   // TLS encrypts, or copies, before it returns what comes while nothing waits.

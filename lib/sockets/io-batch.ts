@@ -1,10 +1,17 @@
 import { MeshError } from '../errors.ts'
 import { type Libc, libc } from './libc.ts'
 
-/** Numbers of io_setup, io_submit and io_getevents (asm/unistd.h). Both of these have their words in little-endian order. */
-const CALLS: Partial<Record<string, { setUp: number; submit: number; getEvents: number }>> = {
-  x64: { setUp: 206, submit: 209, getEvents: 208 },
-  arm64: { setUp: 0, submit: 2, getEvents: 4 },
+interface Numbers {
+  readonly setUp: number
+  readonly destroy: number
+  readonly submit: number
+  readonly getEvents: number
+}
+
+/** Numbers of io_setup, io_destroy, io_submit and io_getevents (asm/unistd.h). Both of these have their words in little-endian order. */
+const CALLS: Partial<Record<string, Numbers>> = {
+  x64: { setUp: 206, destroy: 207, submit: 209, getEvents: 208 },
+  arm64: { setUp: 0, destroy: 1, submit: 2, getEvents: 4 },
 }
 
 /** linux/aio_abi.h: words of 32 bits in a struct iocb and a struct io_event, and where what is in them. */
@@ -37,7 +44,7 @@ export const NOT_DONE = -0x8000_0000
  */
 export class IoBatch {
   readonly #calls: Libc
-  readonly #numbers: { readonly submit: number; readonly getEvents: number }
+  readonly #numbers: Numbers
   readonly #context: number
   readonly #operations = Buffer.allocUnsafeSlow(BATCH_SIZE * OPERATION_WORDS * 4).fill(0)
   readonly #words = new Int32Array(this.#operations.buffer, 0, BATCH_SIZE * OPERATION_WORDS)
@@ -50,7 +57,7 @@ export class IoBatch {
   readonly #eventWords = new Int32Array(this.#events.buffer, 0, BATCH_SIZE * EVENT_WORDS)
   #count = 0
 
-  private constructor(calls: Libc, numbers: { submit: number; getEvents: number }, context: number, ring: Int32Array) {
+  private constructor(calls: Libc, numbers: Numbers, context: number, ring: Int32Array) {
     this.#calls = calls
     this.#numbers = numbers
     this.#context = context
@@ -72,7 +79,10 @@ export class IoBatch {
     if (calls.systemCall(numbers.setUp, BATCH_SIZE, calls.address(made), 0, 0, 0) !== 0) return undefined
     const context = Number(made.readBigUInt64LE())
     const head = new Int32Array(calls.view(context, RING_WORDS * 4))
-    if (head[RING.magic] !== RING_MAGIC) return undefined
+    if (head[RING.magic] !== RING_MAGIC) {
+      calls.systemCall(numbers.destroy, context, 0, 0, 0, 0)
+      return undefined
+    }
     const words = RING_WORDS + (head[RING.length] as number) * EVENT_WORDS
     return new IoBatch(calls, numbers, context, new Int32Array(calls.view(context, words * 4)))
   }

@@ -31,20 +31,20 @@ const ONREAD = { buffer: memory.bytes, callback: onRead }
 const ONREAD_OF_TLS = { buffer: memory.bytes, callback: onReadOfTls }
 
 function onRead(this: SharedReadSocket, length: number): boolean {
-  give(this, memory.part(length))
+  give(memory.part(length), this)
   // A connection that is used once is not worth it.
-  if (this[HAS_READ]) readByPoll(this, memory, (bytes) => give(this, bytes))
+  if (this[HAS_READ]) readByPoll(this, memory, give)
   else this[HAS_READ] = true
   return true
 }
 
 function onReadOfTls(this: SharedReadSocket, length: number): boolean {
-  give(this, memory.part(length))
+  give(memory.part(length), this)
   return true
 }
 
-function give(socket: SharedReadSocket, bytes: Buffer): void {
-  const reader = socket[READER]
+function give(bytes: Buffer, socket: Socket): void {
+  const reader = (socket as SharedReadSocket)[READER]
   if (reader !== undefined) reader.onLentBytes(bytes)
   else socket.emit('data', Buffer.from(bytes))
 }

@@ -46,6 +46,9 @@ function handleOf(socket: Socket): ReadingHandle {
   return (socket as unknown as { readonly _handle: ReadingHandle })._handle
 }
 
+/** Takes what came, which is only lent until it returns. */
+export type PollReader = (bytes: Buffer, socket: Socket) => void
+
 /** A socket of which we read in node's place. */
 class PolledSocket {
   readonly descriptor: number
@@ -53,10 +56,10 @@ class PolledSocket {
   readonly handle: ReadingHandle
   readonly memory: LentMemory
   readonly address: number
-  readonly onRead: (bytes: Buffer) => void
+  readonly onRead: PollReader
   isWatched = false
 
-  constructor(descriptor: number, socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void) {
+  constructor(descriptor: number, socket: Socket, memory: LentMemory, onRead: PollReader) {
     this.descriptor = descriptor
     this.socket = socket
     this.handle = handleOf(socket)
@@ -105,7 +108,7 @@ class SocketPoll {
     this.#poll.unref()
   }
 
-  watch(socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void): void {
+  watch(socket: Socket, memory: LentMemory, onRead: PollReader): void {
     if (this.#left > 0) {
       this.#left--
       return
@@ -122,7 +125,7 @@ class SocketPoll {
     polled.letNodeRead(false)
   }
 
-  #add(descriptor: number, socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void): PolledSocket {
+  #add(descriptor: number, socket: Socket, memory: LentMemory, onRead: PollReader): PolledSocket {
     const polled = new PolledSocket(descriptor, socket, memory, onRead)
     this.#sockets[descriptor] = polled
     // The kernel has forgotten the descriptor by then.
@@ -251,7 +254,7 @@ class SocketPoll {
   #onResult(polled: PolledSocket, memory: LentMemory, result: number): void {
     if (result > 0) {
       try {
-        polled.onRead(memory.part(result))
+        polled.onRead(memory.part(result), polled.socket)
       } catch (thrown) {
         // The others are read all the same.
         throwLater(thrown)
@@ -304,11 +307,11 @@ function make(): SocketPoll | undefined {
 }
 
 /**
- * Reads a plain, connected socket into `memory` (made by `allocUnsafeSlow`) in the place of node, which it was until now, and calls
- * `onRead` with how many bytes came. Until the socket is paused, node must read (`readByNode`), or the socket ends or fails: then it is
+ * Reads a plain, connected socket in the place of node, which it was until now, into `memory`, or where many are read at once into one of their own, and
+ * lends `onRead` what came. Until the socket is paused, node must read (`readByNode`), or the socket ends or fails: then it is
  * node that reads, and this may be called again.
  */
-export function readByPoll(socket: Socket, memory: LentMemory, onRead: (bytes: Buffer) => void): void {
+export function readByPoll(socket: Socket, memory: LentMemory, onRead: PollReader): void {
   socketPoll()?.watch(socket, memory, onRead)
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { directDescriptor, writeByNode, writeNow } from './direct-write.ts'
+import { directDescriptor, finishWrite, writeNow } from './direct-write.ts'
 import { BATCH_SIZE, type IoBatch, ioBatch, MIN_BATCH, NOT_DONE } from './io-batch.ts'
 
 /** Most messages that wait. */
@@ -12,7 +12,10 @@ interface QueuedSocket extends Socket {
   [BATCH]?: number
 }
 
-/** That comes round to 0 while it is a small integer, which needs no memory of its own: a batch that is told too soon is only a small one. */
+/**
+ * Then they are counted from 0 again, while the number is a small one, which needs no memory of its own. A socket that bears the number
+ * from the round before only has its batch leave early.
+ */
 const MAX_BATCH = 0x3fff_ffff
 let batches = 0
 
@@ -97,7 +100,6 @@ export class WriteQueue {
     return this.#submit(batch, bytes, address) && allTaken
   }
 
-  /** Node sees to what was not taken. */
   #submit(batch: WriteBatch, bytes: Buffer, address: number): boolean {
     const { count } = batch
     batch.submit(this.#results)
@@ -105,16 +107,15 @@ export class WriteQueue {
     let allTaken = true
     for (let i = 0; i < count; i++) {
       const place = this.#places[i] as number
-      const [start, end] = [this.#starts[place] as number, this.#ends[place] as number]
       const taken = this.#results[i] as number
-      if (taken === end - start) continue
-      const socket = this.#sockets[place] as QueuedSocket
-      const isDone =
-        taken === NOT_DONE
-          ? writeNow(socket, bytes, address, start, end)
-          : writeByNode(socket, bytes, taken > 0 ? start + taken : start, end)
+      const isDone = taken === NOT_DONE ? this.#writeOne(place, bytes, address) : this.#finishOne(place, bytes, taken)
       if (!isDone) allTaken = false
     }
     return allTaken
+  }
+
+  #finishOne(place: number, bytes: Buffer, taken: number): boolean {
+    const socket = this.#sockets[place] as QueuedSocket
+    return finishWrite(socket, bytes, this.#starts[place] as number, this.#ends[place] as number, taken)
   }
 }
