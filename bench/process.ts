@@ -26,13 +26,13 @@ export function pinSelf(core: number): void {
   if (hasTaskset) spawnSync('taskset', ['-a', '-p', '-c', String(core), String(process.pid)])
 }
 
-/** Runs a program to its end, pinned like `start`. Rejects when it fails, with what it wrote to standard error. */
+/** Runs a program to its end, pinned like `start`, or to several (`0,1`). Rejects when it fails, with what it wrote to standard error. */
 export function run(
   command: string,
   args: readonly string[],
-  core: number,
+  cores: number | string,
 ): { child: ChildProcess; output: Promise<string> } {
-  const whole = hasTaskset ? ['taskset', '-c', String(core), command, ...args] : [command, ...args]
+  const whole = hasTaskset ? ['taskset', '-c', String(cores), command, ...args] : [command, ...args]
   const child = spawn(whole[0] as string, whole.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let problems = ''

@@ -45,3 +45,16 @@ test('a clock that is held stands still until it is released', () => {
   expect(clock.nowMs()).toBe(15)
   expect(clock.wallMs()).toBe(1015)
 })
+
+test('a clock that is held twice stands still at the time of the first until both let it go', () => {
+  const manual = new ManualClock()
+  const clock = new HeldClock(manual)
+  clock.hold()
+  manual.advance(5)
+  clock.hold()
+  expect(clock.nowMs()).toBe(0)
+  clock.release()
+  expect(clock.nowMs()).toBe(0)
+  clock.release()
+  expect(clock.nowMs()).toBe(5)
+})

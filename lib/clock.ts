@@ -26,30 +26,29 @@ export const systemClock: Clock = {
 }
 
 /**
- * A clock that can be held: all that follows from one read of a connection is done at the time of it, and to ask the machine for each
- * of the messages in it costs more than it tells.
+ * A clock that can be held: all that follows from one read of a connection, or of many at once, is done at the time of it, and to ask the
+ * machine for each of the messages in it costs more than it tells.
  */
 export class HeldClock implements Clock {
   readonly #clock: Clock
   #heldMs = 0
-  #isHeld = false
+  #holds = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Until `release`, which must follow before anything else can run. */
+  /** Until as many `release` as there were holds, which must follow before anything else can run. */
   hold(): void {
-    this.#heldMs = this.#clock.nowMs()
-    this.#isHeld = true
+    if (this.#holds++ === 0) this.#heldMs = this.#clock.nowMs()
   }
 
   release(): void {
-    this.#isHeld = false
+    this.#holds--
   }
 
   nowMs(): number {
-    return this.#isHeld ? this.#heldMs : this.#clock.nowMs()
+    return this.#holds > 0 ? this.#heldMs : this.#clock.nowMs()
   }
 
   wallMs(): number {

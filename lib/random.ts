@@ -61,8 +61,8 @@ export function randomInt(random: Random, bound: number): number {
   return Math.floor(random.next() * bound)
 }
 
-/** Of 256 UUIDs: the system takes as long for these bytes as for a quarter of them. */
-const pool = Buffer.allocUnsafeSlow(4096)
+/** Of 1,024 UUIDs: to ask for few takes as long as the bytes of many. */
+const pool = Buffer.allocUnsafeSlow(16 * 1024)
 let drawn = pool.length
 /** Where the four digits of each word of two bytes stand. */
 const PLACES = Uint8Array.of(0, 4, 9, 14, 19, 24, 28, 32)

@@ -5,6 +5,7 @@ import { createLogger, type Logger } from '../lib/log.ts'
 import { MetricStore } from '../lib/metrics/store.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import { originalDestinationError } from '../lib/sockets/original-destination.ts'
+import { followReads, type ReadFollower } from '../lib/sockets/socket-poll.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import type { Surroundings } from './decide/surroundings.ts'
 import { ConnectionBudget } from './listener/budget.ts'
@@ -62,7 +63,7 @@ export interface DataPlaneOptions extends SurroundingsOptions {
  * The data plane as it runs: listeners, clusters and the plan between them. Whoever brings configuration (a bootstrap
  * file, an xDS stream, a test) compiles it into a Plan and hands it to setPlan().
  */
-export class DataPlane implements StreamContext, UpstreamContext, ListenerDirectory {
+export class DataPlane implements StreamContext, UpstreamContext, ListenerDirectory, ReadFollower {
   readonly clock: HeldClock
   readonly random: Random
   readonly wheel: TimerWheel
@@ -92,6 +93,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
   readonly #requestIds = new RequestIds()
   readonly #ignored = new Set<string>()
   readonly #unverified = new Set<string>()
+  readonly #unfollowReads: () => void
   #isBlind = false
   #isDraining = false
 
@@ -123,6 +125,17 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       options.node ?? NO_NODE,
       Math.floor((options.maxSeries ?? MAX_SERIES) / this.breakers.threads),
     )
+    this.#unfollowReads = followReads(this)
+  }
+
+  beforeReads(): void {
+    this.clock.hold()
+    this.out.beginTurn()
+  }
+
+  afterReads(): void {
+    this.clock.release()
+    this.out.endTurn()
   }
 
   #pacer(waitUs: number): TurnPacer {
@@ -327,6 +340,7 @@ export class DataPlane implements StreamContext, UpstreamContext, ListenerDirect
       cluster.remove()
     }
     this.telemetry.close()
+    this.#unfollowReads()
   }
 }
 

@@ -15,6 +15,7 @@ const entryPoints = [
   'samples/bookinfo/main.ts',
   'bench/main.ts',
   'bench/data-path/backend/grpc-server.ts',
+  'bench/data-path/cores/ping-pong.ts',
   'bench/data-path/load/open-loop.ts',
   'bench/data-path/load/ticker.ts',
   'bench/data-path/load/tls-connections.ts',

@@ -67,7 +67,7 @@ async function measureStart(work: Workplace, results: Results): Promise<void> {
     await costOf(work, subject, WARM_SECONDS)
     subjects.push(subject)
   }
-  const samples = await interleave(subjects, (subject) => costOf(work, subject, ROUND_SECONDS))
+  const { samples } = await interleave(subjects, (subject) => costOf(work, subject, ROUND_SECONDS))
   const ofNothing = samples.get(NOTHING) ?? []
   for (const { label, adminPort } of subjects) {
     const costs = samples.get(label) ?? []

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { acceptShared, generateReads, lendTo } from './shared-read-socket.ts'
-import { readByNode } from './socket-poll.ts'
+import { followReads, readByNode } from './socket-poll.ts'
 
 // Elsewhere node reads.
 const onLinux = process.platform === 'linux' ? test : test.skip
@@ -277,6 +277,35 @@ onLinux('what comes while many are read is read in the same turn', async () => {
   })
   expect(reads).toBe(9)
 })
+
+onLinux(
+  'who follows reads is told before and after each row of them, and what it brings about is read before the turn ends',
+  async () => {
+    const steps: string[] = []
+    let afterFirst = () => {}
+    const unfollow = followReads({
+      beforeReads: () => void steps.push('before'),
+      afterReads() {
+        steps.push('after')
+        afterFirst()
+        afterFirst = () => {}
+      },
+    })
+    const reads = await readsOfTurn((echoes, i) => {
+      if (i === 0) {
+        steps.splice(0, steps.length - 1)
+        afterFirst = () => void echoes[8]?.client.write('x')
+      }
+      steps.push('read')
+    })
+    expect(reads).toBe(9)
+    const first = new Array(8).fill('read')
+    expect(steps).toEqual(['before', ...first, 'after', 'before', 'read', 'after'])
+    unfollow()
+    await (await polled()).ask('3')
+    expect(steps).toHaveLength(13)
+  },
+)
 
 onLinux('and what comes forever does not keep the turn from its end', async () => {
   // Nine at a time, so that the bound is met within one.

@@ -29,9 +29,9 @@ const MAX_EVENTS = 256
 /** After so many it is asked at once whether more have come. */
 const MANY_READS = 8
 
-/** A turn costs some two microseconds more than one of node's, so with less than this to read it is not worth it, on the mean of so many turns. */
+/** A callback costs some two microseconds more than one of node's, so with less than this to read it is not worth it, on the mean of so many. */
 const MIN_READS = 6
-const JUDGED_TURNS = 256
+const JUDGED_CALLBACKS = 256
 /** How many reads are left to node before it is tried again. */
 const LEFT_READS = 16_384
 
@@ -42,18 +42,45 @@ interface ReadingHandle {
   readStop(): number
 }
 
-function handleOf(socket: Socket): ReadingHandle {
-  return (socket as unknown as { readonly _handle: ReadingHandle })._handle
+/** What a stream of node's keeps of its reading: to ask the socket itself is to look for each of its properties anew, since sockets are of many shapes. */
+interface ReadingState {
+  readonly destroyed: boolean
+  /** False: it is paused. */
+  readonly flowing: boolean | null
+}
+
+interface NodeSocket {
+  readonly _handle: ReadingHandle
+  readonly _readableState: ReadingState
 }
 
 /** Takes what came, which is only lent until it returns. */
 export type PollReader = (bytes: Buffer, socket: Socket) => void
+
+/** Has something to do around reads of many sockets in a row. Neither may throw. */
+export interface ReadFollower {
+  beforeReads(): void
+  /** What readers wrote must leave now: there may be more to read before the event loop turns. */
+  afterReads(): void
+}
+
+const followers: ReadFollower[] = []
+
+/** Of this thread, until the answer is called. */
+export function followReads(follower: ReadFollower): () => void {
+  followers.push(follower)
+  return () => {
+    const at = followers.indexOf(follower)
+    if (at >= 0) followers.splice(at, 1)
+  }
+}
 
 /** A socket of which we read in node's place. */
 class PolledSocket {
   readonly descriptor: number
   readonly socket: Socket
   readonly handle: ReadingHandle
+  readonly state: ReadingState
   readonly memory: LentMemory
   readonly address: number
   readonly onRead: PollReader
@@ -62,10 +89,20 @@ class PolledSocket {
   constructor(descriptor: number, socket: Socket, memory: LentMemory, onRead: PollReader) {
     this.descriptor = descriptor
     this.socket = socket
-    this.handle = handleOf(socket)
+    const { _handle, _readableState } = socket as unknown as NodeSocket
+    this.handle = _handle
+    this.state = _readableState
     this.memory = memory
     this.address = addressOf(memory.bytes)
     this.onRead = onRead
+  }
+
+  get isDestroyed(): boolean {
+    return this.state.destroyed
+  }
+
+  get isPaused(): boolean {
+    return this.state.flowing === false
   }
 
   /** It is node that reads from now on, or that does not. */
@@ -95,7 +132,7 @@ class SocketPoll {
   /** By descriptor. */
   readonly #sockets: (PolledSocket | undefined)[] = []
   #watched = 0
-  #turns = 0
+  #callbacks = 0
   #reads = 0
   /** How many reads node still has to itself. */
   #left = 0
@@ -170,15 +207,31 @@ class SocketPoll {
     }
   }
 
-  /** What comes while much is read is read in the same turn: then more is written in a row, and peers are woken less often. */
+  /** While much is to be read, to go on costs less than a callback of the event loop. */
   #readAll(): void {
     let reads = 0
     let count: number
     do {
-      count = this.#readSome(MAX_EVENTS - reads)
+      count = this.#readInRow(MAX_EVENTS - reads)
       reads += count
     } while (count >= MANY_READS && reads < MAX_EVENTS)
     if (this.#left === 0) this.#judge(reads)
+  }
+
+  /** What comes while much is read is read in the same row: then more is written in a row, and peers are woken less often. */
+  #readInRow(most: number): number {
+    for (const follower of followers) follower.beforeReads()
+    try {
+      let reads = 0
+      let count: number
+      do {
+        count = this.#readSome(most - reads)
+        reads += count
+      } while (count >= MANY_READS && reads < most)
+      return reads
+    } finally {
+      for (const follower of followers) follower.afterReads()
+    }
   }
 
   #readSome(most: number): number {
@@ -211,9 +264,9 @@ class SocketPoll {
     const words = this.#words
     const polled = this.#sockets[words[event * EVENT_WORDS + DATA_WORD] as number]
     // One that was read before may have closed it.
-    if (polled === undefined || !polled.isWatched || polled.socket.destroyed) return undefined
+    if (polled === undefined || !polled.isWatched || polled.isDestroyed) return undefined
     // Node knows what to do with an end, a hang-up or an error, which is still there for it to read.
-    if (words[event * EVENT_WORDS] !== EPOLLIN || this.#left > 0 || polled.socket.isPaused()) {
+    if (words[event * EVENT_WORDS] !== EPOLLIN || this.#left > 0 || polled.isPaused) {
       this.unwatch(polled.socket)
       return undefined
     }
@@ -224,9 +277,9 @@ class SocketPoll {
 
   #judge(count: number): void {
     this.#reads += count
-    if (++this.#turns < JUDGED_TURNS) return
-    if (this.#reads < MIN_READS * JUDGED_TURNS) this.#left = LEFT_READS
-    this.#turns = 0
+    if (++this.#callbacks < JUDGED_CALLBACKS) return
+    if (this.#reads < MIN_READS * JUDGED_CALLBACKS) this.#left = LEFT_READS
+    this.#callbacks = 0
     this.#reads = 0
   }
 
@@ -243,7 +296,7 @@ class SocketPoll {
       const polled = this.#batched[i] as PolledSocket
       this.#batched[i] = undefined
       // One before may have closed it. If it was paused, or node is to read it, this came before.
-      if (polled.socket.destroyed) continue
+      if (polled.isDestroyed) continue
       const result = batch.result(i)
       if (result === NOT_DONE) this.#read(polled)
       else this.#onResult(polled, batch.memory(i), result)
@@ -261,7 +314,7 @@ class SocketPoll {
       }
       // There may be more, of which it would not tell.
       const isFull = result === memory.bytes.length
-      if (isFull && polled.isWatched && !polled.socket.destroyed) this.#control(EPOLL_CTL_MOD, polled.descriptor)
+      if (isFull && polled.isWatched && !polled.isDestroyed) this.#control(EPOLL_CTL_MOD, polled.descriptor)
       return
     }
     if (result === 0) {

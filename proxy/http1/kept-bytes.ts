@@ -1,8 +1,11 @@
-import { viewOf } from '../../lib/words.ts'
+import { viewOfLent } from '../../lib/sockets/lent-memory.ts'
+import { copyBytes, viewOf } from '../../lib/words.ts'
 
 /** Longer ones are copied into a buffer of their own. */
 const MAX_KEPT_BYTES = 4096
 const STEP_BYTES = 256
+/** Up to so many a copy by words beats a call into the runtime. */
+const WORDS_BYTES = 256
 
 /** Keeps the bytes of one message's head after another in the same place, which grows to what they need. */
 export class KeptBytes {
@@ -21,7 +24,9 @@ export class KeptBytes {
       this.#view = viewOf(place)
       this.#kept = undefined
     }
-    place.set(source)
+    const lent = length <= WORDS_BYTES ? viewOfLent(source) : undefined
+    if (lent === undefined) place.set(source)
+    else copyBytes(lent, 0, this.#view as DataView, 0, length)
     // Requests on one connection are often of one length.
     if (this.#kept?.length !== length) this.#kept = place.subarray(0, length)
     return this.#kept

@@ -49,6 +49,32 @@ test('leaves by itself at the end of the turn', async () => {
   expect(a.written()).toEqual(['x'])
 })
 
+test('a turn that somebody begins ends when they say so, and later ones by themselves', async () => {
+  const out = new OutBuffer()
+  const a = fakeSocket()
+  out.beginTurn()
+  put(out, a.socket, 'x')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(a.written()).toEqual([])
+  out.endTurn()
+  expect(a.written()).toEqual(['x'])
+  put(out, a.socket, 'y')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(a.written()).toEqual(['x', 'y'])
+})
+
+test('what was left to the event loop before somebody began a turn leaves with it', async () => {
+  const out = new OutBuffer()
+  const a = fakeSocket()
+  put(out, a.socket, 'x')
+  out.beginTurn()
+  put(out, a.socket, 'y')
+  out.endTurn()
+  expect(a.written()).toEqual(['xy'])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(a.written()).toHaveLength(1)
+})
+
 test('its pacer is told of the end of a turn when all has left', async () => {
   const a = fakeSocket()
   const seen: unknown[] = []

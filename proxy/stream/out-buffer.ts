@@ -136,13 +136,18 @@ export class OutBuffer {
     this.#schedule()
   }
 
+  /** Until `endTurn`, which must follow, the end of the turn is not left to the event loop. */
+  beginTurn(): void {
+    this.#isScheduled = true
+  }
+
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(this.#onTurnEnd)
+    setImmediate(this.endTurn)
   }
 
-  readonly #onTurnEnd = () => {
+  readonly endTurn = () => {
     this.#isScheduled = false
     this.leave()
     const waiters = this.#waiters

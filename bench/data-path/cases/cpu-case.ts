@@ -2,8 +2,10 @@ import { cpuSeconds } from '../../process.ts'
 import type { Case } from '../case.ts'
 import type { Load } from '../load/wrk.ts'
 import type { Bound, Measure, Outcome, Sample } from '../outcome.ts'
-import { interleave } from '../rounds.ts'
+import { rangeText } from '../report/rows.ts'
+import { interleave, type Rounds } from '../rounds.ts'
 import { type Contender, pidsOf, type Subject, startSubject } from '../subjects.ts'
+import { judge } from '../verdict.ts'
 import type { Workplace } from '../workplace.ts'
 
 export interface CpuCase {
@@ -38,8 +40,20 @@ async function runCpuCase(definition: CpuCase, work: Workplace): Promise<readonl
       subjects.push(subject)
     }
   }
-  const samples = await interleave(subjects, (subject) => measureOne(definition, work, subject))
-  return [{ measure: measureOf(definition), samples, notes }]
+  const measure = measureOf(definition)
+  const rounds = await interleave(subjects, (subject) => measureOne(definition, work, subject))
+  notes.push(...coreNotes(rounds, measure))
+  return [{ measure, samples: rounds.samples, notes }]
+}
+
+/** How far the cores were from each other, and what was left out because of that. */
+function coreNotes({ apart, apartCount, distanceNs }: Rounds<Sample>, measure: Measure): readonly string[] {
+  const way = `from core to core and back: ${distanceNs.median.toFixed(0)} ns (${rangeText(distanceNs, 0)})`
+  if (apartCount === 0) return [way]
+  const { held, must } = measure
+  const { figure } = judge({ measure, samples: apart, notes: [] }, must)
+  const found = `${figure.median.toFixed(2)} (${rangeText(figure, 2)}) of ${must.of ?? measure.unit}`
+  return [way, `left out: rounds with the cores apart, ${apartCount}, in which ${held} was at ${found}`]
 }
 
 async function measureOne(definition: CpuCase, work: Workplace, subject: Subject): Promise<Sample> {

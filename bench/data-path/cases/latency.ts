@@ -47,7 +47,9 @@ async function run(work: Workplace): Promise<readonly Outcome[]> {
     // V8 compiles during the first hundred thousand requests, and a round that warms up has not that many.
     await wrk(work, port, { connections: CONNECTIONS, seconds: SECONDS })
   }
-  const rounds = (await interleave([{ label: ABOUT }], () => openLoop(work, targets))).get(ABOUT) as OpenLoopReport[][]
+  const rounds = (await interleave([{ label: ABOUT }], () => openLoop(work, targets))).samples.get(
+    ABOUT,
+  ) as OpenLoopReport[][]
   const late = rounds.flatMap((reports) => reports.map(({ lateP99Ms }) => lateP99Ms))
   const p99Ms = targets.map((_, target) => rounds.map((reports) => (reports[target] as OpenLoopReport).p99Ms))
   const direct = p99Ms[0] as number[]
