@@ -4,8 +4,8 @@ import type { Load } from '../load/wrk.ts'
 import type { Bound, Measure, Outcome, Sample } from '../outcome.ts'
 import { rangeText } from '../report/rows.ts'
 import { interleave, type Rounds } from '../rounds.ts'
+import { spread } from '../statistics.ts'
 import { type Contender, pidsOf, type Subject, startSubject } from '../subjects.ts'
-import { judge } from '../verdict.ts'
 import type { Workplace } from '../workplace.ts'
 
 export interface CpuCase {
@@ -46,14 +46,14 @@ async function runCpuCase(definition: CpuCase, work: Workplace): Promise<readonl
   return [{ measure, samples: rounds.samples, notes }]
 }
 
-/** How far the cores were from each other, and what was left out because of that. */
-function coreNotes({ apart, apartCount, distanceNs }: Rounds<Sample>, measure: Measure): readonly string[] {
-  const way = `from core to core and back: ${distanceNs.median.toFixed(0)} ns (${rangeText(distanceNs, 0)})`
-  if (apartCount === 0) return [way]
-  const { held, must } = measure
-  const { figure } = judge({ measure, samples: apart, notes: [] }, must)
-  const found = `${figure.median.toFixed(2)} (${rangeText(figure, 2)}) of ${must.of ?? measure.unit}`
-  return [way, `left out: rounds with the cores apart, ${apartCount}, in which ${held} was at ${found}`]
+/** How far the cores were from each other, and what was measured again because of that. */
+function coreNotes({ apart, apartCount, distanceNs }: Rounds<Sample>, { held, reference }: Measure): readonly string[] {
+  const notes = [`from core to core and back: ${distanceNs.median.toFixed(0)} ns (${rangeText(distanceNs, 0)})`]
+  if (apartCount > 0) notes.push(`with the cores apart, and measured again: ${apartCount}`)
+  const [ours, theirs] = [held, reference].map((label) => spread((apart.get(label) ?? []).map(({ value }) => value)))
+  const ratio = (ours?.median ?? Number.NaN) / (theirs?.median ?? Number.NaN)
+  if (Number.isFinite(ratio)) notes.push(`the medians of those: ${held} ${ratio.toFixed(2)} of ${reference}`)
+  return notes
 }
 
 async function measureOne(definition: CpuCase, work: Workplace, subject: Subject): Promise<Sample> {
