@@ -47,13 +47,14 @@ async function runCpuCase(definition: CpuCase, work: Workplace): Promise<readonl
 }
 
 /** How far the cores were from each other, and what was measured again because of that. */
-function coreNotes({ apart, apartCount, distanceNs }: Rounds<Sample>, { held, reference }: Measure): readonly string[] {
-  const notes = [`from core to core and back: ${distanceNs.median.toFixed(0)} ns (${rangeText(distanceNs, 0)})`]
-  if (apartCount > 0) notes.push(`with the cores apart, and measured again: ${apartCount}`)
-  const [ours, theirs] = [held, reference].map((label) => spread((apart.get(label) ?? []).map(({ value }) => value)))
-  const ratio = (ours?.median ?? Number.NaN) / (theirs?.median ?? Number.NaN)
-  if (Number.isFinite(ratio)) notes.push(`the medians of those: ${held} ${ratio.toFixed(2)} of ${reference}`)
-  return notes
+function coreNotes({ apart, apartCount, distanceNs }: Rounds<Sample>, { unit, digits }: Measure): readonly string[] {
+  const way = `from core to core and back: ${distanceNs.median.toFixed(0)} ns (${rangeText(distanceNs, 0)})`
+  if (apartCount === 0) return [way]
+  const medians = [...apart].flatMap(([label, samples]) => {
+    const { median } = spread(samples.map(({ value }) => value))
+    return Number.isNaN(median) ? [] : [`${label} ${median.toFixed(digits)} (${samples.length})`]
+  })
+  return [way, `measured again, since the cores were apart; ${unit}, medians (how often): ${medians.join(', ')}`]
 }
 
 async function measureOne(definition: CpuCase, work: Workplace, subject: Subject): Promise<Sample> {
