@@ -307,6 +307,24 @@ onLinux(
   },
 )
 
+onLinux('who stops following while it is read is told of the end of that row, as are all others', async () => {
+  const steps: string[] = []
+  const follow = (name: string) =>
+    followReads({
+      beforeReads: () => void steps.push(`before ${name}`),
+      afterReads: () => void steps.push(`after ${name}`),
+    })
+  const unfollow = [follow('a'), follow('b')]
+  const echo = await polled()
+  steps.length = 0
+  echo.onRead = () => {
+    for (const stop of unfollow) stop()
+  }
+  await echo.ask('3')
+  await nextTurn()
+  expect(steps).toEqual(['before a', 'before b', 'after a', 'after b'])
+})
+
 onLinux('and what comes forever does not keep the turn from its end', async () => {
   // Nine at a time, so that the bound is met within one.
   const reads = await readsOfTurn((echoes, i) => {

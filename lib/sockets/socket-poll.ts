@@ -64,14 +64,14 @@ export interface ReadFollower {
   afterReads(): void
 }
 
-const followers: ReadFollower[] = []
+/** Never changed: whoever is told before reads is told after them. */
+let followers: readonly ReadFollower[] = []
 
 /** Of this thread, until the answer is called. */
 export function followReads(follower: ReadFollower): () => void {
-  followers.push(follower)
+  followers = [...followers, follower]
   return () => {
-    const at = followers.indexOf(follower)
-    if (at >= 0) followers.splice(at, 1)
+    followers = followers.filter((other) => other !== follower)
   }
 }
 
@@ -220,7 +220,8 @@ class SocketPoll {
 
   /** What comes while much is read is read in the same row: then more is written in a row, and peers are woken less often. */
   #readInRow(most: number): number {
-    for (const follower of followers) follower.beforeReads()
+    const told = followers
+    for (const follower of told) follower.beforeReads()
     try {
       let reads = 0
       let count: number
@@ -230,7 +231,7 @@ class SocketPoll {
       } while (count >= MANY_READS && reads < most)
       return reads
     } finally {
-      for (const follower of followers) follower.afterReads()
+      for (const follower of told) follower.afterReads()
     }
   }
 
