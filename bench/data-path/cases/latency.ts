@@ -47,7 +47,7 @@ async function run(work: Workplace): Promise<readonly Outcome[]> {
     // V8 compiles during the first hundred thousand requests, and a round that warms up has not that many.
     await wrk(work, port, { connections: CONNECTIONS, seconds: SECONDS })
   }
-  // With proxies that are mostly idle it makes no difference how far the cores are from each other.
+  // One round of all takes most of a minute, in which the cores may be anywhere: it is not measured again.
   const { samples } = await interleave(
     [{ label: ABOUT }],
     () => openLoop(work, targets),
