@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ManualClock } from '../../lib/clock.ts'
 import { seededRandom } from '../../lib/random.ts'
@@ -48,6 +48,21 @@ test('all threads take from one bucket', () => {
   let taken = 0
   for (let i = 0; i < 10; i++) taken += Number(a.take(bucket, '', undefined)) + Number(b.take(same, '', undefined))
   expect(taken).toBe(5)
+})
+
+test('what another thread takes from a bucket while it is made stays taken', () => {
+  const [a, b] = tables(2) as [TokenTable, TokenTable]
+  const bucket = plan(5, 1000)
+  const { compareExchange } = Atomics
+  let others = 0
+  const spy = jest.spyOn(Atomics, 'compareExchange').mockImplementationOnce((...exchanged: unknown[]) => {
+    const before = Reflect.apply(compareExchange, Atomics, exchanged)
+    others = takeMany(b, { ...bucket }, 2)
+    return before
+  })
+  const own = takeMany(a, bucket, 10)
+  spy.mockRestore()
+  expect([others, own]).toEqual([2, 3])
 })
 
 test('each value has a bucket, and one that a thread has forgotten keeps what it has spent', () => {

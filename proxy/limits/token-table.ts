@@ -163,9 +163,11 @@ export class TokenTable implements TokenSource {
       if (claimed >= 0) return claimed
       const slot = -claimed - 1
       const before = Atomics.load(this.#wholeKeys, slot)
+      const time = Atomics.load(this.#wholeTimes, slot)
       const key = (BigInt(high) << 32n) | BigInt(low >>> 0)
       if (Atomics.compareExchange(this.#wholeKeys, slot, before, key) !== before) continue
-      Atomics.store(this.#wholeTimes, slot, 0n)
+      // What another thread has taken since it could find the key stays taken.
+      Atomics.compareExchange(this.#wholeTimes, slot, time, 0n)
       // Another thread may have claimed one for the same key meanwhile: the first in the window is everybody's.
       const first = this.#search(low, high)
       if (first !== slot && first >= 0) Atomics.compareExchange(this.#wholeKeys, slot, key, 0n)
