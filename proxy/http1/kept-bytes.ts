@@ -1,11 +1,9 @@
 import { viewOfLent } from '../../lib/sockets/lent-memory.ts'
-import { copyBytes, viewOf } from '../../lib/words.ts'
+import { copyBytes, viewOf, WORDS_BYTES } from '../../lib/words.ts'
 
 /** Longer ones are copied into a buffer of their own. */
 const MAX_KEPT_BYTES = 4096
 const STEP_BYTES = 256
-/** Up to so many a copy by words beats a call into the runtime. */
-const WORDS_BYTES = 256
 
 /** Keeps the bytes of one message's head after another in the same place, which grows to what they need. */
 export class KeptBytes {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { putLatin1 } from '../../lib/latin1.ts'
 import { addressOf } from '../../lib/sockets/direct-write.ts'
 import { WriteQueue } from '../../lib/sockets/write-queue.ts'
-import { copyBytes, viewOf } from '../../lib/words.ts'
+import { copyBytes, viewOf, WORDS_BYTES } from '../../lib/words.ts'
 import { TurnPacer } from './turn-pacer.ts'
 
 const SLAB_BYTES = 64 * 1024
@@ -10,8 +10,6 @@ const SLAB_BYTES = 64 * 1024
 export const GATHER_BYTES = 4096
 /** Texts up to this length are copied by a loop, which beats a call into the runtime. */
 const LOOP_CHARS = 32
-/** Up to so many bytes a copy by words beats a call into the runtime, which makes a view of them. */
-const WORDS_BYTES = 256
 
 /** Claims the buffer for a message that is added and written without anyone coming in between. */
 export const AT_ONCE: { flush(): void } = { flush() {} }

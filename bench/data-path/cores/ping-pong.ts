@@ -11,7 +11,6 @@ const BATCHES = 100
 const TURNS = 1000
 
 const shared = isMainThread ? new Int32Array(new SharedArrayBuffer(4)) : (workerData as Int32Array)
-const total = BATCHES * TURNS
 if (isMainThread) {
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: shared })
   worker.once('online', () => {
@@ -33,7 +32,7 @@ function lead(): number {
 }
 
 function follow(): void {
-  for (let i = 0; i < total; i++) {
+  for (let i = 0; i < BATCHES * TURNS; i++) {
     while (Atomics.load(shared, 0) !== 2 * i + 1);
     Atomics.store(shared, 0, 2 * i + 2)
   }
