@@ -41,6 +41,11 @@ export class FieldBatch {
     this.view = viewOf(this.lines)
   }
 
+  /** Its one line is given to many messages; else each line is one message's own, which may change it. */
+  get isShared(): boolean {
+    return this.end === this.lineLength
+  }
+
   /** The value of the line that begins at `line`. */
   value(line: number): string {
     const from = line + this.valueOffset

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RandomWords, seededRandom } from '../../../lib/random.ts'
 import { HeaderBlock } from '../../stream/header-block.ts'
-import { continueTraceparent, FORM, readContext, TraceContext, writeContext } from './context.ts'
+import { callerOf, continueTraceparent, FORM, readContext, TraceContext, writeContext } from './context.ts'
 import { TRACEPARENT, TraceIds } from './ids.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -104,9 +104,9 @@ const nearlyTraceparent = fc
     return text
   })
 
-test('what is passed on at once is what is read as not kept, of version 00', () => {
+test('what is gone on from at once is what is read as well-formed, of version 00, and is kept if that is', () => {
   const ids = new TraceIds(new RandomWords(seededRandom(1)))
-  let passed = 0
+  const passed = { '00': 0, '01': 0 }
   fc.assert(
     fc.property(nearlyTraceparent, (text) => {
       const block = new HeaderBlock()
@@ -118,19 +118,23 @@ test('what is passed on at once is what is read as not kept, of version 00', () 
       const isContinued = continueTraceparent(block, 0, ids)
       const context = new TraceContext()
       readContext(head({ traceparent: text }), 'w3c', context)
-      const isPlain = context.isSampled === false && text.startsWith('00')
+      const isPlain = context.traceId !== '' && text.startsWith('00')
       expect(isContinued).toBe(isPlain)
       const next = traceparents.value(line)
-      expect(next).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+      const flags = isContinued && context.isSampled ? '01' : '00'
+      expect(next).toMatch(new RegExp(`^00-[0-9a-f]{32}-[0-9a-f]{16}-${flags}$`))
+      expect(ids.isNextKept).toBe(flags === '01')
       ids.goOn()
       if (!isContinued) return
-      passed++
-      expect(next).toMatch(new RegExp(`^00-${context.traceId}-[0-9a-f]{16}-00$`))
+      passed[flags]++
+      expect(next.slice(TRACEPARENT.traceId, TRACEPARENT.spanId - 1)).toBe(context.traceId)
       expect(next.slice(TRACEPARENT.spanId, TRACEPARENT.flags - 1)).not.toBe(context.spanId)
+      expect(callerOf(block, 0)).toBe(context.spanId)
       expect(block.value(0)).toBe(text)
     }),
-    // What is passed on is rare among what is drawn: one that surely is goes first.
-    { numRuns: 1000, examples: [[`00-${TRACE}-${SPAN}-00`]] },
+    // What is gone on from is rare among what is drawn: some that surely are go first.
+    { numRuns: 1000, examples: [[`00-${TRACE}-${SPAN}-00`], [`00-${TRACE}-${SPAN}-01`]] },
   )
-  expect(passed).toBeGreaterThan(0)
+  expect(passed['00']).toBeGreaterThan(0)
+  expect(passed['01']).toBeGreaterThan(0)
 })

@@ -1,3 +1,4 @@
+import { latin1 } from '../../../lib/latin1.ts'
 import type { HeaderBlock } from '../../stream/header-block.ts'
 import { hexValue, isLowerHex } from './hex.ts'
 import { TRACEPARENT, type TraceIds } from './ids.ts'
@@ -170,7 +171,7 @@ export function writeContext(head: HeaderBlock, context: OutgoingContext, forms:
 
 /**
  * Makes the next of `ids` the traceparent that goes on from the one that came as the field of this index, by a span of ours that is
- * not kept either. From bytes to bytes, since most calls that belong to a trace need no more. False where that one is kept or is
+ * kept if that one is. From bytes to bytes, since most calls that belong to a trace need no more. False where it is
  * not just what version 00 has: readContext() is for those.
  */
 export function continueTraceparent(head: HeaderBlock, index: number, ids: TraceIds): boolean {
@@ -182,11 +183,18 @@ export function continueTraceparent(head: HeaderBlock, index: number, ids: Trace
   if (!isId(bytes, start + traceId, spanId - 1 - traceId) || bytes[start + spanId - 1] !== DASH) return false
   if (!isId(bytes, start + spanId, flags - 1 - spanId) || bytes[start + flags - 1] !== DASH) return false
   const lastDigit = bytes[start + flags + 1] as number
-  if (!isLowerHex(bytes[start + flags] as number) || !isLowerHex(lastDigit) || isSampled(lastDigit)) return false
+  if (!isLowerHex(bytes[start + flags] as number) || !isLowerHex(lastDigit)) return false
   const { lines, valueOffset } = ids.traceparents
   const to = ids.line + valueOffset
   for (let i = traceId; i < spanId - 1; i++) lines[to + i] = bytes[start + i] as number
+  if (isSampled(lastDigit)) ids.keepNext()
   return true
+}
+
+/** The span that sent the request, by a traceparent that continueTraceparent() took. */
+export function callerOf({ bytes, base, at }: HeaderBlock, index: number): string {
+  const start = base + (at[(index << 2) + 2] as number)
+  return latin1(bytes, start + TRACEPARENT.spanId, start + TRACEPARENT.flags - 1)
 }
 
 /** Whether there are so many digits, and not all of them zeros. */

@@ -29,6 +29,22 @@ test('identifiers have their digits, all of them random, and no two are the same
   }
 })
 
+test('a trace that is kept has digits of its own, and so has a span that is kept', () => {
+  const ids = new TraceIds(new RandomWords(seededRandom(7)))
+  const kept = Array.from({ length: MANY }, (_, i) => {
+    const other = taken(ids)
+    if (i % 2 === 0) ids.beginTrace()
+    else ids.keepNext()
+    expect(ids.isNextKept).toBe(true)
+    const parts = [ids.nextTraceId, ids.nextSpanId]
+    expect(parts[0]?.slice(16) === parts[1]).toBe(false)
+    const next = taken(ids)
+    expect([next, ids.isNextKept]).toEqual([`00-${parts[0]}-${parts[1]}-01`, false])
+    return [other, next]
+  })
+  expect(new Set(kept.flat()).size).toBe(2 * MANY)
+})
+
 test('none is all zeros', () => {
   let draws = 0
   const zerosFirst = { next: () => (draws++ < 4 ? 0 : -0x8000_0000) }

@@ -17,6 +17,7 @@ export const TRACEPARENT = { traceId: 3, spanId: 36, flags: 53, length: 55 } as 
 
 /** Where the half of its trace begins that is of this call alone. */
 const LOW_HALF = TRACEPARENT.traceId + TRACE_ID_LENGTH / 2
+const ONE = 49
 const BLANK_ID = '0'.repeat(SPAN_ID_LENGTH)
 /** Of one identifier. */
 const digits = Buffer.alloc(TRACE_ID_LENGTH)
@@ -28,7 +29,7 @@ const digitsView = viewOf(digits)
  */
 export class TraceIds implements Sink {
   readonly #words: Words
-  /** Of new traces and spans that are not kept. The next one is that of `line`: who takes it goes on. */
+  /** Of new traces and spans that are not kept, as they are made. The next one is that of `line`: who takes it goes on. */
   traceparents: FieldBatch
   line = 0
 
@@ -37,12 +38,45 @@ export class TraceIds implements Sink {
     this.traceparents = this.#madeTraceparents()
   }
 
+  get isNextKept(): boolean {
+    const { lines, valueOffset } = this.traceparents
+    return lines[this.line + valueOffset + TRACEPARENT.length - 1] === ONE
+  }
+
+  get nextTraceId(): string {
+    return this.#part(TRACEPARENT.traceId, TRACE_ID_LENGTH)
+  }
+
+  get nextSpanId(): string {
+    return this.#part(TRACEPARENT.spanId, SPAN_ID_LENGTH)
+  }
+
+  #part(offset: number, length: number): string {
+    const from = this.line + this.traceparents.valueOffset + offset
+    return latin1(this.traceparents.lines, from, from + length)
+  }
+
   /** The next traceparent is taken. */
   goOn(): void {
     this.line += this.traceparents.lineLength
     if (this.line < this.traceparents.end) return
     this.traceparents = this.#madeTraceparents()
     this.line = 0
+  }
+
+  /** The next traceparent begins a trace whose spans are kept. */
+  beginTrace(): void {
+    const { view, valueOffset } = this.traceparents
+    fill(this.#words, view, this.line + valueOffset + TRACEPARENT.traceId, TRACE_ID_LENGTH)
+    this.keepNext()
+  }
+
+  /** The span of the next traceparent is kept, so it is not known by digits that its trace has too. */
+  keepNext(): void {
+    const { lines, view, valueOffset } = this.traceparents
+    const at = this.line + valueOffset
+    fill(this.#words, view, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
+    lines[at + TRACEPARENT.length - 1] = ONE
   }
 
   /** 32 digits, or 16 for tracers that have shorter ones. */

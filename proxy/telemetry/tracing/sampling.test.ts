@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { seededRandom } from '../../../lib/random.ts'
 import { parseRequestHead } from '../../http1/request-parser.ts'
+import { sharedField } from '../../stream/field-batch.ts'
 import { RequestHead } from '../../stream/message.ts'
 import { RequestIds } from '../../stream/request-ids.ts'
 import type { SamplingPlan } from './plan.ts'
@@ -65,6 +66,14 @@ test('an identifier that is made here is drawn as one that came', () => {
   }
   // Five standard deviations.
   expect(Math.abs(drawn - 90)).toBeLessThan(40)
+})
+
+test('an identifier that many requests are given is another for one that is traced', () => {
+  const many = sharedField('x-request-id', ID)
+  const heads = [new RequestHead(), new RequestHead()] as const
+  for (const head of heads) head.appendOf(many)
+  expect(drawTraced(heads[0], fieldsOf(heads[0]), ALWAYS, seededRandom(1))).toBe(true)
+  expect(heads.map((head) => head.get('x-request-id')?.[14])).toEqual(['9', '4'])
 })
 
 test('who asks for it is traced: a client as far as clients may, a part of the mesh always', () => {

@@ -36,11 +36,13 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
   if (length !== UUID_LENGTH) return false
   let { bytes } = head
   let start = 0
+  let isOwn = false
   if (index >= 0) start = head.base + (head.at[(index << 2) + 2] as number)
   else {
     const batch = head.addedBatch(fields.addedRequestIdAt)
     if (batch === undefined) bytes = Buffer.from(head.addedValue(fields.addedRequestIdAt), 'latin1')
     else {
+      isOwn = !batch.isShared
       bytes = batch.lines
       start = head.addedLine(fields.addedRequestIdAt) + batch.valueOffset
     }
@@ -62,6 +64,11 @@ export function drawTraced(head: RequestHead, fields: TraceFields, plan: Samplin
   if (reason !== NONE && !draw(plan.overall, random)) reason = NONE
   const writes = plan.packsReason && reason !== before
   if (reason === NONE && !writes) return false
+  if (isOwn) {
+    // It was made here, for this request alone.
+    if (writes) bytes[start + REASON_AT] = reason
+    return reason !== NONE
+  }
   const id = latin1(bytes, start, start + UUID_LENGTH)
   if (!isUuid(id)) return false
   if (writes) {

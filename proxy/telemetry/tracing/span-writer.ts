@@ -69,8 +69,7 @@ function writeSpan(out: WireWriter, span: Span): void {
 
 function writeAttribute(out: WireWriter, key: string, value: string): void {
   const pair = out.begin(SPAN.attributes)
-  if (isAscii(key)) out.text(ATTRIBUTE.key, key)
-  else out.bytes(ATTRIBUTE.key, Buffer.from(key, 'utf8'))
+  out.raw(keyPart(key))
   const any = out.begin(ATTRIBUTE.value)
   writeBytes(out, STRING_VALUE, value)
   out.end(any)
@@ -85,9 +84,20 @@ function writeBytes(out: WireWriter, field: number, bytes: string): void {
   else out.bytes(field, Buffer.from(text, 'utf8'))
 }
 
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
-  return true
+/** Keys of attributes, as parts of one: most spans have the same. */
+const keyParts = new Map<string, Uint8Array>()
+const MAX_KEY_PARTS = 256
+
+function keyPart(key: string): Uint8Array {
+  const kept = keyParts.get(key)
+  if (kept !== undefined) return kept
+  const bytes = Buffer.from(key, 'utf8')
+  const out = new WireWriter(bytes.length)
+  if (key !== '') out.bytes(ATTRIBUTE.key, bytes)
+  const part = out.copy()
+  if (keyParts.size === MAX_KEY_PARTS) keyParts.clear()
+  keyParts.set(key, part)
+  return part
 }
 
 /** The bytes of an identifier; a shorter one has zeros before it. */

@@ -75,6 +75,19 @@ test('a call without a trace gets one, by which it is known', () => {
   expect(`${traceId} ${spanId} ${isSampled}`).toMatch(/^[0-9a-f]{32} [0-9a-f]{16} false$/)
 })
 
+test('a call that is drawn begins a trace that is kept', () => {
+  const drawn = { sampling: { ...PLAN.sampling, random: 100 } }
+  const { record, sent, observers, spans } = begun([`x-request-id: ${ID}`, 'x-envoy-decorator-operation: op'], drawn)
+  const { traceId, spanId, isSampled } = record.trace ?? {}
+  expect(isSampled).toBe(true)
+  expect(sent).toEqual([
+    ['x-request-id', `${ID.slice(0, 14)}9${ID.slice(15)}`],
+    ['traceparent', `00-${traceId}-${spanId}-01`],
+  ])
+  observers.onEnd([record], 0, 1)
+  expect(spans).toMatchObject([{ traceId, spanId, parentId: '', name: 'op' }])
+})
+
 test('a call of a trace that is not kept goes on in it, with what vendors say', () => {
   const { record, sent } = begun([
     `traceparent: 00-${TRACE}-${SPAN}-02`,

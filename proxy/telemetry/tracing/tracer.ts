@@ -6,7 +6,7 @@ import type { HeaderBlock } from '../../stream/header-block.ts'
 import type { CallRecord } from '../call-record.ts'
 import type { CallObserver, CallObserverPlan, ObserverContext } from '../observer.ts'
 import { ChainWatch } from './chain-watch.ts'
-import { continueTraceparent, FORM, readContext, TraceContext, writeContext } from './context.ts'
+import { callerOf, continueTraceparent, FORM, readContext, TraceContext, writeContext } from './context.ts'
 import { spanSink } from './exporters.ts'
 import { TraceIds } from './ids.ts'
 import type { CustomTagPlan, ProviderPlan, TracingPlan } from './plan.ts'
@@ -97,29 +97,36 @@ export class Tracer implements CallObserver {
     const { head } = record
     const fields = this.#fields
     fields.read(head)
-    const { found } = fields
     const isDrawn = drawTraced(head, fields, this.#plan.sampling, this.#context.stream.random)
-    if (!this.#isPassed(head, isDrawn)) this.#begin(record, isDrawn)
-    else {
-      if (this.#isInbound && (found & FOUND.decorator) !== 0) head.remove(DECORATOR)
-      const ids = this.#ids
-      const { traceparents, line } = ids
-      notePassed(record, traceparents, line)
-      head.appendOf(traceparents, line)
-      ids.goOn()
-      this.#tellChains((found & FOUND.traceparent) !== 0)
+    if (!this.#isPlain(head, isDrawn)) {
+      this.#begin(record, isDrawn)
+      return
     }
+    const { found, traceparentAt } = fields
+    const operation = this.#isInbound && (found & FOUND.decorator) !== 0 ? takeOperation(head) : ''
+    const ids = this.#ids
+    const { traceparents, line } = ids
+    if (ids.isNextKept) {
+      const parentId = traceparentAt < 0 ? '' : callerOf(head, traceparentAt)
+      record.trace = new KeptCall(ids.nextTraceId, ids.nextSpanId, parentId, false, false, operation)
+    } else notePassed(record, traceparents, line)
+    head.appendOf(traceparents, line)
+    ids.goOn()
+    this.#tellChains(traceparentAt >= 0)
   }
 
   /**
-   * Whether the next traceparent is that of this call, as it is of most: they are not kept, and nobody speaks of B3. #begin() sees
-   * more of others.
+   * Whether the next traceparent is that of this call, as it is of most: nobody speaks of B3, and it begins a trace or goes on in one
+   * that is well told of. #begin() sees more of others.
    */
-  #isPassed(head: HeaderBlock, isDrawn: boolean): boolean {
+  #isPlain(head: HeaderBlock, isDrawn: boolean): boolean {
     const { found, traceparents, traceparentAt } = this.#fields
     if (this.#forms !== FORM.w3c || (found & FOUND.b3) !== 0) return false
     // The state of vendors without a trace that it belongs to is taken away.
-    if ((found & (FOUND.traceparent | FOUND.tracestate)) === 0) return !isDrawn
+    if ((found & (FOUND.traceparent | FOUND.tracestate)) === 0) {
+      if (isDrawn) this.#ids.beginTrace()
+      return true
+    }
     if (traceparents !== 1 || traceparentAt < 0 || !continueTraceparent(head, traceparentAt, this.#ids)) return false
     head.removeAt(traceparentAt)
     return true

@@ -15,7 +15,7 @@ const WRITTEN = 'access_logs.grpc_access_log.logs_written'
 const DROPPED = 'access_logs.grpc_access_log.logs_dropped'
 const FRAME_HEADER_BYTES = 5
 /** Of batches that a call takes. */
-const MAX_CALL_BATCHES = 16
+const MAX_CALL_BATCHES = 64
 
 /** What a call brought. */
 interface LogCall {

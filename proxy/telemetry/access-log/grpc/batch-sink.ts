@@ -10,7 +10,7 @@ import { WireWriter } from '../../wire/wire-writer.ts'
 /** Calls that may be under way together. */
 const MAX_CALLS = 4
 /** Of a method that takes a stream of messages, a call takes so many, or those of one interval of flushing. */
-const MAX_CALL_BATCHES = 16
+const MAX_CALL_BATCHES = 64
 /** Batches that wait behind them. */
 const MAX_WAITING = 64
 /** And of their bytes, whatever the configuration holds a batch to. */

@@ -27,15 +27,20 @@ const METHOD = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs'
 /** Fields of StreamAccessLogsMessage. */
 const MESSAGE = { httpLogs: 2, tcpLogs: 3 } as const
 const DEFAULT_FLUSH_MS = 1000
-/** Envoy's is 16 KiB. A batch is a message, and may be a call, which costs as much as many entries. */
-const DEFAULT_BUFFER_BYTES = 64 * 1024
+/**
+ * Envoy's is 16 KiB. A batch is a message, sent for as much as many entries cost: of a stream, what leaves by one write, since it fits with
+ * its last entry into three frames of HTTP/2, which are less than the window that a server gives as it comes (RFC 9113 section 6.9.2).
+ */
+const DEFAULT_STREAM_BYTES = 44 * 1024
+/** Where each batch is a call, which costs more than another write. */
+const DEFAULT_CALL_BYTES = 64 * 1024
 /** A call that takes longer has failed, where the configuration says nothing. */
 const DEFAULT_TIMEOUT_MS = 10_000
 
 /** A log to a gRPC service, else undefined. Throws a PlanError. */
 export function compileGrpcLog(any: Any, path: string): LogPlan | undefined {
   const otlp = anyUnpack(any, OpenTelemetryAccessLogConfigSchema)
-  if (otlp !== undefined) return compileOtlpLog(otlp, batchOf(otlp.commonConfig, path), path)
+  if (otlp !== undefined) return compileOtlpLog(otlp, batchOf(otlp.commonConfig, DEFAULT_CALL_BYTES, path), path)
   const http = anyUnpack(any, HttpGrpcAccessLogConfigSchema)
   if (http !== undefined) {
     const options = {
@@ -54,7 +59,7 @@ const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase
 /** Where and when batches go; what is in them is left open. */
 export type BatchTarget = Pick<BatchPlan, 'service' | 'maxBytes' | 'flushMs'>
 
-function batchOf(config: CommonGrpcAccessLogConfig | undefined, path: string): BatchTarget {
+function batchOf(config: CommonGrpcAccessLogConfig | undefined, defaultBytes: number, path: string): BatchTarget {
   const at = `${path}.common_config`
   if (config === undefined) return refuse(at, 'is needed')
   const service = compileGrpcService(config.grpcService, `${at}.grpc_service`)
@@ -62,7 +67,7 @@ function batchOf(config: CommonGrpcAccessLogConfig | undefined, path: string): B
   return {
     service: { ...service, timeoutMs },
     flushMs: durationMs(config.bufferFlushInterval, DEFAULT_FLUSH_MS),
-    maxBytes: config.bufferSizeBytes ?? DEFAULT_BUFFER_BYTES,
+    maxBytes: config.bufferSizeBytes ?? defaultBytes,
   }
 }
 
@@ -72,7 +77,7 @@ function logTo(
   isHttp: boolean,
   path: string,
 ): LogPlan {
-  const target = batchOf(config, path)
+  const target = batchOf(config, DEFAULT_STREAM_BYTES, path)
   const { logName = '', customTags = [] } = config ?? {}
   if (logName === '') refuse(`${path}.common_config.log_name`, 'is needed')
   const tags = customTags.map((tag, i) => compileTag(tag, `${path}.common_config.custom_tags[${i}]`))
