@@ -19,7 +19,9 @@ import { NOTHING, observations } from './config.ts'
  */
 
 const STARTS = 4
-const ROUND_SECONDS = 2
+/** Many short ones: what the machine does to them differs from one second to the next, and a ratio is of one round. */
+const ROUNDS = 12
+const ROUND_SECONDS = 1
 /** What is done once for many requests, as the sending of a batch, is compiled late. */
 const WARM_SECONDS = 12
 const CONNECTIONS = 64
@@ -67,7 +69,7 @@ async function measureStart(work: Workplace, results: Results): Promise<void> {
     await costOf(work, subject, WARM_SECONDS)
     subjects.push(subject)
   }
-  const { samples } = await interleave(subjects, (subject) => costOf(work, subject, ROUND_SECONDS))
+  const { samples } = await interleave(subjects, (subject) => costOf(work, subject, ROUND_SECONDS), ROUNDS)
   const ofNothing = samples.get(NOTHING) ?? []
   for (const { label, adminPort } of subjects) {
     const costs = samples.get(label) ?? []

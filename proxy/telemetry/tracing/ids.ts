@@ -32,15 +32,12 @@ export class TraceIds implements Sink {
   /** Of new traces and spans that are not kept, as they are made. The next one is that of `line`: who takes it goes on. */
   traceparents: FieldBatch
   line = 0
+  /** The span of the next one is kept. */
+  isNextKept = false
 
   constructor(words: Words) {
     this.#words = words
     this.traceparents = this.#madeTraceparents()
-  }
-
-  get isNextKept(): boolean {
-    const { lines, valueOffset } = this.traceparents
-    return lines[this.line + valueOffset + TRACEPARENT.length - 1] === ONE
   }
 
   get nextTraceId(): string {
@@ -58,6 +55,7 @@ export class TraceIds implements Sink {
 
   /** The next traceparent is taken. */
   goOn(): void {
+    this.isNextKept = false
     this.line += this.traceparents.lineLength
     if (this.line < this.traceparents.end) return
     this.traceparents = this.#madeTraceparents()
@@ -77,6 +75,7 @@ export class TraceIds implements Sink {
     const at = this.line + valueOffset
     fill(this.#words, view, at + TRACEPARENT.spanId, SPAN_ID_LENGTH)
     lines[at + TRACEPARENT.length - 1] = ONE
+    this.isNextKept = true
   }
 
   /** 32 digits, or 16 for tracers that have shorter ones. */
