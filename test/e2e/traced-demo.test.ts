@@ -5,7 +5,7 @@ import { hostPort } from '../../cli/demo/layout.ts'
 import { SampleFiles } from '../../cli/demo/sample-files.ts'
 import { peerOrSkip } from '../peers/peers.ts'
 import { eventually } from '../support/eventually.ts'
-import { freePort } from '../support/traced-sidecar.ts'
+import { freePort } from '../support/free-port.ts'
 import { ZipkinProcess, type ZipkinSpan } from '../support/zipkin-process.ts'
 import { builtCli } from './built.ts'
 

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { eventually } from './eventually.ts'
+import { freePort } from './free-port.ts'
 
 /** What is scraped: `address` is `host:port`. */
 export interface ScrapeTarget {
@@ -134,14 +133,5 @@ function configYaml({ targets, rules = [], intervalMs = 1000 }: PrometheusOption
       metrics_path: of[0]?.path ?? '/metrics',
       static_configs: of.map(({ address, labels = {} }) => ({ targets: [address], labels })),
     })),
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
   })
 }

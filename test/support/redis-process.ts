@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { eventually } from './eventually.ts'
+import { freePort } from './free-port.ts'
 import { canConnect } from './mesh.ts'
 
 /** A real Redis that keeps nothing on disk. */
@@ -33,8 +32,13 @@ export class RedisProcess {
       '--dir',
       '/tmp',
     ]
-    this.#child = spawn(this.#program, args, { stdio: 'ignore' })
-    await eventually(() => canConnect('127.0.0.1', this.port), 15_000)
+    const child = spawn(this.#program, args, { stdio: 'ignore' })
+    this.#child = child
+    await eventually(async () => {
+      await canConnect('127.0.0.1', this.port)
+      // Of one that ended because the port was taken, it is another that listens there.
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
+    }, 15_000)
   }
 
   async stop(): Promise<void> {
@@ -44,13 +48,4 @@ export class RedisProcess {
     child.kill('SIGKILL')
     await gone
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

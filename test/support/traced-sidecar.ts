@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request, type Server } from 'node:http'
-import { type AddressInfo, createServer as createTcp } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '../../lib/log.ts'
@@ -8,6 +8,7 @@ import { Agent } from '../../proxy/agent/agent.ts'
 import { parseBootstrap } from '../../proxy/agent/bootstrap.ts'
 import { EnvoyProcess } from './envoy-process.ts'
 import { eventually } from './eventually.ts'
+import { freePort } from './free-port.ts'
 import { canConnect } from './mesh.ts'
 import { cluster, typed } from './static-resources.ts'
 
@@ -65,14 +66,6 @@ export class TracedApp {
 }
 
 /** A port that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = createTcp()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 export interface SidecarOptions {
   /** Its service, as spans tell it. */
   readonly name: string

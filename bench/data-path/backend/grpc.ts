@@ -1,5 +1,5 @@
+import { freePort } from '../../../test/support/free-port.ts'
 import { distFile } from '../dist.ts'
-import { freePort } from '../ports.ts'
 import { LOAD_CORE } from '../settings.ts'
 import type { Workplace } from '../workplace.ts'
 

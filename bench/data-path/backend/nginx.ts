@@ -1,6 +1,6 @@
 import { findPeer } from '../../../test/peers/peers.ts'
+import { freePort } from '../../../test/support/free-port.ts'
 import { nginxFrame } from '../configs/nginx.ts'
-import { freePort } from '../ports.ts'
 import { LOAD_CORE } from '../settings.ts'
 import type { Workplace } from '../workplace.ts'
 

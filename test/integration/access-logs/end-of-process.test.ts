@@ -2,12 +2,12 @@ import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { LogCollector } from '../../support/log-collector.ts'
 import { ProxyProcess } from '../../support/proxy-process.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { SpanCollector, tagsOf } from '../../support/span-collector.ts'
 import { cluster, HTTP2, listener, typed } from '../../support/static-resources.ts'
-import { freePort } from '../../support/traced-sidecar.ts'
 
 /** What a proxy holds of access logs and spans when it is told to end leaves before it ends. */
 

@@ -5,8 +5,8 @@ import { expect, test } from '@jest/globals'
 import { peerOrSkip } from '../../peers/peers.ts'
 import { EnvoyProcess } from '../../support/envoy-process.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { StaticProxy, type StaticProxyOptions, staticBootstrap } from '../../support/static-proxy.ts'
-import { freePort } from '../../support/traced-sidecar.ts'
 
 /** Where a call was to go, in the access log, when a filter or nobody answered it: as in Envoy. */
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { EchoServer } from '../../support/echo-server.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { cluster, listener, resources, typed } from '../../support/static-resources.ts'
 
@@ -42,14 +43,6 @@ class SlowServer {
 let verdicts: SlowServer
 let upstream: EchoServer
 let proxy: BootstrapProxy
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}
 
 beforeEach(async () => {
   verdicts = new SlowServer()

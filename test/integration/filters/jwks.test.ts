@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { EchoServer } from '../../support/echo-server.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { cluster, listener, resources, typed } from '../../support/static-resources.ts'
 import { keySetOf, makeKey, makeToken, type SigningKey } from '../../support/tokens.ts'
@@ -85,14 +86,6 @@ async function start(keyPort: number, cacheSeconds = 600): Promise<BootstrapProx
     ),
   )
   return proxy
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
 
 async function ask(key: SigningKey, body = ''): Promise<string> {

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { peerOrSkip } from '../../peers/peers.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { HeaderEcho, PRELOAD, PropagatingApp, type Upstreams } from '../../support/propagating-app.ts'
-import { freePort } from '../../support/redis-process.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const EXPECTED = 'x-envoy-expected-rq-timeout-ms'

@@ -1,9 +1,9 @@
 import { connect } from 'node:tls'
 import { afterAll, expect, test } from '@jest/globals'
 import { TestCa } from '../../support/certificates.ts'
+import { freePort } from '../../support/free-port.ts'
 import { ProxyProcess } from '../../support/proxy-process.ts'
 import { certificate, downstreamTls, httpChain, listener, resources } from '../../support/static-resources.ts'
-import { freePort } from '../../support/traced-sidecar.ts'
 
 /** What a client of a proxy, in a process of its own, is given to come back with. */
 

@@ -1,4 +1,4 @@
-import { connect as connectPlain, createServer, type Socket } from 'node:net'
+import { connect as connectPlain, type Socket } from 'node:net'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ManualClock } from '../../../lib/clock.ts'
@@ -6,6 +6,7 @@ import { seededRandom } from '../../../lib/random.ts'
 import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { TestCa } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { LineServer } from '../../support/line-server.ts'
 import {
   certificate,
@@ -191,11 +192,3 @@ test('an idle connection is closed', async () => {
   idle.close()
   upstream.close()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

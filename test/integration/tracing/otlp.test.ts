@@ -6,9 +6,10 @@ import { ExportTraceServiceRequestSchema } from '../../../api/gen/opentelemetry/
 import { Span_SpanKind, Status_StatusCode } from '../../../api/gen/opentelemetry/proto/trace/v1/trace_pb.js'
 import { peerOrSkip } from '../../peers/peers.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { hex, SpanCollector, tagsOf } from '../../support/span-collector.ts'
 import { cluster } from '../../support/static-resources.ts'
-import { freePort, TracedApp, TracedSidecar } from '../../support/traced-sidecar.ts'
+import { TracedApp, TracedSidecar } from '../../support/traced-sidecar.ts'
 
 /** Spans by OTLP: a chain of two proxies, ours and real Envoy, and what happens while the collector is away. */
 

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { peerOrSkip } from '../../peers/peers.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { cluster } from '../../support/static-resources.ts'
-import { freePort, TracedApp, TracedSidecar, zipkinTracing } from '../../support/traced-sidecar.ts'
+import { TracedApp, TracedSidecar, zipkinTracing } from '../../support/traced-sidecar.ts'
 import { ZipkinProcess, type ZipkinSpan } from '../../support/zipkin-process.ts'
 
 /**

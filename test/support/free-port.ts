@@ -1,12 +1,16 @@
 import { createServer } from 'node:net'
 
-/** Below the ports that the system hands to clients, so that no connection of a load tool takes one before its server does. */
-const FIRST = 18_300
-const LAST = 19_299
+/**
+ * Below the ports that the system hands to clients and to listeners on port 0 (ip_local_port_range, 32768 to 60999 on Linux),
+ * so that no connection takes one before its server does.
+ */
+const FIRST = 18_000
+const LAST = 29_999
 
-let next = FIRST + (process.pid % 50) * 20
+// Files of tests run side by side, in processes of their own: each begins at another place.
+let next = FIRST + (process.pid % 600) * 20
 
-/** A port of the loopback that nothing listens on, not given before. */
+/** A port of the loopback that nothing listens on, not given before by this process: for who must know it before its server listens. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries <= LAST - FIRST; tries++) {
     const port = next
