@@ -23,7 +23,7 @@ const STARTS = 4
 const ROUNDS = 12
 const ROUND_SECONDS = 1
 /** What is done once for many requests, as the sending of a batch, is compiled late. */
-const WARM_SECONDS = 12
+const WARM_SECONDS = 24
 const CONNECTIONS = 64
 const ROUTES = 10
 /** All that was observed so far, as the proxy itself counts it. */
