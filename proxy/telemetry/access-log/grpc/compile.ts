@@ -28,8 +28,9 @@ const METHOD = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs'
 const MESSAGE = { httpLogs: 2, tcpLogs: 3 } as const
 const DEFAULT_FLUSH_MS = 1000
 /**
- * Envoy's is 16 KiB. A batch is a message, sent for as much as many entries cost: of a stream, what leaves by one write, since it fits with
- * its last entry into three frames of HTTP/2, which are less than the window that a server gives as it comes (RFC 9113 section 6.9.2).
+ * Envoy's is 16 KiB. A batch is a message, sent for as much as many entries cost: of a stream, what leaves by one write to a server that has
+ * room for it, since it fits with its last entry into three frames of HTTP/2, which are less than the window that a server gives as it
+ * comes (RFC 9113 section 6.9.2).
  */
 const DEFAULT_STREAM_BYTES = 44 * 1024
 /** Where each batch is a call, which costs more than another write. */
