@@ -142,6 +142,11 @@ export abstract class Http2Stream {
     return this.#pending.length === 0 && !this.session.writer.needsDrain
   }
 
+  /** How many bytes of a body the peer's windows have room for. */
+  get creditBytes(): number {
+    return Math.min(this.sendWindow, this.session.sendWindow)
+  }
+
   /** There is credit again. */
   resumeSending(): void {
     while (this.#pending.length > 0) {

@@ -77,6 +77,11 @@ export class SideCall implements TryOwner {
     return !this.#isWhole && !this.#isOver && this.#attempt?.stream?.isWritable === true
   }
 
+  /** How much of what is written now the server takes at once, as far as it says. */
+  get creditBytes(): number {
+    return this.#attempt?.stream?.creditBytes ?? Number.POSITIVE_INFINITY
+  }
+
   /** More of the body, only lent for the call; isWritable must be true. */
   write(data: Buffer): void {
     this.#attempt?.stream?.writeData(data)

@@ -19,6 +19,8 @@ export interface UpstreamStream {
   readonly hasReceived: boolean
   /** False while what was written should drain first. */
   readonly isWritable: boolean
+  /** How many bytes of a body the peer takes now; undefined where it does not say. */
+  readonly creditBytes?: number
   /** `hasBody` false ends the request. The head must not be changed afterwards. */
   writeHead(head: RequestHead, target: RequestTarget, hasBody: boolean): void
   /** A piece of the body, only lent for the call. False asks to wait for Attempt.onWritable(). */

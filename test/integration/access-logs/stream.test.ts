@@ -1,6 +1,6 @@
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo, Server } from 'node:net'
+import { type AddressInfo, connect, createServer as createRelay, type Server } from 'node:net'
 import { fromBinary } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { StreamAccessLogsMessageSchema } from '../../../api/gen/envoy/service/accesslog/v3/als_pb.js'
@@ -14,6 +14,11 @@ import { cluster, HTTP2, listener, resources, typed } from '../../support/static
 const WRITTEN = 'access_logs.grpc_access_log.logs_written'
 const DROPPED = 'access_logs.grpc_access_log.logs_dropped'
 const FRAME_HEADER_BYTES = 5
+/** RFC 9113 sections 3.4, 4.1, 4.2 and 6.1. */
+const PREFACE_BYTES = 24
+const FRAME_START_BYTES = 9
+const FULL_FRAME_BYTES = 16_384
+const DATA = 0
 /** Of batches that a call takes. */
 const MAX_CALL_BATCHES = 64
 
@@ -75,7 +80,28 @@ afterAll(() => {
   for (const session of sessions) session.destroy()
 })
 
-function served(batching: object): string {
+/**
+ * Lengths of the DATA frames of a connection that this stands before: what is too long for the server's windows is cut where they
+ * end, what is not has only full frames before its last.
+ */
+class FrameWatch {
+  readonly lengths: number[] = []
+  readonly server = createRelay((socket) => {
+    const onward = connect(portOf(service), '127.0.0.1')
+    let waiting = Buffer.alloc(0)
+    let at = PREFACE_BYTES
+    socket.on('data', (data: Buffer) => {
+      waiting = Buffer.concat([waiting, data])
+      for (; waiting.length >= at + FRAME_START_BYTES; at += FRAME_START_BYTES + waiting.readUIntBE(at, 3)) {
+        if (waiting[at + 3] === DATA) this.lengths.push(waiting.readUIntBE(at, 3))
+      }
+    })
+    for (const end of [socket, onward]) end.on('error', () => {})
+    socket.pipe(onward).pipe(socket)
+  })
+}
+
+function served(batching: object, servicePort = portOf(service)): string {
   const common_config = {
     log_name: 'calls',
     transport_api_version: 'V3',
@@ -92,13 +118,17 @@ function served(batching: object): string {
   })
   return resources(
     [listener('http', { filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }] })],
-    [cluster('up', [portOf(upstream)]), cluster('service', [portOf(service)], HTTP2)],
+    [cluster('up', [portOf(upstream)]), cluster('service', [servicePort], HTTP2)],
   )
 }
 
-async function withProxy(batching: object, use: (proxy: BootstrapProxy) => Promise<void>): Promise<void> {
+async function withProxy(
+  batching: object,
+  use: (proxy: BootstrapProxy) => Promise<void>,
+  servicePort?: number,
+): Promise<void> {
   calls.length = 0
-  const proxy = await new BootstrapProxy().serve(served(batching))
+  const proxy = await new BootstrapProxy().serve(served(batching, servicePort))
   try {
     await use(proxy)
   } finally {
@@ -113,6 +143,22 @@ async function ask(proxy: BootstrapProxy, count: number): Promise<void> {
     expect(status).toBe(200)
   }
 }
+
+test('a batch is no longer than what the server takes at once', async () => {
+  onCall = read
+  const watch = new FrameWatch()
+  await new Promise<void>((resolve) => watch.server.listen(0, '127.0.0.1', resolve))
+  const leaveWhole = async (proxy: BootstrapProxy) => {
+    await ask(proxy, 500)
+    await eventually(() => expect(proxy.stat(WRITTEN)).toBe(500), 10_000)
+    expect(calls.reduce((sum, { entries }) => sum + entries, 0)).toBe(500)
+    const messages = calls.reduce((sum, call) => sum + call.messages, 0)
+    expect(messages).toBeGreaterThan(10)
+    expect(watch.lengths.filter((length) => length < FULL_FRAME_BYTES && length > 0)).toHaveLength(messages)
+  }
+  await withProxy({ buffer_size_bytes: 50_000, buffer_flush_interval: '2s' }, leaveWhole, portOf(watch.server))
+  watch.server.close()
+}, 30_000)
 
 test('batches share calls', async () => {
   onCall = read

@@ -20,6 +20,11 @@ const MAX_BATCH_BYTES = 1024 * 1024
 const MAX_SPARE_BYTES = 1024 * 1024
 /** Beyond a batch, for its last entry and what is around them. */
 const ENTRY_BYTES = 4096
+/**
+ * Shorter batches leave no earlier for a window that ends. A server with the window that HTTP/2 begins with, 64 KiB, takes so much whenever it has
+ * read all: most give credit back when half of it is used.
+ */
+const MIN_CREDIT_BYTES = 31 * 1024
 /** After a server could not be reached. */
 const RETRY_MS = 1000
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -115,7 +120,21 @@ export class BatchSink implements Sink {
     }
     this.#entries++
     if (!this.#isTimed) this.#startTimer()
-    if (this.out.length - this.#firstByte >= this.#maxBytes) this.#flush()
+    const { length } = this.out
+    if (length - this.#firstByte >= this.#maxBytes || (length >= MIN_CREDIT_BYTES && this.#fillsCredit(length)))
+      this.#flush()
+  }
+
+  /**
+   * Whether the server takes a batch of this length at once, and would have the end of a longer one wait: in two parts it costs twice,
+   * and the second is sent in the middle of other work.
+   */
+  #fillsCredit(length: number): boolean {
+    const call = this.#open?.call
+    if (call?.isWritable !== true) return false
+    const { creditBytes } = call
+    // The next entry is hardly longer than two of the mean.
+    return length <= creditBytes && length + (2 * length) / this.#entries > creditBytes
   }
 
   #startTimer(): void {
