@@ -65,7 +65,6 @@ export class TracedApp {
   }
 }
 
-/** A port that nobody has now. */
 export interface SidecarOptions {
   /** Its service, as spans tell it. */
   readonly name: string

@@ -1,8 +1,8 @@
 import { Agent, request } from 'node:http'
-import { createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomInt, seededRandom } from '../../../lib/random.ts'
 import { peerOrSkip } from '../../peers/peers.ts'
+import { freePort } from '../../support/free-port.ts'
 import { ScriptedBackend } from '../../support/scripted-backend.ts'
 import { cluster, typed } from '../../support/static-resources.ts'
 import { StaticPair } from '../static-pair.ts'
@@ -43,7 +43,7 @@ beforeAll(async () => {
   if (envoy === undefined) return
   console.info(`seed ${seed}`)
   const [ofEnvoy, ofLateen] = [await backends.envoy.listen(), await backends.lateen.listen()]
-  const dead = await unusedPort()
+  const dead = await freePort()
   // Each try has a connection of its own: what is sent again after a connection broke idle is the subject of other tests.
   const fields = {
     connect_timeout: '2s',
@@ -95,15 +95,6 @@ function listenerOf(address: string, port_value: number, up: string, inside: rea
     address: { socket_address: { address, port_value } },
     filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }],
   }
-}
-
-function unusedPort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 function randomCase(policy: number, index: number): Case {

@@ -4,6 +4,12 @@ import { type AddressInfo, connect, createServer as createRelay, type Server } f
 import { fromBinary } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { StreamAccessLogsMessageSchema } from '../../../api/gen/envoy/service/accesslog/v3/als_pb.js'
+import {
+  FRAME,
+  FRAME_HEADER_BYTES as FRAME_START_BYTES,
+  MIN_MAX_FRAME_BYTES,
+  PREFACE,
+} from '../../../proxy/http2/frame.ts'
 import { BootstrapProxy } from '../../support/bootstrap-proxy.ts'
 import { eventually } from '../../support/eventually.ts'
 import { sendRaw } from '../../support/raw-http.ts'
@@ -14,11 +20,6 @@ import { cluster, HTTP2, listener, resources, typed } from '../../support/static
 const WRITTEN = 'access_logs.grpc_access_log.logs_written'
 const DROPPED = 'access_logs.grpc_access_log.logs_dropped'
 const FRAME_HEADER_BYTES = 5
-/** RFC 9113 sections 3.4, 4.1, 4.2 and 6.1. */
-const PREFACE_BYTES = 24
-const FRAME_START_BYTES = 9
-const FULL_FRAME_BYTES = 16_384
-const DATA = 0
 /** Of batches that a call takes. */
 const MAX_CALL_BATCHES = 64
 
@@ -89,11 +90,11 @@ class FrameWatch {
   readonly server = createRelay((socket) => {
     const onward = connect(portOf(service), '127.0.0.1')
     let waiting = Buffer.alloc(0)
-    let at = PREFACE_BYTES
+    let at = PREFACE.length
     socket.on('data', (data: Buffer) => {
       waiting = Buffer.concat([waiting, data])
       for (; waiting.length >= at + FRAME_START_BYTES; at += FRAME_START_BYTES + waiting.readUIntBE(at, 3)) {
-        if (waiting[at + 3] === DATA) this.lengths.push(waiting.readUIntBE(at, 3))
+        if (waiting[at + 3] === FRAME.data) this.lengths.push(waiting.readUIntBE(at, 3))
       }
     })
     for (const end of [socket, onward]) end.on('error', () => {})
@@ -154,7 +155,7 @@ test('a batch is no longer than what the server takes at once', async () => {
     expect(calls.reduce((sum, { entries }) => sum + entries, 0)).toBe(500)
     const messages = calls.reduce((sum, call) => sum + call.messages, 0)
     expect(messages).toBeGreaterThan(10)
-    expect(watch.lengths.filter((length) => length < FULL_FRAME_BYTES && length > 0)).toHaveLength(messages)
+    expect(watch.lengths.filter((length) => length < MIN_MAX_FRAME_BYTES && length > 0)).toHaveLength(messages)
   }
   await withProxy({ buffer_size_bytes: 50_000, buffer_flush_interval: '2s' }, leaveWhole, portOf(watch.server))
   watch.server.close()

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
-import { type AddressInfo, createServer as createSocketServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Client, credentials, makeClientConstructor, type ServiceError } from '@grpc/grpc-js'
 import { afterEach, beforeAll, expect, test } from '@jest/globals'
@@ -13,6 +13,7 @@ import { Span_SpanKind as Kind, type SpanSchema } from '../../../api/gen/opentel
 import { serviceDefinition } from '../../../api/grpc.ts'
 import { findPeer, peerOrSkip } from '../../peers/peers.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { MixerProcess } from '../../support/mixer-process.ts'
 
 /** Spans come in as OpenTelemetry's, pass the rules, and go out to where handlers send them. */
@@ -170,10 +171,7 @@ test('spans go by rules to a collector of OpenTelemetry, which is another mixer,
 
 test('a collector that is away costs its spans, and is told again when it is back', async () => {
   const zipkin = await zipkinLike()
-  const gone = createSocketServer()
-  await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve))
-  const { port } = gone.address() as AddressInfo
-  await new Promise((resolve) => gone.close(resolve))
+  const port = await freePort()
   const mixer = await mixerOf(rules('zipkin', { url: `http://127.0.0.1:${port}/api/v2/spans` }))
   await tell(mixer.port, [span('b7ad6b7169203331', '/')])
   const dropped = mixer.mixer.metrics.counter('zipkin_spans_dropped_total')
@@ -190,10 +188,7 @@ const withZipkin = jar === undefined || java === undefined ? test.skip : test
 withZipkin(
   'a real Zipkin finds the trace',
   async () => {
-    const free = createSocketServer()
-    await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve))
-    const { port } = free.address() as AddressInfo
-    await new Promise((resolve) => free.close(resolve))
+    const port = await freePort()
     const args = ['-Xmx256m', `-Dserver.port=${port}`, `-DQUERY_PORT=${port}`, '-jar', jar as string]
     const process = spawn(java as string, args, { stdio: 'ignore' })
     closings.push(() => void process.kill('SIGKILL'))
